@@ -1,0 +1,11 @@
+"""The socket types that this pack adds to the host's own, and how a value travels on each."""
+
+from comfy_api.latest import io
+
+MotionFieldSocket = io.Custom("MOTION_FIELD")
+"""A `models.motion_field.MotionField`."""
+
+TracksSocket = io.Custom("TRACKS")
+"""The core's dict of tensors, see `models.tracks.Tracks.to_dict`."""
+
+CATEGORY = "MotionI2V"

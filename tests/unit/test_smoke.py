@@ -1,0 +1,3 @@
+from motion_i2v import models
+def test_x():
+    assert models.__doc__
