@@ -5,4 +5,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import tests.pack  # noqa: E402, F401
+from collections.abc import Iterator
+
+import pytest
+
+import tests.pack  # noqa: F401
+from tests.host_process import HostProcess
+
+
+@pytest.fixture(scope="session")
+def host() -> Iterator[HostProcess]:
+    """A running ComfyUI with the pack, shared by all tests of the session."""
+    with HostProcess() as process:
+        yield process
