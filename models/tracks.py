@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+
+from .motion_field import check_frames, check_size
 
 
 @dataclass(frozen=True)
@@ -23,3 +27,98 @@ class Tracks:
     points: torch.Tensor
     visibility: torch.Tensor
     size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        check_size(self.size)
+        _check_points(self.points)
+        expected = list(self.points.shape[:2])
+        if list(self.visibility.shape) != expected or self.visibility.dtype != torch.bool:
+            raise ValueError(
+                f"tracks' visibility is bool [frames, points] = {expected}, got "
+                f"{self.visibility.dtype} {list(self.visibility.shape)}"
+            )
+
+    @property
+    def frames(self) -> int:
+        return self.points.shape[0]
+
+    @property
+    def count(self) -> int:
+        """The number of points, P."""
+        return self.points.shape[1]
+
+    def rescaled(self, size: tuple[int, int]) -> Tracks:
+        """The same tracks over a picture of `size` (W, H): x * W' / W, y * H' / H."""
+        check_size(size)
+        if size == self.size:
+            return self
+        ratio = self.points.new_tensor([size[0] / self.size[0], size[1] / self.size[1]])
+        return Tracks(self.points * ratio, self.visibility, size)
+
+    def retimed(self, frames: int) -> Tracks:
+        """The same motion in another number of frames: linear in time, visibility the nearest."""
+        check_frames(frames)
+        if frames == self.frames:
+            return self
+        time = torch.linspace(0, self.frames - 1, frames, dtype=torch.float64)
+        before = time.floor().long()
+        after = time.ceil().long()
+        part = (time - before).to(torch.float32).view(-1, 1, 1).to(self.points.device)
+        points = torch.lerp(self.points[before], self.points[after], part)
+        return Tracks(points, self.visibility[time.round().long()], self.size)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What travels on a TRACKS socket: the core's two keys, and ours ("size") beside them."""
+        return {
+            "track_path": self.points,
+            "track_visibility": self.visibility,
+            "size": tuple(self.size),
+        }
+
+    @staticmethod
+    def from_dict(tracks: Mapping[str, Any], size: tuple[int, int] | None = None) -> Tracks:
+        """Reads a TRACKS dict, ours or the core's.
+
+        Args:
+            tracks: {"track_path": [F, P, 2] px, "track_visibility": [F, P] or [F, 1] (one for all
+                points), "size": (W, H)}; the core's own nodes leave "size" out.
+            size: (W, H) of the picture the pixels are taken to belong to where there is no "size".
+
+        Raises:
+            ValueError: where a key is missing, shapes disagree, or no size is known.
+        """
+        if not isinstance(tracks, Mapping) or "track_path" not in tracks:
+            found = sorted(map(str, tracks)) if isinstance(tracks, Mapping) else type(tracks)
+            raise ValueError(f'tracks are a dict with "track_path", got {found}')
+        owner = tracks.get("size", size)
+        if owner is None:
+            raise ValueError(
+                "these tracks do not say which picture size their pixels belong to; "
+                "connect a picture, or tracks that were made by a Motion-I2V node"
+            )
+        points = torch.as_tensor(tracks["track_path"]).to(torch.float32)
+        _check_points(points)
+        visibility = _read_visibility(tracks.get("track_visibility"), points)
+        return Tracks(points, visibility, (int(owner[0]), int(owner[1])))
+
+
+def _read_visibility(visibility: Any, points: torch.Tensor) -> torch.Tensor:
+    expected = points.shape[:2]
+    if visibility is None:
+        return torch.ones(expected, dtype=torch.bool, device=points.device)
+    visibility = torch.as_tensor(visibility).to(points.device)
+    if visibility.dtype != torch.bool:
+        visibility = visibility > 0.5
+    one_for_all = list(visibility.shape) == [expected[0], 1]
+    return visibility.expand(expected).clone() if one_for_all else visibility
+
+
+def _check_points(points: torch.Tensor) -> None:
+    if points.ndim != 3 or points.shape[2] != 2 or points.shape[0] < 1:
+        raise ValueError(f"tracks' points are [frames, points, 2], got {list(points.shape)}")
+    if points.dtype != torch.float32:
+        raise ValueError(f"tracks' points are float32, got {points.dtype}; use points.float()")
+    finite = torch.isfinite(points).flatten(2).all(dim=2)
+    if not bool(finite.all()):
+        frame, point = torch.nonzero(~finite)[0].tolist()
+        raise ValueError(f"track {point} has a NaN or infinite coordinate in frame {frame}")
