@@ -1,0 +1,15 @@
+# Every target calls dev.py, which also works where there is no make: `python dev.py demo`.
+PYTHON ?= $(shell command -v python3 || command -v python)
+
+.PHONY: setup demo test serve parity bench lint workflows
+
+setup demo serve lint workflows:
+	@$(PYTHON) dev.py $@
+
+# make test ARGS="tests/unit -k splat"
+test bench:
+	@$(PYTHON) dev.py $@ $(ARGS)
+
+# make parity DIR=path/to/fixtures
+parity:
+	@$(PYTHON) dev.py parity $(DIR)

@@ -1,0 +1,54 @@
+"""Sets up, shows, tests and serves the pack: `python dev.py demo`. `make demo` calls this too.
+
+It needs Python 3.10-3.12 and nothing else; everything that it installs goes into `.dev/`.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+SUPPORTED = ((3, 10), (3, 11), (3, 12))
+
+
+def version_of(python):
+    """Returns (major, minor) of an interpreter, None where it does not run."""
+    code = "import sys; print(*sys.version_info[:2])"
+    try:
+        run = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=30)
+        return tuple(int(part) for part in run.stdout.split()) if run.returncode == 0 else None
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return None
+
+
+def supported_python():
+    """Returns an interpreter that the set-up supports, None where this machine has none."""
+    for name in ("python3.12", "python3.11", "python3.10"):
+        python = shutil.which(name)
+        if python and version_of(python) in SUPPORTED:
+            return python
+    return None
+
+
+def main():
+    if sys.version_info[:2] in SUPPORTED:
+        from devkit.commands import run
+
+        return run(sys.argv[1:])
+    python = supported_python()
+    mine = ".".join(str(part) for part in sys.version_info[:2])
+    if python is None or os.environ.get("MOTION_I2V_TRIED"):
+        return (
+            f"Python 3.10, 3.11 or 3.12 is needed; this is {mine} ({sys.executable}), and there "
+            "is no python3.12, python3.11 or python3.10 on PATH. Install one of them, or name it: "
+            "`/path/to/python3.12 dev.py ...`, `make PYTHON=/path/to/python3.12 ...`."
+        )
+    print(f"Python {mine} is not supported; going on with {python}.", flush=True)
+    environment = {**os.environ, "MOTION_I2V_TRIED": "1"}
+    here = str(Path(__file__).resolve())
+    return subprocess.call([python, here, *sys.argv[1:]], env=environment)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

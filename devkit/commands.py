@@ -1,0 +1,104 @@
+"""The commands of dev.py: each makes the set-up complete, then hands over to the private Python."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+
+from devkit import places, setup
+
+HELP = {
+    "setup": "install the private environment and ComfyUI into .dev/",
+    "demo": "run an example workflow on a photo and write its video into output/",
+    "serve": "start ComfyUI with the pack for your browser",
+    "test": "lint, types, JavaScript and Python tests; more arguments go to pytest",
+    "lint": "only ruff and the type checker",
+    "parity": "compare with a folder of reference results: parity DIR",
+    "bench": "run the benchmarks; name some to run only those",
+    "workflows": "re-save the example workflows and their API twins through the real frontend",
+}
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command line and returns its exit code."""
+    parser = argparse.ArgumentParser("dev.py", description=__doc__.split(":")[0] + ".")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, text in HELP.items():
+        commands.add_parser(name, help=text, add_help=False, description=text)
+    chosen, rest = parser.parse_known_args(arguments)
+    try:
+        return RUN[chosen.command](rest)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _setup(_: list[str]) -> int:
+    setup.ensure(tools=True, torch=True)
+    print(f"The set-up in {places.PRIVATE} is complete.")
+    return 0
+
+
+def _demo(rest: list[str]) -> int:
+    setup.ensure()
+    return _hand_over("-m", "devkit.demo", *rest)
+
+
+def _serve(rest: list[str]) -> int:
+    setup.ensure()
+    return _hand_over("-m", "devkit.serve", *rest)
+
+
+def _test(rest: list[str]) -> int:
+    setup.ensure(tools=True, torch=True)
+    return _hand_over("-m", "pytest", *rest)
+
+
+def _lint(rest: list[str]) -> int:
+    setup.ensure(tools=True, torch=True)
+    return _hand_over("-m", "devkit.checks", *rest)
+
+
+def _parity(rest: list[str]) -> int:
+    setup.ensure(torch=True)
+    return _hand_over("-m", "tests.parity", *[os.path.abspath(folder) for folder in rest])
+
+
+def _bench(rest: list[str]) -> int:
+    setup.ensure(torch=True)
+    return _hand_over("-m", "devkit.bench", *rest)
+
+
+def _workflows(rest: list[str]) -> int:
+    setup.ensure(tools=True, torch=True)
+    return _hand_over("-m", "devkit.workflows", *rest)
+
+
+RUN = {
+    "setup": _setup,
+    "demo": _demo,
+    "serve": _serve,
+    "test": _test,
+    "lint": _lint,
+    "parity": _parity,
+    "bench": _bench,
+    "workflows": _workflows,
+}
+
+
+def _hand_over(*arguments: str) -> int:
+    """Goes on as the private Python, from the root of the checkout."""
+    python = str(places.interpreter_of(places.VENV))
+    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
+    sys.stdout.flush()
+    os.chdir(places.ROOT)
+    if os.name != "nt":
+        # One process less, so that Ctrl-C reaches the one that cleans up and nobody else.
+        os.execve(python, [python, *arguments], environment)
+    child = subprocess.Popen([python, *arguments], env=environment)
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            continue  # the child got it too and is cleaning up
