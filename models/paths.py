@@ -23,6 +23,8 @@ CURVES = ("smooth", "straight")
 SPACINGS = ("arc", "index", "timed")
 EASES = ("linear", "ease_in", "ease_out", "ease_in_out")
 PINS = ("zero", "released")
+FAR = 1e6
+"""How far from the picture's corner a point may lie, in pixels; beyond it, text was misread."""
 
 Pin = Literal["zero", "released"]
 
@@ -61,8 +63,10 @@ class Path:
         if not self.points:
             raise ValueError("a path has at least one point")
         for index, point in enumerate(self.points):
-            if len(point) != 2 or not all(math.isfinite(value) for value in point):
-                raise ValueError(f"point {index} is {point}: expected finite x and y")
+            if len(point) != 2 or not all(abs(value) <= FAR for value in point):
+                raise ValueError(
+                    f"point {index} is at {point}: expected finite x and y, at most {FAR:g} px away"
+                )
         _check_word("curve", self.curve, CURVES)
         _check_word("spacing", self.spacing, SPACINGS)
         _check_word("ease", self.ease, EASES)
