@@ -1,0 +1,431 @@
+"""Forward splatting: carry the pixels of the reference frame to where the motion field sends them.
+
+A source pixel at p lands at p + f(p), between four target pixels, and gives each of them its
+value with a bilinear weight. This is a sparse matrix with at most four entries a source pixel.
+`SplatPlan` builds that matrix once for a field, sorted by target, and then only multiplies: every
+target's sum has one fixed order, with no atomics, so results are bit-equal from run to run on
+every device and do not depend on how a batch is split.
+
+Sums run in float32 (float64 for float64 features); results have the features' dtype.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+EPSILON = 1e-7
+"""Added to every sum of weights, as in the released code: where nothing lands the result is 0."""
+
+_BACKWARD_ELEMENTS = 1 << 24
+
+
+@dataclass(frozen=True)
+class _Matrix:
+    """The structure of a sparse [rows, columns] matrix, sorted by row, then by source pixel.
+
+    Args:
+        entry: [K] where in the plan's flat weights the value of each stored entry is.
+        column: [K] the source row that each entry reads.
+        offset: [rows + 1] where each row starts among the entries.
+        columns: number of columns.
+    """
+
+    entry: Tensor
+    column: Tensor
+    offset: Tensor
+    columns: int
+
+    @cached_property
+    def row(self) -> Tensor:
+        """[K] the row of each entry."""
+        counts = self.offset.diff().long()
+        return torch.repeat_interleave(counts, output_size=self.entry.numel())
+
+    @cached_property
+    def transposed(self) -> tuple[Tensor, _Matrix]:
+        """The same entries sorted by column, and the order that sorts them."""
+        order, offset = _sorted_by(self.column.long(), self.columns)
+        row = self.row.to(self.column.dtype)
+        rows = self.offset.numel() - 1
+        return order, _Matrix(self.entry[order], row[order], offset, rows)
+
+
+class SplatPlan:
+    """Everything about forward splatting that depends on the field only, computed once.
+
+    The plan follows the field's device. It is differentiable in the features, and in the flow
+    where the flow requires gradients.
+
+    Args:
+        flow: [B, 2, H, W] pixels, x then y: B fields from the reference frame.
+
+    Attributes:
+        fields: B.
+        size: (W, H).
+        coverage: [B, 1, H, W] float32 or float64, the sum of the weights that land on each target;
+            0 where nothing lands, 1 everywhere for a field of zeros. Not differentiable.
+
+    Raises:
+        ValueError: for another shape, an integer dtype, or a displacement that is not finite.
+
+    Source: Motion-I2V (arXiv 2401.15977), section 3.2; Niklaus and Liu, "Softmax Splatting for
+    Video Frame Interpolation", CVPR 2020 (arXiv 2003.05534).
+    """
+
+    def __init__(self, flow: Tensor) -> None:
+        _check_flow(flow)
+        self.fields, _, height, width = flow.shape
+        self.size = (width, height)
+        self.pixels = height * width
+        self._weight, self._target, self._kept = _corners(flow)
+        self._matrices: dict[tuple[bool, bool], _Matrix] = {}
+        self._normalised: dict[tuple[bool, bool, torch.dtype], tuple[Tensor, Tensor]] = {}
+
+    @cached_property
+    def coverage(self) -> Tensor:
+        matrix = self._matrix(shared=True, pixels_first=False)
+        total = _row_sums(matrix, self._weight.detach())
+        width, height = self.size
+        return total.view(self.fields, 1, height, width)
+
+    def average(self, x: Tensor) -> Tensor:
+        """Splats feature maps, dividing by (sum of weights + 1e-7).
+
+        Args:
+            x: [B, C, H, W], one map a field; or [C, H, W], one map that all B fields move.
+
+        Returns:
+            [B, C, H, W] in x's dtype.
+
+        Raises:
+            ValueError: for another shape, an integer dtype or another device than the plan's.
+        """
+        return self._maps(x, None)
+
+    def softmax(self, x: Tensor, importance: Tensor) -> Tensor:
+        """Splats feature maps, each source pixel weighted by exp(importance) besides.
+
+        The largest importance that reaches a target is subtracted there first, so any range of
+        importance is safe. A constant importance gives `average`.
+
+        Args:
+            x: [B, C, H, W] or [C, H, W], as for `average`.
+            importance: [B, 1, H, W], [1, 1, H, W] or [H, W]; larger covers smaller.
+
+        Returns:
+            [B, C, H, W] in x's dtype.
+
+        Raises:
+            ValueError: for another shape or device, or an importance that is not finite.
+        """
+        return self._maps(x, self._importance_weights(importance, x))
+
+    def sum(self, x: Tensor) -> Tensor:
+        """Splats feature maps without dividing: the numerator of `average`, same arguments."""
+        rows, shared = self._rows_of(x)
+        matrix = self._matrix(shared, pixels_first=False)
+        weight = self._weight.to(rows.dtype)
+        values = weight.detach().index_select(0, matrix.entry)
+        return self._maps_of(_Splat.apply(rows, weight, matrix, values, None), x)
+
+    def average_rows(self, x: Tensor, pixels_first: bool = False) -> Tensor:
+        """Splats one reference map, given as rows of features, with each of the B fields.
+
+        The form in which attention holds its tokens: no transposition takes place.
+
+        Args:
+            x: [H*W, C], or [G, H*W, C] for G references that the same fields move.
+            pixels_first: give [H*W, B, C], the layout of a sequence over frames at each pixel.
+
+        Returns:
+            [B, H*W, C], or [H*W, B, C] with `pixels_first`, contiguous. For G references
+            [G, B, H*W, C] or [G, H*W, B, C], a strided view (G varies next to C in memory).
+
+        Raises:
+            ValueError: for another shape, an integer dtype or another device than the plan's.
+        """
+        self._check_features(x)
+        if x.ndim not in (2, 3) or x.shape[-2] != self.pixels:
+            raise ValueError(
+                f"features have shape {tuple(x.shape)}, but this plan, of {self._described()}, "
+                f"needs rows [{self.pixels}, C] or [G, {self.pixels}, C]"
+            )
+        compute = _compute_dtype(x)
+        rows = x.to(compute)
+        if x.ndim == 3:
+            rows = rows.transpose(0, 1).flatten(1)
+        y = self._normalised_product(rows.contiguous(), None, True, pixels_first).to(x.dtype)
+        if pixels_first:
+            y = y.view(self.pixels, self.fields, *x.shape[:-2], x.shape[-1])
+        else:
+            y = y.view(self.fields, self.pixels, *x.shape[:-2], x.shape[-1])
+        return y if x.ndim == 2 else y.permute(2, 0, 1, 3)
+
+    def _maps(self, x: Tensor, weight: Tensor | None) -> Tensor:
+        rows, shared = self._rows_of(x)
+        return self._maps_of(self._normalised_product(rows, weight, shared, False), x)
+
+    def _normalised_product(
+        self, rows: Tensor, weight: Tensor | None, shared: bool, pixels_first: bool
+    ) -> Tensor:
+        matrix = self._matrix(shared, pixels_first)
+        if weight is not None:
+            values, divisor = _normalise(matrix, weight.detach())
+            return _Splat.apply(rows, weight, matrix, values, divisor)
+        weight = self._weight.to(rows.dtype)
+        key = (shared, pixels_first, rows.dtype)
+        if key not in self._normalised:
+            self._normalised[key] = _normalise(matrix, weight.detach())
+        return _Splat.apply(rows, weight, matrix, *self._normalised[key])
+
+    def _rows_of(self, x: Tensor) -> tuple[Tensor, bool]:
+        """[B, C, H, W] or [C, H, W] -> rows of features, and whether all fields share them."""
+        self._check_features(x)
+        width, height = self.size
+        shared = x.ndim == 3
+        if x.ndim not in (3, 4) or x.shape[-2:] != (height, width):
+            raise ValueError(
+                f"features have shape {tuple(x.shape)}, but this plan, of {self._described()}, "
+                f"needs [{self.fields}, C, {height}, {width}] or [C, {height}, {width}]"
+            )
+        if not shared and x.shape[0] != self.fields:
+            raise ValueError(
+                f"{x.shape[0]} feature maps for {self._described()}: give one map a field, "
+                "or a single map [C, H, W] for all of them"
+            )
+        count = self.pixels * (1 if shared else self.fields)
+        rows = x.to(_compute_dtype(x)).movedim(-3, -1).reshape(count, x.shape[-3])
+        return rows.contiguous(), shared
+
+    def _maps_of(self, rows: Tensor, x: Tensor) -> Tensor:
+        width, height = self.size
+        maps = rows.to(x.dtype).view(self.fields, height, width, x.shape[-3])
+        return maps.permute(0, 3, 1, 2).contiguous()
+
+    def _importance_weights(self, importance: Tensor, x: Tensor) -> Tensor:
+        """[B*H*W*4] bilinear weight times exp(importance - the largest at that target)."""
+        width, height = self.size
+        allowed = ((self.fields, 1, height, width), (1, 1, height, width), (height, width))
+        if tuple(importance.shape) not in allowed:
+            raise ValueError(
+                f"importance has shape {tuple(importance.shape)}, but {self._described()} need "
+                + ", ".join(str(list(shape)) for shape in dict.fromkeys(allowed[:2]))
+                + f" or {list(allowed[2])}"
+            )
+        self._check_features(importance)
+        if not bool(torch.isfinite(importance).all()):
+            raise ValueError("importance holds NaN or infinite values; use large finite ones")
+        matrix = self._matrix(shared=False, pixels_first=False)
+        weight = self._weight.to(_compute_dtype(x))
+        z = importance.to(weight.dtype).reshape(-1, self.pixels, 1)
+        z = z.expand(self.fields, self.pixels, 4).reshape(-1)
+        with torch.no_grad():
+            reaching = torch.where(weight > 0, z, -torch.inf).index_select(0, matrix.entry)
+            largest = z.new_full((self.fields * self.pixels,), -torch.inf)
+            largest.scatter_reduce_(0, matrix.row, reaching, "amax")
+            largest = largest.index_select(0, self._target)
+        return weight * (z - largest).clamp(max=0).exp()
+
+    def _matrix(self, shared: bool, pixels_first: bool) -> _Matrix:
+        key = (shared, pixels_first)
+        if key not in self._matrices:
+            self._matrices[key] = self._build_matrix(shared, pixels_first)
+        return self._matrices[key]
+
+    def _build_matrix(self, shared: bool, pixels_first: bool) -> _Matrix:
+        entry = self._kept
+        row = self._target.index_select(0, entry)
+        if pixels_first:
+            row = row % self.pixels * self.fields + row // self.pixels
+        order, offset = _sorted_by(row.long(), self.fields * self.pixels)
+        entry = entry.index_select(0, order)
+        source = entry // 4
+        column = source % self.pixels if shared else source
+        columns = self.pixels if shared else self.fields * self.pixels
+        # 32-bit indices halve what a product reads besides the features.
+        small = torch.int32 if 4 * self.fields * self.pixels < 2**31 else torch.int64
+        return _Matrix(entry.to(small), column.to(small), offset.to(small), columns)
+
+    def _check_features(self, x: Tensor) -> None:
+        if not x.is_floating_point():
+            raise ValueError(f"features have dtype {x.dtype}; convert them to a floating dtype")
+        if x.device != self._weight.device:
+            raise ValueError(
+                f"features are on {x.device}, the plan's flow on {self._weight.device}; "
+                "move one of them"
+            )
+
+    def _described(self) -> str:
+        width, height = self.size
+        return f"{self.fields} fields of {width}x{height}"
+
+
+def splat_average(x: Tensor, flow: Tensor) -> Tensor:
+    """Forward average splatting, planned from scratch; see `SplatPlan.average`.
+
+    Args:
+        x: [B, C, H, W] or [C, H, W].
+        flow: [B, 2, H, W] pixels.
+
+    Returns:
+        [B, C, H, W] in x's dtype.
+
+    Raises:
+        ValueError: as `SplatPlan` and `SplatPlan.average`.
+    """
+    return SplatPlan(flow).average(x)
+
+
+def splat_softmax(x: Tensor, flow: Tensor, importance: Tensor) -> Tensor:
+    """Softmax splatting, planned from scratch; see `SplatPlan.softmax`.
+
+    Args:
+        x: [B, C, H, W] or [C, H, W].
+        flow: [B, 2, H, W] pixels.
+        importance: [B, 1, H, W], [1, 1, H, W] or [H, W].
+
+    Returns:
+        [B, C, H, W] in x's dtype.
+
+    Raises:
+        ValueError: as `SplatPlan` and `SplatPlan.softmax`.
+    """
+    return SplatPlan(flow).softmax(x, importance)
+
+
+class _Splat(torch.autograd.Function):
+    """A sparse matrix times rows of features, with the gradients written as gathers.
+
+    With u the weights, d the divisors and v = u / d the values: y = v x,
+    dL/dx = v^T g, and dL/du_k = (<g_row, x_column> - <g_row, y_row>) / d_row.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, matrix: _Matrix, values: Tensor, divisor: Tensor | None
+    ) -> Tensor:
+        y = _product(x.detach(), matrix, values)
+        ctx.matrix = matrix
+        ctx.weights = weight.numel()
+        ctx.save_for_backward(x, y if divisor is not None else None, values, divisor)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        x, y, values, divisor = ctx.saved_tensors
+        matrix: _Matrix = ctx.matrix
+        g = g.contiguous()
+        gx = gu = None
+        if ctx.needs_input_grad[0]:
+            order, transposed = matrix.transposed
+            gx = _product(g, transposed, values[order])
+        if ctx.needs_input_grad[1]:
+            step = max(1, _BACKWARD_ELEMENTS // max(1, x.shape[1]))
+            pairs = zip(matrix.row.split(step), matrix.column.split(step), strict=True)
+            per_entry = torch.cat([(g[r] * x[c.long()]).sum(1) for r, c in pairs])
+            if divisor is not None:
+                per_entry = (per_entry - (g * y).sum(1)[matrix.row]) / divisor[matrix.row]
+            gu = values.new_zeros(ctx.weights)
+            gu[matrix.entry.long()] = per_entry
+        return gx, gu, None, None, None
+
+
+def _product(x: Tensor, matrix: _Matrix, values: Tensor) -> Tensor:
+    # A bag of embeddings is a row of a sparse matrix: summed in order, in one pass, everywhere.
+    if x.numel() == 0 or matrix.offset.numel() == 1 or matrix.entry.numel() == 0:
+        return x.new_zeros(matrix.offset.numel() - 1, x.shape[1])
+    return F.embedding_bag(
+        matrix.column,
+        x,
+        matrix.offset,
+        mode="sum",
+        per_sample_weights=values,
+        include_last_offset=True,
+    )
+
+
+def _row_sums(matrix: _Matrix, weight: Tensor) -> Tensor:
+    """[rows] the sum of each row's weights."""
+    if matrix.entry.numel() == 0:
+        return weight.new_zeros(matrix.offset.numel() - 1)
+    return F.embedding_bag(
+        matrix.entry, weight[:, None], matrix.offset, mode="sum", include_last_offset=True
+    )[:, 0]
+
+
+def _normalise(matrix: _Matrix, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """The entries' weights divided by their row's divisor, and the divisors."""
+    divisor = _row_sums(matrix, weight) + EPSILON
+    return weight.index_select(0, matrix.entry) / divisor.index_select(0, matrix.row), divisor
+
+
+def _sorted_by(key: Tensor, keys: int) -> tuple[Tensor, Tensor]:
+    """The stable order that sorts `key`, and [keys + 1] where each key starts in it."""
+    ordered, order = key.sort(stable=True)
+    bounds = torch.arange(keys + 1, device=key.device)
+    return order, torch.searchsorted(ordered, bounds)
+
+
+def _check_flow(flow: Tensor) -> None:
+    if flow.ndim != 4 or flow.shape[1] != 2 or 0 in flow.shape[2:]:
+        raise ValueError(f"flow has shape {tuple(flow.shape)}; splatting needs [B, 2, H, W]")
+    if not flow.is_floating_point():
+        raise ValueError(f"flow has dtype {flow.dtype}; convert it to a floating dtype")
+    bad = int((~torch.isfinite(flow)).sum())
+    if bad:
+        raise ValueError(
+            f"flow holds {bad} values that are NaN or infinite; replace them by finite "
+            "displacements (0 keeps a pixel in place, one beyond the picture drops it)"
+        )
+
+
+def _corners(flow: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The four bilinear targets of every source pixel.
+
+    Returns:
+        weight: [B*H*W*4], 0 for targets outside the picture, differentiable in the flow.
+        target: [B*H*W*4] int64, field * H*W + pixel (0 for those outside).
+        kept: [K] the entries that matter, in order.
+    """
+    fields, _, height, width = flow.shape
+    flow = flow.to(torch.float64 if flow.dtype == torch.float64 else torch.float32)
+    column = torch.arange(width, device=flow.device, dtype=flow.dtype)
+    row = torch.arange(height, device=flow.device, dtype=flow.dtype)
+    # Beyond two pixels outside nothing lands: the bound only keeps the integers small.
+    x = (flow[:, 0] + column).clamp(-2, width + 1)
+    y = (flow[:, 1] + row[:, None]).clamp(-2, height + 1)
+    left, top = x.detach().floor(), y.detach().floor()
+    right_share, bottom_share = x - left, y - top
+    left_share, top_share = 1 - right_share, 1 - bottom_share
+    weight = torch.stack(
+        [
+            left_share * top_share,
+            right_share * top_share,
+            left_share * bottom_share,
+            right_share * bottom_share,
+        ],
+        dim=-1,
+    )
+    step_x = torch.tensor([0, 1, 0, 1], device=flow.device)
+    step_y = torch.tensor([0, 0, 1, 1], device=flow.device)
+    tx = left.long()[..., None] + step_x
+    ty = top.long()[..., None] + step_y
+    inside = (tx >= 0) & (tx < width) & (ty >= 0) & (ty < height)
+    first = torch.arange(fields, device=flow.device).view(-1, 1, 1, 1) * (height * width)
+    target = torch.where(inside, first + ty * width + tx, 0)
+    weight = torch.where(inside, weight, 0)
+    # A weight of zero adds nothing, but at whole pixels its slope is that of the flow.
+    kept = inside if weight.requires_grad else weight > 0
+    return weight.reshape(-1), target.reshape(-1), kept.reshape(-1).nonzero()[:, 0]
+
+
+def _compute_dtype(x: Tensor) -> torch.dtype:
+    return torch.float64 if x.dtype == torch.float64 else torch.float32
