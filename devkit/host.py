@@ -83,18 +83,23 @@ class Result:
 
 
 class HostProcess:
-    """ComfyUI on the CPU with this pack and nothing else, in a base directory of its own.
+    """ComfyUI with this pack and nothing else, in a base directory of its own.
 
     Use it as a context manager, or call `start` and `stop`.
 
     Args:
         port: the port to listen on; None takes a free one.
         base: the base directory; None makes a temporary one, which `stop` removes.
+        cpu: without a GPU, even where there is one.
         arguments: further arguments for ComfyUI's main.py.
     """
 
     def __init__(
-        self, port: int | None = None, base: Path | None = None, arguments: tuple[str, ...] = ()
+        self,
+        port: int | None = None,
+        base: Path | None = None,
+        cpu: bool = True,
+        arguments: tuple[str, ...] = (),
     ) -> None:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -103,6 +108,7 @@ class HostProcess:
         self.input_dir = self.base / "input"
         self.output_dir = self.base / "output"
         self.log_file = self.base / "comfyui.log"
+        self.cpu = cpu
         self.arguments = arguments
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -148,7 +154,8 @@ class HostProcess:
 
     def _flags(self) -> list[str]:
         return [
-            *("--cpu", "--disable-api-nodes", "--disable-auto-launch"),
+            *(("--cpu",) if self.cpu else ()),
+            *("--disable-api-nodes", "--disable-auto-launch"),
             *("--database-url", "sqlite:///:memory:"),
             *("--disable-all-custom-nodes", "--whitelist-custom-nodes", places.PACK),
             *self.arguments,
@@ -167,8 +174,11 @@ class HostProcess:
         raise self._failure(f"ComfyUI did not answer within {READY_SECONDS} s")
 
     def _failure(self, what: str) -> HostError:
-        tail = "\n".join(self.log.splitlines()[-25:])
-        return HostError(f"{what}. The end of its log:\n{tail}")
+        return HostError(f"{what}. The end of its log:\n{self.log_tail}")
+
+    @property
+    def log_tail(self) -> str:
+        return "\n".join(self.log.splitlines()[-25:])
 
     @property
     def alive(self) -> bool:
