@@ -11,10 +11,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from .lenient_json import LARGEST
 from .paths import Path
 
 VERSION = 1
-LARGEST = 1e300
 
 
 def read_editor_document(document: Any, size: tuple[int, int]) -> list[Path]:
