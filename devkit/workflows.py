@@ -1,0 +1,86 @@
+"""`python dev.py workflows`: re-saves the example workflows through the real frontend.
+
+A workflow in UI format is what a person edits; its API twin in `example_workflows/api/` is what
+the demo and the tests queue. Only the frontend knows how to turn one into the other, so this
+loads each workflow into ComfyUI's page and lets the page write both.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from devkit import base, places
+from devkit.browser import page_of
+from devkit.host import HostProcess
+
+TWINS = places.EXAMPLES / "api"
+EXPORT = """
+async (workflow) => {
+    await app.loadGraphData(workflow)
+    await new Promise((done) => setTimeout(done, 500))  // widgets that settle after loading
+    const { workflow: saved, output } = await app.graphToPrompt()
+    const unknown = app.graph.nodes.filter((node) => node.has_errors).map((node) => node.type)
+    return { saved, output, unknown }
+}
+"""
+
+
+def workflows() -> list[Path]:
+    """Returns the example workflows in UI format."""
+    return sorted(places.EXAMPLES.glob("*.json"))
+
+
+def twin_of(workflow: Path) -> Path:
+    """Returns where the API twin of a workflow lies; the host's template list skips folders."""
+    return TWINS / workflow.name
+
+
+def export(page: Any, workflow: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Loads a workflow into ComfyUI's page and returns what the page saves: (UI, API) format.
+
+    Raises:
+        ValueError: where the page does not know a node's type.
+    """
+    done = page.evaluate(EXPORT, workflow)
+    if done["unknown"]:
+        raise ValueError(f"the page can't load these nodes: {', '.join(done['unknown'])}")
+    saved = done["saved"]
+    # Where the person who saved it had scrolled to is kept, not where the exporter happened to be.
+    saved["extra"]["ds"] = workflow.get("extra", {}).get("ds", saved["extra"].get("ds"))
+    return saved, done["output"]
+
+
+def text_of(content: dict[str, Any]) -> str:
+    """Returns the file content for a workflow."""
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Writes every pair; with `--check`, only says which files would change."""
+    check = "--check" in arguments
+    changed = []
+    TWINS.mkdir(exist_ok=True)
+    with HostProcess() as host:
+        base.put_photos(host.base)
+        base.put_settings(host.base)
+        with page_of(host.url) as page:
+            for file in workflows():
+                ui, api = export(page, json.loads(file.read_text("utf-8")))
+                for target, content in ((file, ui), (twin_of(file), api)):
+                    old = target.read_text("utf-8") if target.exists() else ""
+                    if old != text_of(content):
+                        changed.append(target)
+                        if not check:
+                            target.write_text(text_of(content), "utf-8")
+    for target in changed:
+        print(f"{'differs' if check else 'written'}: {target.relative_to(places.ROOT)}")
+    if not changed:
+        print("All example workflows are as the page saves them.")
+    return int(check and bool(changed))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

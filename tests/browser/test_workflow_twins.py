@@ -1,0 +1,36 @@
+"""The example workflows and their API twins agree, as ComfyUI's real page sees them."""
+
+import json
+
+import pytest
+
+from devkit import base, workflows
+from devkit.browser import find_chromium, page_of
+from tests.host_process import HostProcess
+
+pytestmark = pytest.mark.skipif(find_chromium() is None, reason="no Chromium found")
+
+
+@pytest.fixture(scope="module")
+def page(host: HostProcess):
+    base.put_photos(host.base)
+    base.put_settings(host.base)
+    with page_of(host.url) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("file", workflows.workflows(), ids=lambda file: file.stem)
+def test_the_page_exports_exactly_the_twin(page, file):
+    ui = json.loads(file.read_text("utf-8"))
+    saved, api = workflows.export(page, ui)
+    twin = workflows.twin_of(file)
+    assert json.loads(twin.read_text("utf-8")) == api, "run `python dev.py workflows`"
+    assert saved == ui, "run `python dev.py workflows`"
+
+
+def test_every_workflow_has_a_twin_and_a_picture():
+    files = workflows.workflows()
+    assert files
+    assert {workflows.twin_of(file) for file in files} == set(workflows.TWINS.glob("*.json"))
+    for file in files:
+        assert file.with_suffix(".jpg").is_file()
