@@ -1,0 +1,112 @@
+"""Checkpoints become the host's MODEL and CONTROL_NET, and our FLOW_VAE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import comfy.model_management as management
+import comfy.model_patcher
+import comfy.ops
+import torch
+from comfy.context_windows import create_prepare_sampling_wrapper
+from torch import nn
+
+from ..checkpoints import Checkpoint
+from ..layout import UNetShape
+from .flow_vae import FlowVAE
+from .stage1_model import MotionFieldConfig, MotionFieldModel, unet_config
+from .trajectory_control import TrajectoryControl, TrajectoryControlModel
+from .windows import MotionWindows
+
+DTYPES: dict[str, torch.dtype | None] = {
+    "auto": None,
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
+SUPPORTED = [torch.float16, torch.bfloat16, torch.float32]
+
+
+def load_motion_field_model(
+    checkpoint: Checkpoint, dtype: torch.dtype | None = None
+) -> comfy.model_patcher.ModelPatcher:
+    """A native MODEL of a "stage1_unet" checkpoint, whose tensors it takes over.
+
+    Args:
+        checkpoint: from `models.checkpoints`; empty afterwards.
+        dtype: of the weights; None lets the host choose for its device.
+    """
+    weights, compute = _dtypes(checkpoint, dtype)
+    config = MotionFieldConfig(unet_config(checkpoint.shape))
+    config.set_inference_dtype(weights, compute)
+    offload = management.unet_offload_device()
+    model = MotionFieldModel(config, device=offload)
+    _take(model.diffusion_model, unet_tensors(checkpoint, weights))
+    patcher = comfy.model_patcher.ModelPatcher(
+        model, load_device=management.get_torch_device(), offload_device=offload
+    )
+    patcher.model_options["context_handler"] = MotionWindows()
+    create_prepare_sampling_wrapper(patcher)
+    return patcher
+
+
+def load_trajectory_control(
+    checkpoint: Checkpoint, dtype: torch.dtype | None = None
+) -> TrajectoryControl:
+    """A native CONTROL_NET of a "stage1_controlnet" checkpoint, whose tensors it takes over."""
+    weights, compute = _dtypes(checkpoint, dtype)
+    operations = comfy.ops.pick_operations(weights, compute)
+    offload = management.unet_offload_device()
+    model = TrajectoryControlModel(
+        **_control_config(checkpoint.shape), dtype=weights, device=offload, operations=operations
+    )
+    tensors = unet_tensors(checkpoint, weights)
+    for layer in ("0", "2"):
+        name = f"input_hint_block.{layer}.weight"
+        tensors[name] = tensors[name].squeeze(2)
+    _take(model, tensors)
+    return TrajectoryControl(
+        model.eval(), load_device=management.get_torch_device(), manual_cast_dtype=compute
+    )
+
+
+def load_flow_vae(checkpoint: Checkpoint, dtype: torch.dtype | None = None) -> FlowVAE:
+    """A FLOW_VAE of a "flow_vae" checkpoint, whose tensors it takes over; float32 by default."""
+    return FlowVAE(checkpoint, dtype or torch.float32)
+
+
+def unet_tensors(checkpoint: Checkpoint, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    """The tensors under the host's names.
+
+    The host puts the noisy latent first and what is concatenated after it; the checkpoint has the
+    reference first.
+    """
+    tensors = checkpoint.take_host_tensors(dtype)
+    conv_in = tensors["input_blocks.0.0.weight"]
+    tensors["input_blocks.0.0.weight"] = torch.cat([conv_in[:, 4:], conv_in[:, :4]], dim=1)
+    return tensors
+
+
+def _control_config(shape: UNetShape) -> dict[str, Any]:
+    config = unet_config(shape)
+    del config["out_channels"]
+    config["num_heads"] = MotionFieldConfig.unet_extra_config["num_heads"]
+    return config
+
+
+def _dtypes(
+    checkpoint: Checkpoint, dtype: torch.dtype | None
+) -> tuple[torch.dtype, torch.dtype | None]:
+    """The dtype of the weights, and that of the computation where it is another."""
+    weights = dtype or management.unet_dtype(
+        model_params=checkpoint.parameters,
+        supported_dtypes=SUPPORTED,
+        weight_dtype=checkpoint.dtype,
+    )
+    return weights, management.unet_manual_cast(weights, management.get_torch_device(), SUPPORTED)
+
+
+def _take(module: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    """Puts the tensors themselves into the module: a copy would double the memory for a while."""
+    module.load_state_dict(tensors, strict=True, assign=True)
+    module.requires_grad_(False)

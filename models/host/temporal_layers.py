@@ -1,0 +1,69 @@
+"""Temporal transformers inside the host's UNet blocks, on the host's layers and attention."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from comfy.ldm.modules.attention import optimized_attention
+from torch import nn
+
+from ..layout import Site
+from ..temporal import TemporalSelfAttention, TemporalTransformer
+
+
+def host_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, heads: int) -> torch.Tensor:
+    """The attention that the user chose for the host."""
+    return optimized_attention(q, k, v, heads)
+
+
+def make_temporal_layers(
+    sites: Iterable[Site],
+    operations: Any,
+    dtype: torch.dtype | None,
+    device: torch.device | str | None,
+    self_attention: Callable[..., nn.Module] = TemporalSelfAttention,
+) -> nn.ModuleList:
+    """One temporal transformer a site, in the order of `models.layout.sites`."""
+    return nn.ModuleList(
+        TemporalTransformer(
+            site.channels,
+            self_attention=self_attention,
+            attention=host_attention,
+            operations=operations,
+            dtype=dtype,
+            device=device,
+        )
+        for site in sites
+    )
+
+
+def layer_at(unet: Any, site: Site) -> nn.Module:
+    """The host's layer that a temporal transformer follows."""
+    part, number = site.block
+    block = unet.middle_block if part == "middle" else getattr(unet, f"{part}_blocks")[number]
+    return block[site.layer]
+
+
+def follow(layer: nn.Module, temporal: nn.Module, frames: Callable[[], int]) -> None:
+    """From now on, `layer` is followed by `temporal`.
+
+    A hook, not a layer more in the block: the host's names, which LoRAs refer to, stay as they are.
+    """
+
+    def hook(_layer: nn.Module, _inputs: tuple, output: torch.Tensor) -> torch.Tensor:
+        return temporal(output, frames())
+
+    layer.register_forward_hook(hook)
+
+
+def clip_length(batch: int, chunks: int) -> int:
+    """Frames of one clip in a batch that holds `chunks` clips (conditional, unconditional).
+
+    Raises:
+        ValueError: where the batch does not divide.
+    """
+    if chunks < 1 or batch % chunks:
+        raise ValueError(f"a batch of {batch} frames does not divide into {chunks} clips")
+    return batch // chunks

@@ -1,0 +1,98 @@
+"""More predicted frames than the model was trained for: windows that slide over the strides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from comfy.context_windows import (
+    ContextFuseMethods,
+    ContextSchedules,
+    IndexListContextHandler,
+    IndexListContextWindow,
+    get_matching_context_schedule,
+    get_matching_fuse_method,
+)
+
+TRAINED_FRAMES = 15
+OVERLAP = 5
+
+
+class _Window(IndexListContextWindow):
+    """A window of ours, told from the core's."""
+
+
+class MotionWindows(IndexListContextHandler):
+    """Windows over the predicted frames; each is denoised with its own strides and controls.
+
+    Args:
+        length: frames of a window, at most what the model was trained for.
+        overlap: frames that neighbouring windows share; their results are blended.
+    """
+
+    Window = _Window
+
+    def __init__(self, length: int = TRAINED_FRAMES, overlap: int = OVERLAP) -> None:
+        if not 0 <= overlap < length:
+            raise ValueError(f"the overlap must be 0..{length - 1} frames, not {overlap}")
+        super().__init__(
+            get_matching_context_schedule(ContextSchedules.STATIC_STANDARD),
+            get_matching_fuse_method(ContextFuseMethods.PYRAMID),
+            context_length=length,
+            context_overlap=overlap,
+        )
+
+    def set_step(self, timestep: torch.Tensor, model_options: dict) -> None:
+        """Nothing: the windows are the same in every step.
+
+        The core looks the step up in the list of sigmas, and fails for samplers that evaluate
+        between its entries.
+        """
+
+    def get_context_windows(
+        self, model: Any, x_in: torch.Tensor, model_options: dict
+    ) -> list[IndexListContextWindow]:
+        return [
+            _Window(list(window), dim=0)
+            for window in self.context_schedule.func(x_in.shape[0], self, model_options)
+        ]
+
+    def get_resized_cond(
+        self, cond_in: list | None, x_in: torch.Tensor, window: Any, device: Any = None
+    ) -> list | None:
+        """As the core's; what is given a frame each in `model_conds` is cut to the window too."""
+        resized = super().get_resized_cond(cond_in, x_in, window, device)
+        for cond in resized or []:
+            cond["model_conds"] = {
+                key: self._cut(value, x_in.shape[0], window)
+                for key, value in cond["model_conds"].items()
+            }
+        return resized
+
+    @staticmethod
+    def _cut(value: Any, frames: int, window: Any) -> Any:
+        tensor = getattr(value, "cond", None)
+        if isinstance(tensor, torch.Tensor) and tensor.ndim > 1 and tensor.shape[0] == frames:
+            return value._copy_with(tensor[window.index_list])
+        return value
+
+
+def window_frames(options: dict, frames: int, total: int) -> list[int]:
+    """Which predicted frames a call is about.
+
+    Args:
+        options: the host's transformer options.
+        frames: how many frames the call has.
+        total: how many the clip has.
+
+    Raises:
+        ValueError: where a whole clip of another length is sampled.
+    """
+    window = options.get("context_window")
+    indices = list(range(total)) if window is None else list(window.index_list)
+    if len(indices) != frames:
+        raise ValueError(
+            f"the sampler works on {frames} frames, but the control is for {len(indices)}; use the "
+            "latent that 'Motion-Field Conditioning' returns"
+        )
+    return indices

@@ -1,0 +1,83 @@
+"""Compares the pack with the fixtures in a folder: `python -m tests.parity DIR [FAMILY ...]`.
+
+Prints one JSON line a family and exits with 1 where one misses its bar. A family is a module of
+this package with `NETWORKS` (that weights.json must have), `BAR` (of the relative error) and
+`run(folder) -> {output: relative error}`.
+"""
+
+import argparse
+import importlib
+import json
+import math
+import sys
+from pathlib import Path
+
+from tests.parity.host import load_host
+from tests.parity.seeded import Folder
+
+FAMILIES = (
+    "splat_avg",
+    "drag_plain",
+    "drag_region",
+    "flow_vae",
+    "stage1_forward",
+    "stage1_pipeline",
+    "stage2_forward",
+    "stage2_pipeline",
+)
+
+
+def compare(family: str, folder: Folder) -> dict:
+    """The line of one family."""
+    if not (folder.path / f"{family}.safetensors").is_file():
+        return {"family": family, "skipped": f"the folder has no {family}.safetensors"}
+    if not (Path(__file__).parent / f"{family}.py").is_file():
+        return {"family": family, "skipped": "not implemented"}
+    module = importlib.import_module(f"tests.parity.{family}")
+    lacking = [net for net in module.NETWORKS if not folder.has(net)]
+    if lacking:
+        return {"family": family, "skipped": f"weights.json has no {', '.join(lacking)}"}
+    import torch
+
+    # As the host does while a prompt runs.
+    with torch.inference_mode():
+        errors = module.run(folder)
+    worst = max(errors.values(), key=lambda error: math.inf if math.isnan(error) else error)
+    return {
+        "family": family,
+        "relative_error": worst,
+        "bar": module.BAR,
+        "passed": worst <= module.BAR,
+        "outputs": errors,
+    }
+
+
+def _without_nan(value):
+    """JSON has no NaN: null."""
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.parity", description=__doc__)
+    parser.add_argument("folder", type=Path, help="a folder like shared/reference/tiny")
+    parser.add_argument("family", nargs="*", choices=[[], *FAMILIES], help="default: all")
+    arguments = parser.parse_args()
+    if not arguments.folder.is_dir():
+        parser.error(f"{arguments.folder} is not a folder")
+    load_host()
+    folder = Folder.open(arguments.folder)
+    good, compared = True, 0
+    for family in arguments.family or FAMILIES:
+        line = compare(family, folder)
+        print(json.dumps(_without_nan(line)), flush=True)
+        good &= line.get("passed", True)
+        compared += "passed" in line
+    if not compared:
+        print(f"nothing in {arguments.folder} could be compared", file=sys.stderr)
+    return 0 if good and compared else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
