@@ -23,6 +23,8 @@ comfy.options.enable_args_parsing()
 import asyncio
 import utils.extra_config
 import nodes, server
+from comfy_config import config_parser
+config_parser.extract_node_configuration(pack)  # the host's own work for any pack
 
 async def main():
     server.PromptServer(asyncio.get_running_loop())

@@ -208,7 +208,7 @@ def _pip(verb: str, *arguments: str) -> None:
 
 
 def _failure(what: str, output: str) -> SystemExit:
-    tail = "\n".join(output.strip().splitlines()[-15:])
+    tail = "\n".join(line[:400] for line in output.strip().splitlines()[-15:])
     if any(sign in output for sign in UNREACHABLE):
         advice = "The package index can't be reached: check the network, then run this again."
     else:
