@@ -2,7 +2,16 @@
 
 from comfy_api.latest import ComfyExtension, io
 
-NODES: list[type[io.ComfyNode]] = []
+from .densify_tracks import MotionI2VDensifyTracks
+from .field_preview import MotionI2VFieldPreview
+from .region_mask import MotionI2VCombineRegions, MotionI2VRegionMask
+
+NODES: list[type[io.ComfyNode]] = [
+    MotionI2VCombineRegions,
+    MotionI2VDensifyTracks,
+    MotionI2VFieldPreview,
+    MotionI2VRegionMask,
+]
 
 
 class MotionI2VExtension(ComfyExtension):

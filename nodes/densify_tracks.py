@@ -1,0 +1,122 @@
+"""Densify Tracks: a few drawn paths become motion everywhere, without a learned model."""
+
+from comfy_api.latest import io
+
+from ..models.densify import densify
+from ..models.tracks import Tracks
+from .sockets import CATEGORY, MotionFieldSocket, TracksSocket
+
+
+class MotionI2VDensifyTracks(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VDensifyTracks",
+            display_name="Densify Tracks",
+            category=f"{CATEGORY}/field",
+            description="Spreads drawn paths over the picture: motion fills objects and stops at "
+            "their edges. Fast, needs no model and no GPU.",
+            inputs=[
+                TracksSocket.Input("tracks", tooltip="The drawn paths and pins."),
+                io.Image.Input(
+                    "picture",
+                    optional=True,
+                    tooltip="The picture that will move; its edges stop the motion, and the field "
+                    "gets its size. Of a batch the first counts. Without one, motion fades out "
+                    "smoothly.",
+                ),
+                io.Mask.Input(
+                    "region",
+                    optional=True,
+                    tooltip="What may move (motion brush). Motion fills every painted part that "
+                    "has a path, and is exactly zero outside. An empty mask: everything may move.",
+                ),
+                io.Float.Input(
+                    "reach",
+                    default=0.35,
+                    min=0.01,
+                    max=2.0,
+                    step=0.01,
+                    tooltip="How far motion spreads where neither an edge nor a region stops it, "
+                    "as a part of the picture's diagonal.",
+                ),
+                io.Float.Input(
+                    "edge_sensitivity",
+                    default=1.0,
+                    min=0.0,
+                    max=4.0,
+                    step=0.05,
+                    tooltip="How much the picture's edges count: 0 ignores them, more lets weak "
+                    "edges stop the motion, too.",
+                ),
+                io.Combo.Input(
+                    "paths_outside",
+                    options=["error", "ignore"],
+                    default="error",
+                    tooltip="What happens to a moving path that starts outside the region or the "
+                    "picture. Ignore it to give each of several regions its own paths.",
+                ),
+                io.Int.Input(
+                    "width",
+                    default=0,
+                    min=0,
+                    max=16384,
+                    tooltip="Width of the field where no picture is connected; 0: the tracks' own.",
+                ),
+                io.Int.Input(
+                    "height",
+                    default=0,
+                    min=0,
+                    max=16384,
+                    tooltip="Height of the field where no picture is connected; 0: the tracks' "
+                    "own.",
+                ),
+            ],
+            outputs=[
+                MotionFieldSocket.Output(
+                    "field",
+                    display_name="motion field",
+                    tooltip="Where every pixel of the picture goes, frame by frame.",
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        tracks,
+        reach,
+        edge_sensitivity,
+        paths_outside,
+        width,
+        height,
+        picture=None,
+        region=None,
+    ) -> io.NodeOutput:
+        import comfy.utils
+
+        size = _size(picture, width, height)
+        drawn = Tracks.from_dict(tracks, size)
+        progress = comfy.utils.ProgressBar(drawn.frames)
+        field = densify(
+            drawn,
+            size or drawn.size,
+            picture,
+            region,
+            reach=reach,
+            edges=edge_sensitivity,
+            paths_outside=paths_outside,
+            on_step=progress.update_absolute,
+        )
+        return io.NodeOutput(field)
+
+
+def _size(picture, width: int, height: int) -> tuple[int, int] | None:
+    """(W, H) that the user asks for, or None for the tracks' own."""
+    if picture is not None:
+        return picture.shape[2], picture.shape[1]
+    if (width == 0) != (height == 0):
+        raise ValueError(
+            f"width {width} and height {height}: give both, or 0 for both to take the tracks' own"
+        )
+    return (width, height) if width else None

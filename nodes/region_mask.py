@@ -1,0 +1,125 @@
+"""The motion brush: a painted mask becomes the region that may move, and regions combine."""
+
+import torch
+from comfy_api.latest import io
+
+from ..models.region import brush, combine, overlay
+from .sockets import CATEGORY
+
+
+class MotionI2VRegionMask(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VRegionMask",
+            display_name="Region Mask (Motion Brush)",
+            category=f"{CATEGORY}/draw",
+            description="Turns a painted mask into a region: what may move. Grows, feathers, "
+            "inverts and fits it to the picture.",
+            inputs=[
+                io.Mask.Input(
+                    "mask",
+                    tooltip="What was painted, for example LoadImage's mask after the mask editor. "
+                    "Any size.",
+                ),
+                io.Image.Input(
+                    "picture",
+                    optional=True,
+                    tooltip="The picture that will move: the region gets its size, and the overlay "
+                    "shows it. Without one the mask keeps its size.",
+                ),
+                io.Int.Input(
+                    "grow",
+                    default=0,
+                    min=-2048,
+                    max=2048,
+                    tooltip="Pixels to grow the region by; negative shrinks it.",
+                ),
+                io.Float.Input(
+                    "feather",
+                    default=0.0,
+                    min=0.0,
+                    max=2048.0,
+                    step=0.5,
+                    tooltip="Width in pixels of the soft edge. It lies inside the region, so that "
+                    "nothing outside moves.",
+                ),
+                io.Boolean.Input(
+                    "invert", default=False, tooltip="On: what was painted is what stays still."
+                ),
+                io.Boolean.Input(
+                    "fill_holes",
+                    default=False,
+                    tooltip="On: what the painted region encloses belongs to it, so that an "
+                    "outline is enough.",
+                ),
+                io.Boolean.Input(
+                    "empty_means_everything",
+                    default=True,
+                    tooltip="On: where nothing is painted, everything may move. Off: an empty "
+                    "mask is an error.",
+                ),
+            ],
+            outputs=[
+                io.Mask.Output(
+                    "region", display_name="region", tooltip="1 where things may move, 0 where not."
+                ),
+                io.Image.Output(
+                    "overlay",
+                    display_name="overlay",
+                    tooltip="The picture with the region tinted and outlined.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, mask, grow, feather, invert, fill_holes, empty_means_everything, picture=None
+    ) -> io.NodeOutput:
+        height, width = picture.shape[1:3] if picture is not None else mask.shape[-2:]
+        region = brush(
+            mask,
+            (width, height),
+            grow=grow,
+            feather=feather,
+            invert=invert,
+            fill_holes=fill_holes,
+            empty_is_everything=empty_means_everything,
+        )
+        ground = picture[0] if picture is not None else torch.full((height, width, 3), 0.5)
+        return io.NodeOutput(region[None], overlay(ground, region)[None])
+
+
+class MotionI2VCombineRegions(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VCombineRegions",
+            display_name="Combine Regions",
+            category=f"{CATEGORY}/draw",
+            description="Joins regions, keeps what they share, or cuts some out of the first. Soft "
+            "edges stay soft.",
+            inputs=[
+                io.Mask.Input("region_1", tooltip="The first region; the result has its size."),
+                io.Mask.Input("region_2", tooltip="Another region, of any size."),
+                io.Mask.Input("region_3", optional=True, tooltip="Another region, of any size."),
+                io.Mask.Input("region_4", optional=True, tooltip="Another region, of any size."),
+                io.Combo.Input(
+                    "operation",
+                    options=["union", "intersect", "subtract"],
+                    default="union",
+                    tooltip="union: what is in any of them. intersect: what is in all of them. "
+                    "subtract: the first without the others.",
+                ),
+            ],
+            outputs=[
+                io.Mask.Output(
+                    "region", display_name="region", tooltip="1 where things may move, 0 where not."
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, region_1, region_2, operation, region_3=None, region_4=None) -> io.NodeOutput:
+        regions = [r for r in (region_1, region_2, region_3, region_4) if r is not None]
+        return io.NodeOutput(combine(regions, operation)[None])
