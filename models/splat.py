@@ -127,6 +127,38 @@ class SplatPlan:
         """
         return self._maps(x, self._importance_weights(importance, x))
 
+    def layers(self, x: Tensor, importance: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Splats what is in front and what it hides apart, for soft compositing of edges.
+
+        Of each weight w that lands on a target, the share exp(importance - the largest there)
+        belongs to the front and the rest to the back; each layer is an average of its own.
+
+        Args:
+            x: [B, C, H, W] or [C, H, W], as for `average`.
+            importance: [B, 1, H, W], [1, 1, H, W] or [H, W]; larger covers smaller.
+
+        Returns:
+            front [B, C, H, W] (equal to `softmax`), its coverage [B, 1, H, W], and the same two of
+            the back; in x's dtype.
+
+        Raises:
+            ValueError: as `softmax`.
+        """
+        in_front = self._importance_weights(importance, x)
+        behind = self._weight.to(in_front.dtype) - in_front
+        ones = torch.ones_like(x[..., :1, :, :])
+        both = torch.cat([x, ones], dim=-3)
+        layers = []
+        for weight in (in_front, behind):
+            rows, shared = self._rows_of(both)
+            matrix = self._matrix(shared, pixels_first=False)
+            values = weight.detach().index_select(0, matrix.entry)
+            total = self._maps_of(_Splat.apply(rows, weight, matrix, values, None), both)
+            coverage = total[:, -1:]
+            layers += [total[:, :-1] / (coverage + EPSILON), coverage]
+        front, front_coverage, back, back_coverage = layers
+        return front, front_coverage, back, back_coverage
+
     def sum(self, x: Tensor) -> Tensor:
         """Splats feature maps without dividing: the numerator of `average`, same arguments."""
         rows, shared = self._rows_of(x)
@@ -167,6 +199,17 @@ class SplatPlan:
         else:
             y = y.view(self.fields, self.pixels, *x.shape[:-2], x.shape[-1])
         return y if x.ndim == 2 else y.permute(2, 0, 1, 3)
+
+    def rows_matrix(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The sparse matrix of `average_rows(x, pixels_first=True)`, for multiplying it in parts.
+
+        Returns:
+            offset [H*W*B + 1], where each row (pixel, then field) starts; column [K], the source
+            pixel of each entry; value [K], its weight divided by its row's sum. Not differentiable.
+        """
+        matrix = self._matrix(shared=True, pixels_first=True)
+        values, _ = _normalise(matrix, self._weight.detach())
+        return matrix.offset, matrix.column, values
 
     def _maps(self, x: Tensor, weight: Tensor | None) -> Tensor:
         rows, shared = self._rows_of(x)
@@ -369,9 +412,10 @@ def _normalise(matrix: _Matrix, weight: Tensor) -> tuple[Tensor, Tensor]:
 
 def _sorted_by(key: Tensor, keys: int) -> tuple[Tensor, Tensor]:
     """The stable order that sorts `key`, and [keys + 1] where each key starts in it."""
-    ordered, order = key.sort(stable=True)
-    bounds = torch.arange(keys + 1, device=key.device)
-    return order, torch.searchsorted(ordered, bounds)
+    order = key.sort(stable=True).indices
+    offset = torch.zeros(keys + 1, dtype=torch.int64, device=key.device)
+    offset[1:] = torch.bincount(key, minlength=keys).cumsum(0)
+    return order, offset
 
 
 def _check_flow(flow: Tensor) -> None:

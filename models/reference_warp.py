@@ -1,0 +1,81 @@
+"""What motion-augmented attention needs of a motion field, prepared once for one resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+import torch.nn.functional as F
+
+from .splat import SplatPlan
+
+CPU_PART = 1 << 22
+"""Bytes of warped tokens held at once on a CPU: they stay in its cache until they are used."""
+
+GPU_PART = 1 << 15
+"""Pixels at once on a GPU: fused attention kernels allow no more batches times heads."""
+
+
+class ReferenceWarp:
+    """Average splatting of one reference map with N - 1 fields, a few pixels' sequences at a time.
+
+    Args:
+        flow: [N - 1, 2, h, w] float32 displacements in pixels of this resolution, on the device of
+            the features; N - 1 may be 0.
+        strength: 0..1, the weight of a warped token next to a real one; 1 is what modules are
+            trained with, at 0 there are no warped tokens.
+
+    Raises:
+        ValueError: as `SplatPlan`, or for another strength.
+    """
+
+    def __init__(self, flow: torch.Tensor, strength: float = 1.0) -> None:
+        if not 0 <= strength <= 1:
+            raise ValueError(f"the strength of the warp is 0..1, not {strength}")
+        self.fields, _, height, width = flow.shape
+        self.pixels = height * width
+        self.strength = strength if self.fields else 0.0
+        self._constants: dict[object, torch.Tensor] = {}
+        if self.strength:
+            self.offset, self.column, self.value = SplatPlan(flow).rows_matrix()
+            # One transfer, so that no part has to ask the device where it begins.
+            self._starts = self.offset[:: self.fields].tolist()
+
+    def parts(self, channels: int) -> Iterator[slice]:
+        """Consecutive ranges of pixels to work on, for warped tokens of `channels` channels."""
+        size = GPU_PART
+        if self.offset.device.type == "cpu":
+            size = max(1, CPU_PART // (4 * channels * max(1, self.fields)))
+        for first in range(0, self.pixels, size):
+            yield slice(first, min(first + size, self.pixels))
+
+    def warp(self, reference: torch.Tensor, part: slice) -> torch.Tensor:
+        """The reference as each field moves it, at some pixels.
+
+        Args:
+            reference: [h * w, C] float32 features of the reference frame.
+            part: a range of pixels.
+
+        Returns:
+            [pixels of the part, N - 1, C] float32; 0 where nothing lands.
+        """
+        entries = slice(self._starts[part.start], self._starts[part.stop])
+        offset = self.offset[part.start * self.fields : part.stop * self.fields + 1]
+        if entries.start == entries.stop:
+            shape = (part.stop - part.start, self.fields, reference.shape[1])
+            return reference.new_zeros(shape)
+        warped = F.embedding_bag(
+            self.column[entries],
+            reference,
+            offset - entries.start,
+            mode="sum",
+            per_sample_weights=self.value[entries],
+            include_last_offset=True,
+        )
+        return warped.unflatten(0, (-1, self.fields))
+
+    def constant(self, key: object, make: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """A tensor that stays the same for a whole run, made when it is first asked for."""
+        if key not in self._constants:
+            self._constants[key] = make()
+        return self._constants[key]
