@@ -1,0 +1,53 @@
+// Words over the stage: guidance, the zoom, and what is wrong.
+
+import { el, icon } from "./dom.js";
+
+const TIPS = {
+  select: "Drag points or whole paths · double-click a curve to add a point · right-click removes one",
+  draw: "Drag to draw a path · hold Shift for a straight arrow",
+  points: "Click the places to pass · Enter or a click on the last point finishes",
+  pin: "Click a place that must stay still",
+};
+
+export class Overlays {
+  constructor(editor) {
+    this.editor = editor;
+    this.tip = el("div", { class: "mi2v-tip", "aria-hidden": "true" });
+    this.zoom = el("button", { type: "button", class: "mi2v-zoom", title: "Fit the picture into the view (F)", onclick: () => editor.fit() });
+    this.cardTitle = el("strong");
+    this.cardText = el("span");
+    this.card = el("div", { class: "mi2v-card" }, icon("image"), this.cardTitle, this.cardText);
+    this.problemText = el("span");
+    this.problem = el(
+      "div",
+      { class: "mi2v-card mi2v-problem", role: "alert" },
+      icon("warning"),
+      el("strong", {}, "This drawing cannot be read"),
+      this.problemText,
+      el("button", { type: "button", class: "mi2v-text-button", onclick: () => editor.clear() }, "Start afresh"),
+    );
+    this.element = el("div", { class: "mi2v-overlays" }, this.card, this.problem, this.tip, this.zoom);
+    this.live = el("div", { class: "mi2v-live", role: "status", "aria-live": "polite" });
+  }
+
+  say(message) {
+    this.live.textContent = message;
+  }
+
+  update() {
+    const { editor } = this;
+    const { picture, document } = editor;
+    const busy = Boolean(editor.stroke || editor.base);
+    this.problem.hidden = !editor.problem;
+    if (editor.problem) this.problemText.textContent = editor.problem;
+    this.card.hidden = Boolean(editor.problem || picture.image || document.paths.length || busy || !picture.hint);
+    this.cardTitle.textContent = picture.title ?? "No picture yet";
+    this.cardText.textContent = picture.hint;
+    this.tip.hidden = Boolean(editor.problem) || busy;
+    this.tip.classList.toggle("mi2v-loud", Boolean(picture.image) && !document.paths.length);
+    this.tip.textContent = editor.pending ? TIPS.points : TIPS[editor.tool];
+    const zoom = Math.round(editor.view.zoom * 100);
+    this.zoom.hidden = editor.view.fitted;
+    this.zoom.textContent = `${zoom}%`;
+  }
+}

@@ -1,0 +1,103 @@
+// Which picture flows into a node, found by walking the links of the graph. No DOM, no ComfyUI
+// import: the graph's objects are only read.
+
+const BYPASSED = 4;
+const SUBGRAPH_INPUT = -10;
+const LOADERS = ["LoadImage", "LoadImageOutput"];
+
+/** "folder/name.png [output]", as the host writes it, in its parts. */
+export function parseFileName(text) {
+  const annotated = /^(.*?)\s*\[(input|output|temp)\]\s*$/.exec(text);
+  const path = (annotated ? annotated[1] : text).replaceAll("\\", "/");
+  const cut = path.lastIndexOf("/");
+  return {
+    filename: path.slice(cut + 1),
+    subfolder: cut < 0 ? "" : path.slice(0, cut),
+    type: annotated ? annotated[2] : "input",
+  };
+}
+
+/** The host's own address of a picture; nothing else is ever loaded. */
+export function viewRoute({ filename, subfolder = "", type = "input" }) {
+  const query = new URLSearchParams({ filename, subfolder, type });
+  // The host drops a PNG's transparency when it loads it, and a mask is stored there.
+  if (/\.png$/i.test(filename)) query.set("channel", "rgb");
+  return `/view?${query}`;
+}
+
+function linkOf(graph, id) {
+  if (id === null || id === undefined) return null;
+  return graph.getLink?.(id) ?? graph.links?.get?.(id) ?? graph.links?.[id] ?? null;
+}
+
+/** The node in a parent graph whose inside `graph` is. */
+function holderOf(graph, rootGraph) {
+  const graphs = [rootGraph, ...(rootGraph?.subgraphs?.values?.() ?? [])];
+  for (const outer of graphs) {
+    const node = outer?.nodes?.find((candidate) => candidate.subgraph === graph);
+    if (node) return node;
+  }
+  return null;
+}
+
+/** Through which input a node that only hands on gets what leaves at `slot`; -1 for other nodes. */
+function passesThrough(node, slot) {
+  const inputs = node.inputs ?? [];
+  if (node.type === "Reroute") return 0;
+  if (node.mode !== BYPASSED) return -1;
+  const type = node.outputs?.[slot]?.type;
+  return inputs[slot]?.type === type ? slot : inputs.findIndex((input) => input.type === type);
+}
+
+/**
+ * Follows an input to the node that makes what flows in.
+ *
+ * Returns `{ node, slot }`, or null where nothing is connected. Reroutes and bypassed nodes are
+ * passed, and the walls of subgraphs.
+ */
+export function sourceOf(node, slot) {
+  for (let steps = 0; steps < 100; steps++) {
+    const { graph } = node;
+    const link = linkOf(graph, node.inputs?.[slot]?.link);
+    if (!link) return null;
+    if (link.origin_id === SUBGRAPH_INPUT) {
+      node = holderOf(graph, graph.rootGraph);
+      slot = link.origin_slot;
+      if (!node) return null;
+      continue;
+    }
+    let origin = graph.getNodeById(link.origin_id);
+    let originSlot = link.origin_slot;
+    while (origin?.subgraph && origin.mode !== BYPASSED) {
+      const inner = linkOf(origin.subgraph, origin.subgraph.outputs?.[originSlot]?.linkIds?.[0]);
+      if (!inner) return null;
+      originSlot = inner.origin_slot;
+      origin = origin.subgraph.getNodeById(inner.origin_id);
+    }
+    if (!origin) return null;
+    const through = passesThrough(origin, originSlot);
+    if (through < 0) return { node: origin, slot: originSlot };
+    node = origin;
+    slot = through;
+  }
+  return null;
+}
+
+/**
+ * What is known of the picture at a node's input, without running anything.
+ *
+ * Returns `{ kind: "none" }`, `{ kind: "file", key, file }` or `{ kind: "computed", key }`; the key
+ * changes whenever the picture may have changed.
+ */
+export function pictureAt(node, inputName) {
+  const slot = (node.inputs ?? []).findIndex((input) => input.name === inputName);
+  const source = node.graph && slot >= 0 ? sourceOf(node, slot) : null;
+  if (!source) return { kind: "none", key: "none" };
+  const { node: origin, slot: originSlot } = source;
+  const name = origin.widgets?.find((widget) => widget.name === "image")?.value;
+  if (LOADERS.includes(origin.comfyClass ?? origin.type) && originSlot === 0 && typeof name === "string" && name) {
+    const file = parseFileName(name);
+    return { kind: "file", key: `file:${name}`, file };
+  }
+  return { kind: "computed", key: `node:${origin.id}:${originSlot}` };
+}

@@ -1,0 +1,228 @@
+// Connects the Trajectory Editor with its node. All of its state is the node's `drawing` widget.
+
+import { app } from "../../scripts/app.js";
+import { api } from "../../scripts/api.js";
+import { TrajectoryEditor } from "./editor/editor.js";
+import { pictureAt, viewRoute } from "./editor/upstream.js";
+
+const NODE = "MotionI2VTrajectoryEditor";
+/** Under this key the node sends its picture; nodes/trajectory_editor.py knows it too. */
+const UI_KEY = "motion_i2v_picture";
+/** A graph that is being cleared has this id. */
+const NO_ID = "00000000-0000-0000-0000-000000000000";
+const LOOK_EVERY = 600;
+const SMALLEST = [440, 560];
+const EDITOR_HEIGHT = 420;
+
+const HINTS = {
+  none: { title: "No picture yet", hint: "Connect a Load Image node to “image”. You can draw already: paths adapt to any size." },
+  computed: { title: "Not computed yet", hint: "Queue the workflow once and the picture appears here. You can draw already." },
+  loading: { title: "Loading the picture …", hint: "" },
+  failed: { title: "The picture cannot be shown", hint: "Its file is not in ComfyUI's input folder." },
+};
+
+/**
+ * What outlives a node: the graph's own undo throws all nodes away and makes them anew, and the
+ * editor's history, tool and view should not go with them. By graph and node id.
+ */
+const remembered = new Map();
+const editors = new Set();
+
+const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === name);
+
+class NodeConnection {
+  constructor(node) {
+    this.node = node;
+    this.drawing = widgetOf(node, "drawing");
+    this.frames = widgetOf(node, "frames");
+    this.sent = null;
+    this.key = null;
+    this.editor = new TrajectoryEditor({
+      save: (text) => this.save(text),
+      select: () => this.select(),
+      forward: (event) => this.forward(event),
+    });
+    this.hideDrawing();
+    this.listen();
+    this.editor.setText(this.drawing.value, { fresh: true });
+    this.editor.setFrames(this.frames.value);
+    this.look();
+  }
+
+  /** The graph's id is gone when it throws its nodes away, so the last one seen counts. */
+  get memory() {
+    this.graphId = this.node.graph?.id?.replace(NO_ID, "") || this.graphId;
+    return `${this.graphId}:${this.node.id}`;
+  }
+
+  /** The text is serialised and queued like any other; only its box is not shown. */
+  hideDrawing() {
+    this.drawing.hidden = true;
+    this.drawing.options.hidden = true;
+  }
+
+  listen() {
+    const { drawing, frames } = this;
+    const chain = (object, name, after) => {
+      const before = object[name];
+      object[name] = function (...args) {
+        const result = before?.apply(this, args);
+        after(...args);
+        return result;
+      };
+    };
+    chain(drawing, "callback", () => this.saving || this.read());
+    chain(frames, "callback", () => this.editor.setFrames(frames.value));
+    chain(this.node, "onConfigure", () => this.configured());
+    chain(this.node, "onConnectionsChange", () => setTimeout(() => this.look()));
+    chain(this.node, "onExecuted", (output) => this.executed(output));
+    chain(this.node, "onRemoved", () => this.dispose());
+  }
+
+  // The drawing
+
+  save(text) {
+    this.saving = true;
+    this.drawing.value = text;
+    this.saving = false;
+    // Lets the graph's own undo know of the change, as a click elsewhere would.
+    app.canvas?.emitBeforeChange?.();
+    app.canvas?.emitAfterChange?.();
+    this.node.graph?.setDirtyCanvas?.(true, false);
+  }
+
+  read() {
+    this.editor.setText(String(this.drawing.value ?? ""));
+  }
+
+  /** The widgets have their saved values now: a fresh start, or the return of a known drawing. */
+  configured() {
+    const text = String(this.drawing.value ?? "");
+    const past = remembered.get(this.memory);
+    if (past?.history.jumpTo(text)) {
+      remembered.delete(this.memory);
+      const { history, tool, view, selected, sent, focused } = past;
+      Object.assign(this.editor, { history, tool, view, selected });
+      this.sent = sent;
+      this.editor.text = text;
+      this.editor.read(text);
+      this.editor.layout();
+      this.editor.update();
+      if (focused) setTimeout(() => this.editor.stage.element.focus({ preventScroll: true }), 80);
+    } else {
+      this.editor.setText(text, { fresh: true });
+    }
+    this.editor.setFrames(this.frames.value);
+    setTimeout(() => this.look());
+  }
+
+  dispose() {
+    const { history, tool, view, selected, focused } = this.editor;
+    remembered.set(this.memory, { history, tool, view, selected, focused, sent: this.sent });
+    this.editor.dispose();
+    editors.delete(this);
+  }
+
+  // The picture
+
+  /** Looks for the picture again; cheap where nothing changed. */
+  look() {
+    if (!this.node.graph || !this.memory) return;
+    const found = pictureAt(this.node, "image");
+    if (this.sent && this.sent.key !== found.key) this.sent = null;
+    this.sent ??= this.earlierRun(found);
+    const shown = found.kind === "file" ? found.file : found.kind === "computed" ? this.sent?.file : null;
+    const key = shown ? `${viewRoute(shown)}` : found.kind;
+    if (key === this.key) return;
+    this.key = key;
+    if (shown) this.load(key, shown);
+    else this.editor.setPicture({ status: found.kind, ...HINTS[found.kind] });
+  }
+
+  /** The picture of a run before this node object existed, as the page remembers it. */
+  earlierRun(found) {
+    const file = app.nodeOutputs?.[this.node.id]?.[UI_KEY]?.[0];
+    return file && found.kind === "computed" ? { key: found.key, file } : null;
+  }
+
+  load(key, file) {
+    const image = new Image();
+    const { size } = this.editor.picture;
+    if (!this.editor.picture.image) this.editor.setPicture({ status: "loading", size, ...HINTS.loading });
+    image.onload = () => {
+      if (this.key !== key) return;
+      const own = [file.width ?? image.naturalWidth, file.height ?? image.naturalHeight];
+      this.editor.setPicture({ status: "ready", image, size: own });
+    };
+    image.onerror = () => {
+      if (this.key === key) this.editor.setPicture({ status: "failed", ...HINTS.failed });
+    };
+    image.src = api.apiURL(key);
+  }
+
+  executed(output) {
+    const file = output?.[UI_KEY]?.[0];
+    if (!file) return;
+    this.sent = { key: pictureAt(this.node, "image").key, file };
+    this.look();
+  }
+
+  // The graph around
+
+  select() {
+    const { canvas } = app;
+    if (!canvas || this.node.selected || canvas.selected_nodes?.[this.node.id]) return;
+    canvas.selectNode?.(this.node);
+    canvas.bringToFront?.(this.node);
+  }
+
+  /** Gives the graph an event that the editor leaves to it: zooming and panning the canvas. */
+  forward(event) {
+    // The Vue renderer gets it by bubbling; in the classic one the editor is not inside the canvas.
+    if (this.editor.element.closest("[data-node-id]")) return;
+    const { canvas } = app;
+    if (event.type === "wheel") {
+      event.preventDefault();
+      canvas.processMouseWheel(event);
+    } else if (event.type === "pointerdown") canvas.processMouseDown(event);
+    else if (event.type === "pointermove") canvas.processMouseMove(event);
+    else if (event.type === "pointerup") canvas.processMouseUp(event);
+  }
+}
+
+function addStyles() {
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = new URL("./trajectory_editor.css", import.meta.url).href;
+  document.head.append(link);
+}
+
+app.registerExtension({
+  name: "MotionI2V.TrajectoryEditor",
+
+  setup() {
+    addStyles();
+    const lookAll = () => editors.forEach((connection) => connection.look());
+    api.addEventListener("graphChanged", lookAll);
+    // A combo that a script or another extension changes tells nobody.
+    setInterval(() => document.hidden || lookAll(), LOOK_EVERY);
+  },
+
+  nodeCreated(node) {
+    if (node.comfyClass !== NODE) return;
+    const connection = new NodeConnection(node);
+    editors.add(connection);
+    const widget = node.addDOMWidget("editor", "motion_i2v_trajectories", connection.editor.element, {
+      serialize: false,
+      hideOnZoom: false,
+      getValue: () => "",
+      setValue: () => {},
+      getMinHeight: () => EDITOR_HEIGHT,
+      // Sharpness and the size of handles follow the graph's zoom.
+      onDraw: () => connection.editor.follow(),
+    });
+    widget.serialize = false;
+    const [width, height] = node.size;
+    node.setSize([Math.max(width, SMALLEST[0] + 100), Math.max(height, SMALLEST[1] + 80)]);
+  },
+});

@@ -1,0 +1,138 @@
+"""Tracks drawn over a picture: arrows for what moves, discs for what is pinned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .tracks import Tracks
+
+COLORS = ("#ff5c39", "#29b6ff", "#ffd23f", "#b78bff", "#3ddc84", "#ff7ac6", "#ff9f1c", "#5eead4")
+"""The editor's colours, in its order."""
+
+SHADOW = (8, 10, 14)
+WHITE = (255, 255, 255)
+SUBPIXEL = 4
+"""Bits of the fraction of a coordinate, as OpenCV's drawing functions take them."""
+MARGIN = 4.0
+"""How far outside points are still drawn, in picture sizes; OpenCV's coordinates are bounded."""
+STILL = 0.75
+"""A track that stays within so many pixels is drawn as a pin."""
+
+
+@dataclass(frozen=True)
+class _Pen:
+    canvas: np.ndarray
+    unit: float
+
+    def line(self, points: np.ndarray, color: tuple[int, ...], width: float) -> None:
+        import cv2
+
+        thick = max(1, round(width * self.unit))
+        cv2.polylines(self.canvas, [_fixed(points)], False, color, thick, cv2.LINE_AA, SUBPIXEL)
+
+    def area(self, points: np.ndarray, color: tuple[int, ...]) -> None:
+        import cv2
+
+        cv2.fillPoly(self.canvas, [_fixed(points)], color, cv2.LINE_AA, SUBPIXEL)
+
+    def disc(self, at: np.ndarray, color: tuple[int, ...], radius: float) -> None:
+        import cv2
+
+        x, y = _fixed(at).tolist()
+        across = max(1, round(radius * self.unit * (1 << SUBPIXEL)))
+        cv2.circle(self.canvas, (x, y), across, color, -1, cv2.LINE_AA, SUBPIXEL)
+
+
+def draw_tracks(
+    picture: torch.Tensor, tracks: Tracks, colors: Sequence[str | None] = ()
+) -> torch.Tensor:
+    """The picture with every track drawn over it.
+
+    Args:
+        picture: [B, H, W, C] or [H, W, C] in 0..1, C >= 3; the first one is drawn on.
+        tracks: rescaled to the picture.
+        colors: "#rrggbb" one a track; the editor's own colours where there is none.
+
+    Returns:
+        [1, H, W, 3] float32 in 0..1.
+
+    Raises:
+        ValueError: for a picture of another shape.
+    """
+    first = picture[0] if picture.ndim == 4 and len(picture) else picture
+    if first.ndim != 3 or first.shape[2] < 3 or 0 in first.shape:
+        raise ValueError(f"a picture is [B, height, width, 3], got {list(picture.shape)}")
+    canvas = first[..., :3].detach().cpu().float().clamp(0, 1).mul(255).round().byte().numpy()
+    canvas = np.ascontiguousarray(canvas)
+    height, width = canvas.shape[:2]
+    tracks = tracks.rescaled((width, height))
+    reach = MARGIN * max(width, height)
+    points = tracks.points.detach().cpu().double().clamp(-reach, reach).numpy()
+    pen = _Pen(canvas, max(0.6, min(width, height) / 420))
+    for number in range(points.shape[1]):
+        chosen = colors[number] if number < len(colors) else None
+        _draw_track(pen, points[:, number], _rgb(chosen or COLORS[number % len(COLORS)]))
+    return torch.from_numpy(canvas.astype(np.float32) / 255)[None]
+
+
+def _draw_track(pen: _Pen, points: np.ndarray, color: tuple[int, ...]) -> None:
+    if np.hypot(*(points - points[0]).T).max() <= STILL:
+        for radius, ink in (
+            (9.5, SHADOW),
+            (8, WHITE),
+            (6, color),
+            (2.2, WHITE),
+        ):
+            pen.disc(points[0], ink, radius)
+        return
+    head = _arrow_head(points, 15 * pen.unit)
+    shaft = _shortened(points, 9 * pen.unit)
+    pen.line(shaft, SHADOW, 6)
+    pen.line(np.concatenate([head, head[:1]]), SHADOW, 3)
+    pen.line(shaft, color, 3.4)
+    pen.area(head, color)
+    # One bead a frame: close ones are slow, wide ones fast.
+    for point in points[1:-1]:
+        pen.disc(point, WHITE, 1.4)
+    for radius, ink in ((7.5, SHADOW), (6.2, color), (4, WHITE)):
+        pen.disc(points[0], ink, radius)
+
+
+def _arrow_head(points: np.ndarray, length: float) -> np.ndarray:
+    """The triangle [3, 2] at the end, pointing where the last stretch of that length went."""
+    tip = points[-1]
+    far = np.hypot(*(points - tip).T) >= min(length, np.hypot(*(points - tip).T).max())
+    along = tip - points[np.nonzero(far)[0][-1]]
+    along = along / max(float(np.hypot(*along)), 1e-9)
+    aside = np.array([-along[1], along[0]])
+    base = tip - along * length * 0.9
+    return np.stack([tip, base + aside * length * 0.44, base - aside * length * 0.44])
+
+
+def _shortened(points: np.ndarray, length: float) -> np.ndarray:
+    """The path without what lies under the arrow head, so that the tip stays sharp."""
+    distance = np.hypot(*(points - points[-1]).T)
+    last = np.nonzero(distance > length)[0]
+    if not len(last):
+        return points[:1]
+    a, b = points[last[-1]], points[last[-1] + 1] if last[-1] + 1 < len(points) else points[-1]
+    near, far = np.hypot(*(b - points[-1])), np.hypot(*(a - points[-1]))
+    part = (far - length) / max(far - near, 1e-9)
+    return np.concatenate([points[: last[-1] + 1], [a + (b - a) * min(1.0, part)]])
+
+
+def _fixed(points: np.ndarray) -> np.ndarray:
+    # A pixel's centre lies at 0.5 here, at 0 for OpenCV.
+    return ((points - 0.5) * (1 << SUBPIXEL)).round().astype(np.int32)
+
+
+def _rgb(color: str) -> tuple[int, ...]:
+    try:
+        red, green, blue = bytes.fromhex(color.removeprefix("#"))
+    except ValueError:
+        return _rgb(COLORS[0])
+    return red, green, blue

@@ -1,0 +1,107 @@
+"""The Trajectory Editor: what was drawn on a picture, as tracks."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from comfy_api.latest import io
+
+from ..models.draw_tracks import draw_tracks
+from ..models.editor_document import read_editor_document
+from ..models.lenient_json import parse_json
+from ..models.paths import sample_paths
+from ..models.track_formats import write_tracks
+from .sockets import CATEGORY, TracksSocket
+
+EMPTY = '{"version":1,"paths":[]}'
+UI_KEY = "motion_i2v_picture"
+"""Under this key the editor finds the picture; js/trajectory_editor.js knows it too."""
+LARGEST_SIDE = 2048
+NOMINAL_SIZE = (512, 320)
+
+
+class MotionI2VTrajectoryEditor(io.ComfyNode):
+    """Draw on a picture how it should move."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VTrajectoryEditor",
+            display_name="Trajectory Editor",
+            category=f"{CATEGORY}/draw",
+            description="Draw on a picture where things go and what stays still.",
+            inputs=[
+                io.Image.Input("image", tooltip="The picture to draw on; the first of a batch."),
+                io.String.Input(
+                    "drawing",
+                    multiline=True,
+                    default=EMPTY,
+                    dynamic_prompts=False,
+                    socketless=True,
+                    tooltip="The drawing as JSON. The editor writes it; scripts may write it too.",
+                ),
+                io.Int.Input(
+                    "frames",
+                    default=16,
+                    min=2,
+                    max=1024,
+                    tooltip="Frames of the clip; Motion-I2V was trained on 16.",
+                ),
+            ],
+            outputs=[
+                TracksSocket.Output(
+                    display_name="tracks",
+                    tooltip="One point a path or pin, for every frame: for Motion-I2V's nodes "
+                    "and for core's nodes that take TRACKS.",
+                ),
+                io.String.Output(
+                    display_name="kj_json",
+                    tooltip="The same tracks as KJNodes' spline JSON, in pixels of the picture.",
+                ),
+                io.Image.Output(
+                    display_name="preview", tooltip="The picture with the paths drawn over it."
+                ),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, drawing: str = EMPTY) -> bool | str:
+        try:
+            _read(drawing, NOMINAL_SIZE)
+        except ValueError as error:
+            return f"The drawing cannot be read: {error}"
+        return True
+
+    @classmethod
+    def execute(cls, image: torch.Tensor, drawing: str, frames: int) -> io.NodeOutput:
+        size = (image.shape[2], image.shape[1])
+        paths = _read(drawing, size)
+        tracks = sample_paths(paths, frames, size)
+        preview = draw_tracks(image, tracks, [path.color for path in paths])
+        text = write_tracks(tracks, "kj") if paths else "[]"
+        shown = _keep_picture(image[0])
+        return io.NodeOutput(tracks.to_dict(), text, preview, ui={UI_KEY: [shown]})
+
+
+def _read(drawing: str, size: tuple[int, int]) -> list:
+    return read_editor_document(parse_json(drawing if drawing.strip() else EMPTY), size)
+
+
+def _keep_picture(picture: torch.Tensor) -> dict[str, str | int]:
+    """Writes the picture among the host's temporary files, and says where, for the editor.
+
+    A picture is named by its content: the same one is written once.
+    """
+    import folder_paths
+    from PIL import Image
+
+    pixels = picture[..., :3].detach().cpu().float().clamp(0, 1).mul(255).round().byte().numpy()
+    height, width = pixels.shape[:2]
+    name = f"motion_i2v_{hashlib.sha256(pixels.tobytes()).hexdigest()[:24]}.webp"
+    file = Path(folder_paths.get_temp_directory()) / name
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shown = Image.fromarray(pixels)
+        shown.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+        shown.save(file, quality=90, method=2)
+    return {"filename": name, "subfolder": "", "type": "temp", "width": width, "height": height}
