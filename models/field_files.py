@@ -43,8 +43,8 @@ def save_safetensors(field: MotionField, path: Path) -> Path:
     return path
 
 
-def save_flo(field: MotionField, path: Path) -> list[Path]:
-    """Writes frames 1 and on as path's name + 0001, 0002, ...; returns the files' paths.
+def save_flo(field: MotionField, stem: Path) -> list[Path]:
+    """Writes frames 1 and on as `stem` + 0001.flo, 0002.flo, ...; returns the files' paths.
 
     Visibility is not kept.
 
@@ -55,7 +55,7 @@ def save_flo(field: MotionField, path: Path) -> list[Path]:
         raise ValueError("a field of one frame has no motion to write into .flo files")
     written = []
     for index, flow in enumerate(field.flow[1:].cpu(), start=1):
-        file = path.with_name(f"{path.stem}{index:04d}.flo")
+        file = stem.with_name(f"{stem.name}{index:04d}.flo")
         height, width = flow.shape[1:]
         values = flow.permute(1, 2, 0).contiguous().numpy().astype("<f4")
         file.write_bytes(FLO_MAGIC + struct.pack("<ii", width, height) + values.tobytes())

@@ -28,8 +28,8 @@ def test_safetensors_keeps_every_bit(tmp_path, seen):
 @pytest.mark.parametrize("frames", [2, 3, 12])
 def test_a_flo_sequence_keeps_every_bit(tmp_path, frames):
     saved = field(frames)
-    files = save_flo(saved, tmp_path / "clip_.flo")
-    assert [file.name for file in files[:1]] == ["clip_0001.flo"]
+    files = save_flo(saved, tmp_path / "clip.v2_")
+    assert [file.name for file in files[:1]] == ["clip.v2_0001.flo"]
     assert len(files) == frames - 1
     for file in (files[0], files[-1]):
         assert torch.equal(load_field(file).flow, saved.flow)
@@ -131,4 +131,4 @@ def test_other_and_missing_files_are_errors(tmp_path, name):
 
 def test_a_field_of_one_frame_has_nothing_for_flo(tmp_path):
     with pytest.raises(ValueError, match="one frame"):
-        save_flo(field(1), tmp_path / "a.flo")
+        save_flo(field(1), tmp_path / "a")

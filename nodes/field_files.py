@@ -1,0 +1,168 @@
+"""Motion fields saved in, and loaded from, the host's own folders and nowhere else."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import folder_paths
+from comfy_api.latest import io, ui
+
+from ..models.field_files import SUFFIXES, flo_sequence, load_field, save_flo, save_safetensors
+from .field_tools import field_input, field_output
+from .sockets import CATEGORY
+
+OUTPUT_MARK = " [output]"
+NONE = "(no motion field in the input or output folder)"
+
+
+class MotionI2VSaveMotionField(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VSaveMotionField",
+            display_name="Save Motion Field",
+            category=f"{CATEGORY}/field",
+            description="Writes a motion field into ComfyUI's output folder.",
+            inputs=[
+                field_input(tooltip="The motion field to save."),
+                io.String.Input(
+                    "filename_prefix",
+                    default="motion/field",
+                    tooltip="Name in the output folder; may begin with subfolders. A number is "
+                    "added, so that nothing is overwritten.",
+                ),
+                io.Combo.Input(
+                    "format",
+                    options=["safetensors", "flo"],
+                    default="safetensors",
+                    tooltip="safetensors: everything in one file. flo: Middlebury's format, a file "
+                    "a frame (without visibility), for other programs.",
+                ),
+            ],
+            outputs=[],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def validate_inputs(cls, filename_prefix):
+        if filename_prefix is None:
+            return True
+        parts = Path(filename_prefix.replace("\\", "/")).parts
+        if not parts or ".." in parts or Path(filename_prefix).is_absolute():
+            return (
+                f"filename_prefix {filename_prefix!r} must name a file inside the output folder: "
+                f"no '..', and not an absolute path"
+            )
+        return True
+
+    @classmethod
+    def execute(cls, field, filename_prefix, format) -> io.NodeOutput:
+        root = folder_paths.get_output_directory()
+        folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
+            filename_prefix, root, *field.size
+        )
+        path = _inside(root, os.path.join(folder, f"{name}_{counter:05}_"))
+        if format == "flo":
+            files = save_flo(field, path)
+        else:
+            files = [save_safetensors(field, path.with_name(path.name + ".safetensors"))]
+        last = f" to {files[-1].name}" if len(files) > 1 else ""
+        return io.NodeOutput(ui=ui.PreviewText(f"{os.path.join(subfolder, files[0].name)}{last}"))
+
+
+class MotionI2VLoadMotionField(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VLoadMotionField",
+            display_name="Load Motion Field",
+            category=f"{CATEGORY}/field",
+            description="Reads a motion field from ComfyUI's input or output folder.",
+            inputs=[
+                io.Combo.Input(
+                    "file",
+                    options=list_files() or [NONE],
+                    tooltip="A .safetensors or .flo file. Of numbered .flo files, the first stands "
+                    "for the whole sequence.",
+                )
+            ],
+            outputs=[field_output("The motion field of the file.")],
+        )
+
+    @classmethod
+    def validate_inputs(cls, file):
+        if file is None:
+            return True
+        try:
+            resolve(file)
+        except ValueError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def fingerprint_inputs(cls, file):
+        digest = hashlib.sha256()
+        try:
+            path = resolve(file)
+            for part in flo_sequence(path) if path.suffix.lower() == ".flo" else [path]:
+                digest.update(part.name.encode() + part.read_bytes())
+        except (ValueError, OSError) as error:
+            return str(error)
+        return digest.hexdigest()
+
+    @classmethod
+    def execute(cls, file) -> io.NodeOutput:
+        return io.NodeOutput(load_field(resolve(file)))
+
+
+def resolve(name: str) -> Path:
+    """The file that a name of the list stands for.
+
+    Raises:
+        ValueError: where it lies outside the input and output folders, is missing, or is of
+            another kind.
+    """
+    if name.endswith(OUTPUT_MARK):
+        root, bare = folder_paths.get_output_directory(), name.removesuffix(OUTPUT_MARK)
+    else:
+        root, bare = folder_paths.get_input_directory(), name
+    path = _inside(root, os.path.join(root, bare))
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"{name!r}: a motion field's file ends in .safetensors or .flo")
+    if not path.is_file():
+        raise ValueError(f"there is no motion field {name!r} in the input or output folder")
+    return path
+
+
+def list_files() -> list[str]:
+    """What can be loaded: files of the input folder, and those of the output folder, marked."""
+    marked = (
+        (folder_paths.get_input_directory(), ""),
+        (folder_paths.get_output_directory(), OUTPUT_MARK),
+    )
+    return [name + mark for root, mark in marked for name in _motion_files(root)]
+
+
+def _motion_files(root: str) -> list[str]:
+    found: list[str] = []
+    for folder, _, names in os.walk(root):
+        sequences: set[str] = set()
+        for name in sorted(names):
+            stem, suffix = os.path.splitext(name)
+            if suffix.lower() not in SUFFIXES:
+                continue
+            sequence = stem.rstrip("0123456789")
+            if suffix.lower() == ".flo" and sequence != stem:
+                if sequence in sequences:
+                    continue
+                sequences.add(sequence)
+            found.append(os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/"))
+    return sorted(found)
+
+
+def _inside(root: str, path: str) -> Path:
+    """The real path, which must lie in `root`; the host's own annotated paths do not check it."""
+    real_root, real = Path(root).resolve(), Path(path).resolve()
+    if not real.is_relative_to(real_root):
+        raise ValueError(f"{os.path.basename(path)!r} lies outside ComfyUI's folder; move it there")
+    return real

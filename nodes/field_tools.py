@@ -1,0 +1,128 @@
+"""Tools for one motion field: strength, time, size and direction."""
+
+from comfy_api.latest import io
+
+from ..models import field_ops
+from .sockets import CATEGORY, MotionFieldSocket
+from .tracks_text import picture_size
+
+
+def field_input(name: str = "field", tooltip: str = "The motion field to change.", **kwargs):
+    return MotionFieldSocket.Input(name, tooltip=tooltip, **kwargs)
+
+
+def field_output(tooltip: str):
+    # The host wants the names of inputs and outputs to differ.
+    return MotionFieldSocket.Output("result", display_name="motion field", tooltip=tooltip)
+
+
+class MotionI2VScaleMotionField(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VScaleMotionField",
+            display_name="Scale Motion Field",
+            category=f"{CATEGORY}/field",
+            description="Makes a motion stronger, weaker or opposite.",
+            inputs=[
+                field_input(),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=-10.0,
+                    max=10.0,
+                    step=0.05,
+                    tooltip="Every displacement is multiplied by it: 0 is still, 2 twice as far, "
+                    "-1 the other way.",
+                ),
+            ],
+            outputs=[field_output("The motion with its new strength.")],
+        )
+
+    @classmethod
+    def execute(cls, field, strength) -> io.NodeOutput:
+        return io.NodeOutput(field_ops.scaled(field, strength))
+
+
+class MotionI2VRetimeMotionField(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VRetimeMotionField",
+            display_name="Retime Motion Field",
+            category=f"{CATEGORY}/field",
+            description="Plays the whole motion in another number of frames.",
+            inputs=[
+                field_input(),
+                io.Int.Input(
+                    "frames",
+                    default=16,
+                    min=1,
+                    max=1024,
+                    tooltip="Frames of the clip, the reference picture included. More frames make "
+                    "the same way slower.",
+                ),
+            ],
+            outputs=[field_output("The same motion in that many frames.")],
+        )
+
+    @classmethod
+    def execute(cls, field, frames) -> io.NodeOutput:
+        return io.NodeOutput(field_ops.retimed(field, frames))
+
+
+class MotionI2VResizeMotionField(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VResizeMotionField",
+            display_name="Resize Motion Field",
+            category=f"{CATEGORY}/field",
+            description="Fits a motion to a picture of another size; displacements grow along.",
+            inputs=[
+                field_input(),
+                io.Int.Input(
+                    "width", default=512, min=1, max=16384, tooltip="New width in pixels."
+                ),
+                io.Int.Input(
+                    "height", default=320, min=1, max=16384, tooltip="New height in pixels."
+                ),
+                io.Image.Input(
+                    "picture",
+                    optional=True,
+                    tooltip="A picture to fit to; its size replaces width and height.",
+                ),
+            ],
+            outputs=[field_output("The same motion over a picture of that size.")],
+        )
+
+    @classmethod
+    def execute(cls, field, width, height, picture=None) -> io.NodeOutput:
+        return io.NodeOutput(field.resized(picture_size(picture) or (width, height)))
+
+
+class MotionI2VInvertMotionField(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VInvertMotionField",
+            display_name="Invert Motion Field",
+            category=f"{CATEGORY}/field",
+            description="Turns where-to into where-from: for every pixel of each frame, the way "
+            "back to the reference picture.",
+            inputs=[field_input(tooltip="The motion field to turn round.")],
+            outputs=[
+                field_output("The way back; still, and marked as hidden, where nothing came from."),
+                io.Mask.Output(
+                    "defined",
+                    display_name="defined",
+                    tooltip="1 where a pixel came from somewhere, 0 where it was uncovered; a mask "
+                    "a frame.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, field) -> io.NodeOutput:
+        inverted = field_ops.inverted(field)
+        return io.NodeOutput(inverted, inverted.visibility)

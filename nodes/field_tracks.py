@@ -1,0 +1,52 @@
+"""A motion field read at points becomes tracks."""
+
+from comfy_api.latest import io
+
+from ..models.field_ops import grid_points, tracks_at
+from ..models.tracks import Tracks
+from .field_tools import field_input
+from .sockets import CATEGORY, TracksSocket
+
+
+class MotionI2VMotionFieldToTracks(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VMotionFieldToTracks",
+            display_name="Motion Field to Tracks",
+            category=f"{CATEGORY}/field",
+            description="Follows points through a motion: a grid of them, or the starting points "
+            "of other tracks.",
+            inputs=[
+                field_input(tooltip="The motion field to follow points through."),
+                io.Int.Input(
+                    "spacing",
+                    default=32,
+                    min=1,
+                    max=4096,
+                    tooltip="Distance in pixels of the grid's points. Not used where starts is "
+                    "connected.",
+                ),
+                TracksSocket.Input(
+                    "starts",
+                    optional=True,
+                    tooltip="Follow the points these tracks start from, in place of a grid.",
+                ),
+            ],
+            outputs=[
+                TracksSocket.Output(
+                    "tracks",
+                    display_name="tracks",
+                    tooltip="Where each point goes; also read by the core's nodes.",
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, field, spacing, starts=None) -> io.NodeOutput:
+        size = field.size
+        if starts is None:
+            points = grid_points(size, spacing)
+        else:
+            points = Tracks.from_dict(starts, size).rescaled(size).points[0]
+        return io.NodeOutput(tracks_at(field, points).to_dict())

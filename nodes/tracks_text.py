@@ -1,0 +1,176 @@
+"""Tracks from text and to text: the formats of KJNodes, Wan, the core and this pack's editor."""
+
+from comfy_api.latest import io
+
+from ..models.paths import CURVES, PINS, sample_paths
+from ..models.track_formats import COORDINATES, FLAT, FORMATS, WRITTEN, parse_tracks, write_tracks
+from ..models.tracks import Tracks
+from .sockets import CATEGORY, TracksSocket
+
+EXAMPLE = "80,160, 200,140, 300,160"
+
+
+def picture_size(picture) -> tuple[int, int] | None:
+    """(W, H) of an IMAGE, None without one."""
+    return None if picture is None else (int(picture.shape[2]), int(picture.shape[1]))
+
+
+class MotionI2VTracksFromText(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VTracksFromText",
+            display_name="Tracks From Text",
+            category=f"{CATEGORY}/draw",
+            description="Reads trajectories from text: KJNodes Spline and Points Editor, Wan ATI, "
+            "TRACKS as JSON, lines of x1,y1,x2,y2, or this pack's editor.",
+            inputs=[
+                io.String.Input(
+                    "text",
+                    multiline=True,
+                    dynamic_prompts=False,
+                    default=EXAMPLE,
+                    tooltip="The trajectories. JSON, or one trajectory a line: x1,y1,x2,y2,... "
+                    "A single point is a pin: a place that must not move.",
+                ),
+                io.Combo.Input(
+                    "format",
+                    options=list(FORMATS),
+                    default="auto",
+                    tooltip="How to read the text. auto tells the formats apart by themselves.",
+                ),
+                io.Int.Input(
+                    "width",
+                    default=512,
+                    min=1,
+                    max=16384,
+                    tooltip="Width in pixels of the picture (or canvas) the text was drawn on. A "
+                    "connected picture comes before it.",
+                ),
+                io.Int.Input(
+                    "height",
+                    default=320,
+                    min=1,
+                    max=16384,
+                    tooltip="Height in pixels of the picture (or canvas) the text was drawn on. A "
+                    "connected picture comes before it.",
+                ),
+                io.Int.Input(
+                    "frames",
+                    default=16,
+                    min=2,
+                    max=1024,
+                    tooltip="Frames of the clip, the reference picture included. Motion-I2V's "
+                    "released models make 16.",
+                ),
+                io.Combo.Input(
+                    "coordinates",
+                    options=list(COORDINATES),
+                    default="auto",
+                    tooltip="pixels, or normalised to 0..1. auto: normalised where all values lie "
+                    "in 0..1 and at least one has a decimal point.",
+                ),
+                io.Combo.Input(
+                    "flat_list",
+                    options=list(FLAT),
+                    default="auto",
+                    tooltip="What one plain list of points means: one path, or separate pins. "
+                    "auto: a path, but pins for the Points Editor's format.",
+                ),
+                io.Combo.Input(
+                    "curve",
+                    options=list(CURVES),
+                    default="smooth",
+                    tooltip="smooth: a curve through the points that does not overshoot (PCHIP). "
+                    "straight: lines. The editor's own text says it for itself.",
+                ),
+                io.Combo.Input(
+                    "spacing",
+                    options=["index", "arc"],
+                    default="index",
+                    tooltip="index: the same time from each point to the next. arc: the same speed "
+                    "all along. The editor's own text says it for itself.",
+                ),
+                io.Combo.Input(
+                    "pin",
+                    options=list(PINS),
+                    default="zero",
+                    tooltip="zero: a single point stays exactly where it is. released: it moves by "
+                    "one pixel, as in the code Motion-I2V was released with.",
+                ),
+                io.Image.Input(
+                    "picture",
+                    optional=True,
+                    tooltip="The picture the text was drawn on; its size comes before width and "
+                    "height.",
+                ),
+            ],
+            outputs=[
+                TracksSocket.Output(
+                    "tracks",
+                    display_name="tracks",
+                    tooltip="The trajectories, a position a frame; core nodes read them too.",
+                )
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, text, format, coordinates, flat_list):
+        if None in (text, format, coordinates, flat_list):
+            return True  # A linked value is not known yet.
+        try:
+            # Any size will do: whether a text can be read does not depend on it.
+            parse_tracks(text, (512, 512), format, coordinates, flat_list)
+        except ValueError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(
+        cls, text, format, width, height, frames, coordinates, flat_list, curve, spacing, pin,
+        picture=None,
+    ) -> io.NodeOutput:  # fmt: skip
+        size = picture_size(picture) or (width, height)
+        paths = parse_tracks(text, size, format, coordinates, flat_list, curve, spacing)
+        return io.NodeOutput(sample_paths(paths, frames, size, pin).to_dict())
+
+
+class MotionI2VTracksToText(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VTracksToText",
+            display_name="Tracks To Text",
+            category=f"{CATEGORY}/draw",
+            description="Writes trajectories as text, so that one drawing also drives KJNodes and "
+            "Wan nodes, or can be kept in a file.",
+            inputs=[
+                TracksSocket.Input("tracks", tooltip="Tracks of any node, ours or the core's."),
+                io.Combo.Input(
+                    "format",
+                    options=list(WRITTEN),
+                    default="kj",
+                    tooltip="kj: KJNodes SplineEditor. ati: Wan ATI and WanTrackToVideo, 121 "
+                    "points a track. lines: x1,y1,x2,y2,... editor: for the Trajectory Editor. "
+                    "tracks: the only one that keeps which points are hidden.",
+                ),
+                io.Image.Input(
+                    "picture",
+                    optional=True,
+                    tooltip="The coordinates are written for this picture's size. Without one, for "
+                    "the picture that the tracks belong to.",
+                ),
+            ],
+            outputs=[
+                io.String.Output(
+                    "text", display_name="text", tooltip="The tracks, in pixels, as text."
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, tracks, format, picture=None) -> io.NodeOutput:
+        size = picture_size(picture)
+        # Only the editor's text needs the size of the picture; the others are plain pixels.
+        read = Tracks.from_dict(tracks, size if format in ("editor", "tracks") else size or (1, 1))
+        return io.NodeOutput(write_tracks(read.rescaled(size) if size else read, format))
