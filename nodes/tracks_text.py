@@ -115,12 +115,11 @@ class MotionI2VTracksFromText(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, text, format, coordinates, flat_list):
-        if None in (text, format, coordinates, flat_list):
-            return True  # A linked value is not known yet.
+    def validate_inputs(cls, text):
+        # The host repeats a message for every argument named here, so it is the text alone: what
+        # "auto" cannot read, no format can. Any size will do for that.
         try:
-            # Any size will do: whether a text can be read does not depend on it.
-            parse_tracks(text, (512, 512), format, coordinates, flat_list)
+            parse_tracks(EXAMPLE if text is None else text, (512, 512))
         except ValueError as error:
             return str(error)
         return True

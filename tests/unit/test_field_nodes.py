@@ -82,13 +82,13 @@ def test_without_a_picture_width_and_height_say_it():
 )
 def test_bad_text_is_refused_before_the_prompt_runs(text, shown):
     cls = node("tracks_text", "TracksFromText")
-    assert shown in cls.validate_inputs(text, "auto", "auto", "auto")
+    assert shown in cls.validate_inputs(text)
 
 
 def test_good_and_linked_text_passes():
     cls = node("tracks_text", "TracksFromText")
-    assert cls.validate_inputs("1,2,3,4", "auto", "auto", "auto") is True
-    assert cls.validate_inputs(None, "auto", "auto", "auto") is True
+    assert cls.validate_inputs("1,2,3,4") is True
+    assert cls.validate_inputs(None) is True
 
 
 def test_tracks_are_written_for_the_connected_picture():

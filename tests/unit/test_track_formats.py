@@ -36,6 +36,11 @@ def test_bad_text_is_an_error_that_shows_the_part(case):
         parse_tracks(case["text"], tuple(case["size"]), **case["arguments"])
 
 
+@pytest.mark.parametrize("case", named("paths"))
+def test_auto_reads_whatever_a_named_format_reads(case):
+    assert parse_tracks(case["text"], tuple(case["size"]))
+
+
 @pytest.mark.parametrize(
     "arguments", [{"format": "csv"}, {"coordinates": "percent"}, {"flat": "yes"}, {"curve": "b"}]
 )
