@@ -1,0 +1,45 @@
+"""Clips longer than the temporal layers know: windows that all begin with the reference frame.
+
+The motion field is given from the reference frame, so the frames of a window need not lie next to
+the reference: [reference, 21, 22, ..., 35] is a clip like any other.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from .motion_attention import MAX_FRAMES
+
+OVERLAP = 5
+
+
+def windows(frames: int, overlap: int = OVERLAP) -> list[list[int]]:
+    """The frames of each window: 0, then up to 15 consecutive ones.
+
+    All windows are equally long; the last one overlaps more where the frames do not divide.
+
+    Args:
+        frames: of the whole clip, at least 1.
+        overlap: frames that neighbouring windows share besides the reference, 0..14.
+
+    Raises:
+        ValueError: for an overlap that leaves no step.
+    """
+    predicted = MAX_FRAMES - 1
+    if not 0 <= overlap < predicted:
+        raise ValueError(f"the windows' overlap must be 0..{predicted - 1} frames, not {overlap}")
+    if frames <= MAX_FRAMES:
+        return [list(range(frames))]
+    last = frames - predicted
+    starts = [*range(1, last, predicted - overlap), last]
+    return [[0, *range(start, start + predicted)] for start in starts]
+
+
+def blend_weights(window: list[int]) -> torch.Tensor:
+    """[frames of the window] how much each frame counts where windows overlap: most in the middle.
+
+    The reference, which is in all of them, counts the same everywhere.
+    """
+    predicted = len(window) - 1
+    rise = torch.arange(1, predicted + 1)
+    return torch.cat([torch.ones(1), torch.minimum(rise, rise.flip(0)).float()])

@@ -1,0 +1,120 @@
+"""Motion modules: temporal layers of their own, put into any SD 1.5 UNet for single calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import comfy.model_management as management
+import comfy.model_patcher
+import comfy.ops
+import torch
+from torch import nn
+
+from ..checkpoints import Checkpoint
+from ..layout import Site, sites
+from ..motion_attention import MotionAttention
+from ..temporal import plain_attention
+from .temporal_layers import host_attention, layer_at, make_temporal_layers
+
+PREFIX = "motion_modules."
+SUPPORTED = [torch.float16, torch.bfloat16, torch.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class MotionModule:
+    """The temporal layers for the 21 places of an SD 1.5-like UNet.
+
+    Args:
+        patcher: the host's handle on the weights; it loads and offloads them.
+        widths: channels of the UNet's four levels.
+        source: the file.
+    """
+
+    patcher: comfy.model_patcher.ModelPatcher
+    widths: tuple[int, ...]
+    source: str
+
+    @property
+    def layers(self) -> nn.ModuleList:
+        return self.patcher.model
+
+    @property
+    def sites(self) -> list[Site]:
+        return sites(self.widths)
+
+
+def load_motion_module(checkpoint: Checkpoint, dtype: torch.dtype | None = None) -> MotionModule:
+    """A MOTION_MODULE of a "motion_modules" (or "stage2_unet") checkpoint, whose tensors it takes.
+
+    Args:
+        checkpoint: from `models.checkpoints`; empty afterwards.
+        dtype: of the weights; None lets the host choose for its device.
+    """
+    weights = dtype or management.unet_dtype(
+        model_params=checkpoint.parameters,
+        supported_dtypes=SUPPORTED,
+        weight_dtype=checkpoint.dtype,
+    )
+    offload = management.unet_offload_device()
+    # Cast as they are used: the UNet that the layers are put into may compute in another dtype.
+    layers = make_temporal_layers(
+        sites(checkpoint.widths),
+        comfy.ops.manual_cast,
+        weights,
+        offload,
+        self_attention=_self_attention,
+    )
+    tensors = checkpoint.take_host_tensors(weights)
+    own = {
+        name.removeprefix(PREFIX): value
+        for name, value in tensors.items()
+        if name.startswith(PREFIX)
+    }
+    layers.load_state_dict(own, strict=True, assign=True)
+    layers.requires_grad_(False).eval()
+    patcher = comfy.model_patcher.ModelPatcher(
+        layers, load_device=management.get_torch_device(), offload_device=offload
+    )
+    return MotionModule(patcher, checkpoint.widths, checkpoint.source)
+
+
+Follow = Callable[[nn.Module, torch.Tensor], torch.Tensor]
+
+
+@contextmanager
+def inserted(module: MotionModule, unet: Any, follow: Follow) -> Iterator[None]:
+    """Inside, each of the UNet's 21 layers is followed by its temporal layer.
+
+    Hooks, not layers in the blocks: the UNet's names, which LoRAs refer to, stay as they are, and
+    after the block nothing is left of them, whatever was raised inside.
+
+    Args:
+        follow: (temporal layer, the UNet layer's output) -> what goes on instead of the output.
+    """
+
+    def hook(temporal: nn.Module, _layer: Any, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
+        return follow(temporal, output)
+
+    with ExitStack() as stack:
+        for site, temporal in zip(module.sites, module.layers, strict=True):
+            handle = layer_at(unet, site).register_forward_hook(partial(hook, temporal))
+            stack.callback(handle.remove)
+        yield
+
+
+def short_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, heads: int) -> torch.Tensor:
+    """Attention over a few tokens at many pixels.
+
+    The attention that the user chose for the host; on a CPU torch's own, which takes a third of the
+    time that the host's needs for sequences this short.
+    """
+    attend = plain_attention if q.device.type == "cpu" else host_attention
+    return attend(q, k, v, heads)
+
+
+def _self_attention(channels: int, **options: Any) -> MotionAttention:
+    return MotionAttention(channels, **{**options, "attention": short_attention})
