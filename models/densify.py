@@ -66,14 +66,14 @@ def densify(
             place and disagree, or a picture, region or number out of its bounds.
     """
     check_size(size)
-    if tracks.points.shape[1] == 0:
+    if tracks.count == 0:
         raise ValueError("nothing is drawn: densifying needs at least one path or pin")
     _check_number("reach", reach, 0.01, 2.0)
     _check_number("edges", edges, 0.0, 4.0)
     allowed = None if region is None else region_of(region, size)
     seeds = _seeds(tracks.rescaled(size), allowed, paths_outside)
     colours = None if picture is None else _lab(picture, size)
-    flow = torch.zeros(tracks.points.shape[0], 2, size[1], size[0])
+    flow = torch.zeros(tracks.frames, 2, size[1], size[0])
     if seeds.moving.any():
         window = _window(size, allowed)
         _interpolate(flow, seeds, window, colours, allowed, (reach, edges), on_step)

@@ -258,7 +258,7 @@ class Upsampling:
     def _gather(self, values: torch.Tensor, dy: int, dx: int) -> torch.Tensor:
         row = (self.row + dy).clamp(0, values.shape[1] - 1)
         column = (self.column + dx).clamp(0, values.shape[2] - 1)
-        return values.index_select(1, row).index_select(2, column)
+        return values.index_select(2, column).index_select(1, row)
 
     @staticmethod
     def _taps() -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from motion_i2v.models import densify as module
 from motion_i2v.models.densify import densify
+from motion_i2v.models.edge_aware import Grid, spread
 from motion_i2v.models.tracks import Tracks
 
 SIZE = (96, 64)
@@ -81,6 +82,22 @@ def test_without_a_picture_motion_fades_out_smoothly():
     assert (along[1:] <= along[:-1] + 1e-4).all()
     assert flow[0, 0].abs() < 0.5
     assert (flow[:, 1:] - flow[:, :-1]).abs().max() < 2
+
+
+def test_reach_bounds_the_spread_where_nothing_stops_it():
+    size = (300, 200)
+    tracks = arrows([((150, 100), (160, 100))], size)
+    near, far = (densify(tracks, size, reach=reach).flow[-1, 0, 100, 220] for reach in (0.1, 0.6))
+    assert near < 0.2
+    assert far > 2
+
+
+def test_seeds_keep_their_values_before_the_starts_are_held():
+    grid = Grid(None, np.ones((30, 40), dtype=bool), open_border=True)
+    seeds = np.array([12 * 40 + 10, 12 * 40 + 14, 25 * 40 + 35])
+    values = np.array([[1.0, 0.0], [-1.0, 3.0], [0.5, 0.5]])
+    found = spread(grid, seeds, 0.35, 1.0)(values)
+    np.testing.assert_allclose(found[seeds], values, atol=2e-3)
 
 
 def test_two_arrows_blend_between_them():
