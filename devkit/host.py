@@ -33,6 +33,14 @@ class HostError(RuntimeError):
     """ComfyUI did not start, died, or did not answer; the message ends with its log."""
 
 
+class Refused(HostError):
+    """ComfyUI did not take a prompt; `answer` is what it said, `status` the HTTP status."""
+
+    def __init__(self, status: int, answer: Any) -> None:
+        super().__init__(f"ComfyUI refuses the prompt ({status}): {json.dumps(answer)}")
+        self.status, self.answer = status, answer
+
+
 @dataclass(frozen=True)
 class Result:
     """What one queued prompt came to.
@@ -252,8 +260,8 @@ class HostProcess:
             on_event: called with every message about this prompt as it comes.
 
         Raises:
-            HostError: where the host refuses the prompt (the message holds its answer), dies,
-                or falls silent.
+            Refused: where the host does not take the prompt.
+            HostError: where it dies or falls silent.
         """
         import websocket  # the one package beyond the standard library; setup brings it
 
@@ -263,7 +271,7 @@ class HostProcess:
         try:
             status, answer = self.post_prompt(prompt, client)
             if status != 200:
-                raise HostError(f"ComfyUI refuses the prompt ({status}): {json.dumps(answer)}")
+                raise Refused(status, answer)
             prompt_id = answer["prompt_id"]
             events = self._listen(connection, prompt_id, on_event)
         except (websocket.WebSocketException, OSError) as error:

@@ -2,7 +2,8 @@
 
 A workflow in UI format is what a person edits; its API twin in `example_workflows/api/` is what
 the demo and the tests queue. Only the frontend knows how to turn one into the other, so this
-loads each workflow into ComfyUI's page and lets the page write both.
+loads each workflow into ComfyUI's page and lets the page write both. Where a twin has changed, it
+also runs it and makes the picture that stands for the workflow among ComfyUI's templates.
 """
 
 from __future__ import annotations
@@ -58,6 +59,16 @@ def text_of(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
+def put_picture(host: HostProcess, workflow: Path, twin: dict[str, Any]) -> Path:
+    """Runs a workflow and keeps the picture that it saves as the one shown for it."""
+    from PIL import Image
+
+    saved = [file for file in host.files(host.run(twin)) if file.suffix == ".png"]
+    target = workflow.with_suffix(".jpg")
+    Image.open(saved[0]).convert("RGB").save(target, quality=88)
+    return target
+
+
 def main(arguments: list[str]) -> int:
     """Writes every pair; with `--check`, only says which files would change."""
     check = "--check" in arguments
@@ -69,12 +80,17 @@ def main(arguments: list[str]) -> int:
         with page_of(host.url) as page:
             for file in workflows():
                 ui, api = export(page, json.loads(file.read_text("utf-8")))
-                for target, content in ((file, ui), (twin_of(file), api)):
-                    old = target.read_text("utf-8") if target.exists() else ""
-                    if old != text_of(content):
-                        changed.append(target)
-                        if not check:
-                            target.write_text(text_of(content), "utf-8")
+                stale = [
+                    (target, text_of(content))
+                    for target, content in ((file, ui), (twin_of(file), api))
+                    if not target.exists() or target.read_text("utf-8") != text_of(content)
+                ]
+                changed += [target for target, _ in stale]
+                if not check:
+                    for target, text in stale:
+                        target.write_text(text, "utf-8")
+                    if stale or not file.with_suffix(".jpg").exists():
+                        changed.append(put_picture(host, file, api))
     for target in changed:
         print(f"{'differs' if check else 'written'}: {target.relative_to(places.ROOT)}")
     if not changed:

@@ -1,0 +1,140 @@
+"""For every node: inputs that must be refused, and the words that the refusal must hold.
+
+Each row is (node, its inputs, words of the message). Inputs that come over a link are given as one
+of the small sources below; the test puts a prompt together from them.
+"""
+
+from typing import Any, NamedTuple
+
+
+class From(NamedTuple):
+    """A link from one of SOURCES."""
+
+    source: str
+    output: int = 0
+
+
+SOURCES: dict[str, dict[str, Any]] = {
+    "picture": {
+        "class_type": "EmptyImage",
+        "inputs": {"width": 64, "height": 48, "batch_size": 1, "color": 0x808080},
+    },
+    "two pictures": {
+        "class_type": "EmptyImage",
+        "inputs": {"width": 64, "height": 48, "batch_size": 2, "color": 0x808080},
+    },
+    "empty mask": {
+        "class_type": "SolidMask",
+        "inputs": {"value": 0.0, "width": 64, "height": 48},
+    },
+    "tracks": {
+        "class_type": "MotionI2VTracksFromText",
+        "inputs": {
+            **{"text": "10,10, 30,20", "format": "auto", "width": 64, "height": 48, "frames": 4},
+            **{"coordinates": "pixels", "flat_list": "auto", "curve": "smooth"},
+            **{"spacing": "index", "pin": "zero"},
+        },
+    },
+    "tracks far outside": {
+        "class_type": "MotionI2VTracksFromText",
+        "inputs": {
+            **{"text": "500,500, 530,520", "format": "auto", "width": 64, "height": 48},
+            **{"frames": 4, "coordinates": "pixels", "flat_list": "auto", "curve": "smooth"},
+            **{"spacing": "index", "pin": "zero"},
+        },
+    },
+    "field": {
+        "class_type": "MotionI2VDensifyTracks",
+        "inputs": {
+            **{"tracks": ["tracks", 0], "reach": 0.35, "edge_sensitivity": 1.0},
+            **{"paths_outside": "error", "width": 64, "height": 48},
+        },
+    },
+}
+
+PICTURE, TRACKS, FIELD = From("picture"), From("tracks"), From("field")
+MASK = From("empty mask")
+
+TEXT = SOURCES["tracks"]["inputs"]
+DENSIFY = {**SOURCES["field"]["inputs"], "tracks": TRACKS}
+REGION = {
+    **{"mask": MASK, "grow": 0, "feather": 0.0, "invert": False, "fill_holes": False},
+    "empty_means_everything": True,
+}
+PREVIEW = {
+    **{"field": FIELD, "style": "color wheel", "scale": 0.0, "opacity": 0.8, "legend": True},
+    "arrows_across": 24,
+}
+WARP = {
+    **{"picture": PICTURE, "field": FIELD, "order": "auto", "invert_depth": False},
+    **{"splatting": "softmax", "fill": "background"},
+}
+EDITOR = {"image": PICTURE, "frames": 16}
+
+
+def drawing(**path: Any) -> str:
+    import json
+
+    points = [{"x": 0.1, "y": 0.1}, {"x": 0.5, "y": 0.5}]
+    whole = {"id": "p1", "kind": "path", "points": points, **path}
+    return json.dumps({"version": 1, "paths": [whole]})
+
+
+ROWS: list[tuple[str, dict[str, Any], str]] = [
+    ("MotionI2VTracksFromText", {**TEXT, "text": "10,10,30"}, "odd count"),
+    ("MotionI2VTracksFromText", {**TEXT, "text": ""}, "empty"),
+    ("MotionI2VTracksFromText", {**TEXT, "text": "[{'x': 1}]"}, "y"),
+    ("MotionI2VTracksFromText", {**TEXT, "text": "[[1, 2], [3, NaN]]"}, "nan"),
+    ("MotionI2VTracksFromText", {**TEXT, "frames": 1}, "frames"),
+    ("MotionI2VTracksFromText", {**TEXT, "format": "svg"}, "svg"),
+    ("MotionI2VTracksToText", {"tracks": TRACKS, "format": "svg"}, "svg"),
+    ("MotionI2VTracksToText", {"tracks": PICTURE, "format": "kj"}, "TRACKS"),
+    ("MotionI2VTrajectoryEditor", {**EDITOR, "drawing": "{"}, "drawing"),
+    ("MotionI2VTrajectoryEditor", {**EDITOR, "drawing": '{"version":2,"paths":[]}'}, "version"),
+    ("MotionI2VTrajectoryEditor", {**EDITOR, "drawing": drawing(kind="blob")}, "blob"),
+    ("MotionI2VTrajectoryEditor", {**EDITOR, "drawing": drawing(curve="wild")}, "wild"),
+    ("MotionI2VTrajectoryEditor", {**EDITOR, "drawing": drawing(start=0.9, end=0.2)}, "0.9"),
+    ("MotionI2VTrajectoryEditor", {**EDITOR, "drawing": drawing(), "frames": 1}, "frames"),
+    ("MotionI2VRegionMask", {**REGION, "grow": 4000}, "grow"),
+    ("MotionI2VRegionMask", {**REGION, "feather": -1.0}, "feather"),
+    ("MotionI2VRegionMask", {**REGION, "mask": PICTURE}, "MASK"),
+    ("MotionI2VCombineRegions", {"region_1": MASK, "region_2": MASK, "operation": "xor"}, "xor"),
+    ("MotionI2VCombineRegions", {"region_1": MASK, "operation": "union"}, "region_2"),
+    ("MotionI2VDensifyTracks", {**DENSIFY, "reach": 5.0}, "reach"),
+    ("MotionI2VDensifyTracks", {**DENSIFY, "edge_sensitivity": -1.0}, "edge_sensitivity"),
+    ("MotionI2VDensifyTracks", {**DENSIFY, "width": 64, "height": 0}, "height"),
+    ("MotionI2VDensifyTracks", {**DENSIFY, "tracks": From("tracks far outside")}, "outside"),
+    ("MotionI2VWarpPreview", {**WARP, "picture": From("two pictures")}, "batch"),
+    ("MotionI2VWarpPreview", {**WARP, "field": MASK}, "MOTION_FIELD"),
+    ("MotionI2VWarpPreview", {**WARP, "order": "depth"}, "depth"),
+    ("MotionI2VWarpPreview", {**WARP, "order": "random"}, "random"),
+    ("MotionI2VWarpPreview", {**WARP, "splatting": "median"}, "median"),
+    ("MotionI2VWarpPreview", {**WARP, "fill": "magic"}, "magic"),
+    ("MotionI2VFieldPreview", {**PREVIEW, "style": "spirals"}, "spirals"),
+    ("MotionI2VFieldPreview", {**PREVIEW, "opacity": 2.0}, "opacity"),
+    ("MotionI2VFieldPreview", {**PREVIEW, "field": PICTURE}, "MOTION_FIELD"),
+    ("MotionI2VScaleMotionField", {"field": FIELD, "strength": 100.0}, "strength"),
+    ("MotionI2VRetimeMotionField", {"field": FIELD, "frames": 0}, "frames"),
+    (
+        "MotionI2VResizeMotionField",
+        {"field": FIELD, "width": 0, "height": 48},
+        "width",
+    ),
+    ("MotionI2VInvertMotionField", {"field": TRACKS}, "MOTION_FIELD"),
+    ("MotionI2VCombineMotionFields", {"first": FIELD, "second": FIELD, "mode": "by mask"}, "mask"),
+    ("MotionI2VCombineMotionFields", {"first": FIELD, "mode": "add"}, "second"),
+    ("MotionI2VCombineMotionFields", {"first": FIELD, "second": FIELD, "mode": "xor"}, "xor"),
+    (
+        "MotionI2VSaveMotionField",
+        {"field": FIELD, "filename_prefix": "../../outside", "format": "safetensors"},
+        "outside",
+    ),
+    (
+        "MotionI2VSaveMotionField",
+        {"field": FIELD, "filename_prefix": "x", "format": "exr"},
+        "exr",
+    ),
+    ("MotionI2VLoadMotionField", {"file": "../secret.safetensors"}, "secret"),
+    ("MotionI2VLoadMotionField", {"file": "nothing.safetensors"}, "nothing.safetensors"),
+    ("MotionI2VMotionFieldToTracks", {"field": FIELD, "spacing": 0}, "spacing"),
+]

@@ -1,0 +1,65 @@
+"""The house files agree with each other and with what ComfyUI's registry asks for."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+tomllib = pytest.importorskip("tomllib", reason="Python 3.10 has no tomllib")
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def pyproject() -> dict:
+    return tomllib.loads(read("pyproject.toml"))
+
+
+def test_one_ruff_everywhere():
+    (pinned,) = re.findall(r"^ruff==(\S+)$", read("requirements-dev.txt"), re.M)
+    assert f"rev: v{pinned}" in read(".pre-commit-config.yaml")
+
+
+def test_pyproject_is_ready_for_the_registry(pyproject):
+    project, comfy = pyproject["project"], pyproject["tool"]["comfy"]
+    assert "comfyui" not in project["name"].lower()
+    assert re.fullmatch(r"\d+\.\d+\.\d+", project["version"])
+    assert (ROOT / project["license"]["file"]).is_file()
+    assert project["requires-python"] == ">=3.10"
+    assert project["urls"]["Repository"].startswith("https://github.com/")
+    assert comfy["PublisherId"]
+    assert comfy["DisplayName"]
+    assert comfy["requires-comfyui"]
+    # The scripts would be listed twice: __init__.py names them as WEB_DIRECTORY.
+    assert "web" not in comfy
+
+
+def test_requirements_leave_the_hosts_packages_alone():
+    lines = [line.split("#")[0].strip() for line in read("requirements.txt").splitlines()]
+    names = {re.split(r"[<>=~!;\[ ]", line)[0].lower() for line in lines if line}
+    brought = {"torch", "torchvision", "torchaudio", "numpy", "scipy", "pillow", "transformers"}
+    assert names
+    assert not names & brought
+    # It needs system libraries that machines without a display lack.
+    assert "opencv-python" not in names
+
+
+def test_the_licence_is_apache_2():
+    assert "Apache License\n                           Version 2.0" in read("LICENSE")
+    assert "END OF TERMS AND CONDITIONS" in read("LICENSE")
+
+
+def test_the_changelog_knows_the_next_version(pyproject):
+    version = pyproject["project"]["version"]
+    assert f"## {version}" in read("CHANGELOG.md") or "## Unreleased" in read("CHANGELOG.md")
+
+
+def test_every_target_of_make_is_a_command():
+    from devkit.commands import RUN
+
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", read("Makefile"), re.M)
+    assert set(phony.split()) == set(RUN)
