@@ -14,16 +14,48 @@ from .field_tools import (
 )
 from .field_tracks import MotionI2VMotionFieldToTracks
 from .region_mask import MotionI2VCombineRegions, MotionI2VRegionMask
+from .stage1_control import MotionI2VTrajectoryControlNet
+from .stage1_convert import MotionI2VConvertCheckpoint
+from .stage1_flow_vae import MotionI2VFlowVAEDecode, MotionI2VFlowVAEEncode
+from .stage1_loaders import (
+    MotionI2VLoadFlowVAE,
+    MotionI2VLoadMotionFieldModel,
+    MotionI2VLoadTrajectoryControlNet,
+)
+from .stage1_sampler import (
+    MotionI2VDDIMLeading,
+    MotionI2VMotionFieldConditioning,
+    MotionI2VMotionFieldSampler,
+)
+from .stage2_apply import MotionI2VApplyMotionAttention
+from .stage2_chain import MotionI2VChainShots, MotionI2VMatchColors
+from .stage2_loader import MotionI2VLoadMotionModule
+from .stage2_sampler import MotionI2VAnimateDiffSampler
 from .tracks_text import MotionI2VTracksFromText, MotionI2VTracksToText
 from .trajectory_editor import MotionI2VTrajectoryEditor
+from .warp_preview import MotionI2VWarpPreview
 
 NODES: list[type[io.ComfyNode]] = [
+    MotionI2VAnimateDiffSampler,
+    MotionI2VApplyMotionAttention,
+    MotionI2VChainShots,
     MotionI2VCombineMotionFields,
     MotionI2VCombineRegions,
+    MotionI2VConvertCheckpoint,
+    MotionI2VDDIMLeading,
     MotionI2VDensifyTracks,
     MotionI2VFieldPreview,
+    MotionI2VFlowVAEDecode,
+    MotionI2VFlowVAEEncode,
     MotionI2VInvertMotionField,
+    MotionI2VLoadFlowVAE,
     MotionI2VLoadMotionField,
+    MotionI2VLoadMotionFieldModel,
+    MotionI2VLoadMotionModule,
+    MotionI2VLoadTrajectoryControlNet,
+    MotionI2VMatchColors,
+    MotionI2VMotionFieldConditioning,
+    MotionI2VMotionFieldSampler,
     MotionI2VMotionFieldToTracks,
     MotionI2VRegionMask,
     MotionI2VResizeMotionField,
@@ -32,7 +64,9 @@ NODES: list[type[io.ComfyNode]] = [
     MotionI2VScaleMotionField,
     MotionI2VTracksFromText,
     MotionI2VTracksToText,
+    MotionI2VTrajectoryControlNet,
     MotionI2VTrajectoryEditor,
+    MotionI2VWarpPreview,
 ]
 
 

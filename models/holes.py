@@ -1,0 +1,123 @@
+"""What a picture shows where something has moved away: nothing known, so guessed from behind it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .inpaint import inpaint
+
+TEAR = 3.0
+"""Neighbouring pixels that land further apart than this (in pixels) were torn apart: the gap shows
+what is behind. Nearer than this they are one stretched surface, which has no gaps."""
+
+FRINGE = 2
+"""Pixels around the foreground that hold some of its colour, by the camera's blur."""
+
+
+def torn_edges(flow: Tensor) -> tuple[Tensor, Tensor]:
+    """Finds where neighbouring pixels of the reference picture are torn apart.
+
+    Args:
+        flow: [2, H, W] pixels.
+
+    Returns:
+        [H, W-1] bool, between a pixel and its right neighbour; [H-1, W] bool, and the one below.
+    """
+    right_x, right_y = flow[:, :, 1:] - flow[:, :, :-1]
+    down_x, down_y = flow[:, 1:] - flow[:, :-1]
+    return (
+        (right_x + 1).square() + right_y.square() > TEAR**2,
+        down_x.square() + (down_y + 1).square() > TEAR**2,
+    )
+
+
+def loose_pixels(right: Tensor, down: Tensor) -> Tensor:
+    """[H, W] bool: pixels torn from both sides, horizontally or vertically.
+
+    They lie in the transition of a soft motion edge and belong to neither surface; carried along
+    they would be specks in the gap.
+    """
+    return _all_torn(right, dim=1) | _all_torn(down, dim=0)
+
+
+def torn_cells(right: Tensor, down: Tensor) -> Tensor:
+    """[H, W] bool: whether the square to the right of and below each pixel has a torn side."""
+    right = F.pad(right, (0, 1))
+    down = F.pad(down, (0, 0, 0, 1))
+    right_of_next_row = torch.cat([right[1:], right[-1:]])
+    down_of_next_column = torch.cat([down[:, 1:], down[:, -1:]], dim=1)
+    return right | right_of_next_row | down | down_of_next_column
+
+
+def foreground(importance: Tensor, right: Tensor, down: Tensor) -> Tensor:
+    """Tells the pixels in front of a tear from those behind it.
+
+    At each torn edge the more important side is in front. Every other pixel is in front where it
+    is closer, in importance, to the front side of its nearest tear than to the back side, or where
+    no tear separates it from such pixels: the hub of a wheel does not move, and is in front.
+
+    Args:
+        importance: [H, W], larger is nearer.
+        right, down: the torn edges of the whole clip, as from `torn_edges`.
+
+    Returns:
+        [H, W] bool, without any fringe.
+    """
+    from scipy.ndimage import distance_transform_edt, label
+
+    front = torch.zeros_like(importance, dtype=torch.bool)
+    back = front.clone()
+    for torn, first, second in (
+        (right, np.s_[:, :-1], np.s_[:, 1:]),
+        (down, np.s_[:-1], np.s_[1:]),
+    ):
+        first_nearer = torn & (importance[first] > importance[second])
+        second_nearer = torn & (importance[first] < importance[second])
+        front[first] |= first_nearer
+        front[second] |= second_nearer
+        back[first] |= second_nearer
+        back[second] |= first_nearer
+    if not bool(front.any()):
+        return front
+    levels = []
+    for seeds in (front, back):
+        row, column = distance_transform_edt(
+            ~seeds.cpu().numpy(), return_distances=False, return_indices=True
+        )
+        nearest = torch.from_numpy(row), torch.from_numpy(column)
+        levels.append(importance[nearest[0].to(seeds.device), nearest[1].to(seeds.device)])
+    in_front = importance > (levels[0] + levels[1]) / 2
+    parts = torch.from_numpy(label(~in_front.cpu().numpy())[0]).to(importance.device)
+    behind = torch.zeros(int(parts.max()) + 1, dtype=torch.bool, device=importance.device)
+    behind[parts[back]] = True
+    return in_front | ~behind[parts]
+
+
+def background_plate(picture: Tensor, hidden: Tensor) -> Tensor:
+    """The picture with its foreground taken out and painted over from around it.
+
+    Args:
+        picture: [3, H, W] in 0..1.
+        hidden: [H, W] bool, the foreground; a fringe of it is taken out too.
+
+    Returns:
+        [3, H, W], equal to the picture away from the foreground. Unchanged where nothing or
+        everything is hidden.
+    """
+    size = 2 * FRINGE + 1
+    grown = F.max_pool2d(hidden[None].float(), size, stride=1, padding=FRINGE)[0] > 0
+    return inpaint(picture, grown)
+
+
+def _all_torn(edges: Tensor, dim: int) -> Tensor:
+    """Along one axis: whether a pixel has no untorn edge."""
+    if edges.shape[dim] == 0:
+        shape = list(edges.shape)
+        shape[dim] = 1
+        return edges.new_zeros(shape)
+    first = edges.narrow(dim, 0, 1)
+    last = edges.narrow(dim, edges.shape[dim] - 1, 1)
+    return torch.cat([first, edges], dim) & torch.cat([edges, last], dim)

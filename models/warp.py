@@ -1,0 +1,432 @@
+"""Moves a picture by a motion field, with no learned model: a fast look at a motion.
+
+For every frame, forward splatting tells what lands where and what is in front. Where a target
+lies on one unbroken surface, its place in the reference picture is then solved for exactly and
+read with a bicubic filter. The foreground's outline is drawn softly over what is behind it, and
+what nothing reaches is taken from the background plate (see `holes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from . import holes
+from .inpaint import spread
+from .motion_field import MotionField
+from .region import region_of, resized
+from .splat import SplatPlan
+
+ORDERS = ("auto", "motion", "depth", "none")
+SPLATTINGS = ("softmax", "average")
+FILLS = ("background", "none")
+
+MOTION_CONTRAST = 20.0
+"""Importance of the pixel that moves most; a still one has 0."""
+
+DEPTH_CONTRAST = 50.0
+"""Importance of depth 1 over depth 0."""
+
+SURFACE_CONTRAST = 10.0
+"""Importance that the foreground has besides: its slow parts, too, cover what is behind."""
+
+_FAR = 1e9
+_NEWTON_STEPS = 4
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What all frames have in common.
+
+    Args:
+        picture: [3, H, W]
+        importance: [2, H, W], larger covers smaller; and how much of it is the same surface.
+        foreground: [H, W] bool, what uncovers something when it moves.
+        cutout: [6, H, W], the foreground's colours, the two of its importance, and its soft
+            outline; all but the last are carried on beyond that outline.
+        plate: [3, H, W], the picture without its foreground; None where holes stay black.
+        average: mix all that lands in one place instead of ordering it.
+    """
+
+    picture: Tensor
+    importance: Tensor
+    foreground: Tensor
+    cutout: Tensor
+    plate: Tensor | None
+    average: bool
+
+    def cropped(self, row: slice, column: slice) -> _Scene:
+        return _Scene(
+            self.picture[:, row, column],
+            self.importance[:, row, column],
+            self.foreground[row, column],
+            self.cutout[:, row, column],
+            None if self.plate is None else self.plate[:, row, column],
+            self.average,
+        )
+
+
+@dataclass(frozen=True)
+class _Landed:
+    """What lands where in one frame, by splatting.
+
+    Args:
+        colour: [3, H, W]
+        share: [H, W] how much of each pixel the colour covers, 0..1.
+        back: [2, H, W] displacement from the target back to the source of what is in front.
+        importance: [H, W] of what is in front.
+        foreground: [H, W] how much of each pixel the foreground covers, 0..1.
+        background: [H, W] how much of each pixel the rest reaches, covered or not, 0..1.
+    """
+
+    colour: Tensor
+    share: Tensor
+    back: Tensor
+    importance: Tensor
+    foreground: Tensor
+    background: Tensor
+
+
+def warp_picture(
+    picture: Tensor,
+    field: MotionField,
+    *,
+    depth: Tensor | None = None,
+    region: Tensor | None = None,
+    order: str = "auto",
+    splatting: str = "softmax",
+    fill: str = "background",
+    on_step: Callable[[int, int], None] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Moves a picture by a motion field, by forward splatting, and fills what it uncovers.
+
+    Frame 0 is the picture, bit for bit, and so is every pixel that does not move and on which
+    nothing lands. A field of another size is resized to the picture.
+
+    Args:
+        picture: [H, W, 3] in 0..1.
+        field: F frames.
+        depth: a MASK, [h, w] or [1, h, w] in 0..1, larger is nearer; resized to the picture.
+        region: a MASK, resized to the picture: where it is 0 every frame is the picture, bit for
+            bit; between 0 and 1 both are mixed. An empty one means that everything may move.
+        order: what covers what: "motion" (the larger displacement in the clip is in front),
+            "depth", "auto" (depth where it is given, else motion), "none" (nothing).
+        splatting: "softmax" (what is in front covers what is behind) or "average" (everything that
+            lands in one place is mixed; this is what stage 2 does with its features).
+        fill: "background" (from what is behind the hole), or "none" (holes stay black).
+        on_step: called with (frames done, F) after every frame.
+
+    Returns:
+        frames [F, H, W, 3], float32, and filled [F, H, W], float32: the share of each pixel that
+        nothing in the picture reached, 1 in a hole.
+
+    Raises:
+        ValueError: for another shape, an unknown choice, order "depth" without a depth, a mask
+            that is not finite.
+    """
+    _check(picture, depth, order, splatting, fill)
+    height, width, _ = picture.shape
+    source = picture.to(torch.float32).permute(2, 0, 1).contiguous()
+    scene = _scene(source, field, depth, order, splatting, fill)
+    matte = None if region is None else region_of(region, (width, height))
+    frames = source.new_empty(field.frames, height, width, 3)
+    filled = source.new_zeros(field.frames, height, width)
+    for i in range(field.frames):
+        frame, hole = _changed(scene, _flow_of(field, i, source))
+        if matte is not None:
+            frame = torch.lerp(source, frame, matte)
+            hole = hole * matte
+        frames[i] = frame.permute(1, 2, 0)
+        filled[i] = hole
+        if on_step is not None:
+            on_step(i + 1, field.frames)
+    return frames, filled
+
+
+def _scene(
+    source: Tensor,
+    field: MotionField,
+    depth: Tensor | None,
+    order: str,
+    splatting: str,
+    fill: str,
+) -> _Scene:
+    """Looks once through the clip for what is in front and what it will uncover."""
+    _, height, width = source.shape
+    reach = source.new_zeros(height, width)
+    right = torch.zeros(height, width - 1, dtype=torch.bool, device=source.device)
+    down = torch.zeros(height - 1, width, dtype=torch.bool, device=source.device)
+    for i in range(1, field.frames):
+        flow = _flow_of(field, i, source)
+        reach = torch.maximum(reach, torch.hypot(flow[0], flow[1]))
+        torn = holes.torn_edges(flow)
+        right |= torn[0]
+        down |= torn[1]
+    # By the clip's largest displacement: the order must not flip while something turns back.
+    importance = MOTION_CONTRAST * reach / reach.max().clamp(min=1e-6)
+    if depth is not None and order in ("auto", "depth"):
+        importance = DEPTH_CONTRAST * _nearness(depth, (width, height)).to(source.device)
+    front = holes.foreground(importance, right, down)
+    plate = None
+    if fill == "background":
+        plate = holes.background_plate(source, front | holes.loose_pixels(right, down))
+    importance = importance + SURFACE_CONTRAST * front
+    if order == "none":
+        importance = torch.zeros_like(importance)
+    importance = torch.stack([importance, _slack(importance, right, down)])
+    cutout = _cutout(source, importance, front)
+    return _Scene(
+        source, importance, front, cutout, plate, splatting == "average" or order == "none"
+    )
+
+
+def _cutout(source: Tensor, importance: Tensor, front: Tensor) -> Tensor:
+    weight = front.float()
+    taps = torch.tensor([0.2, 0.6, 0.2]).to(source)
+    outline = F.pad(weight[None, None], (1, 1, 1, 1), mode="replicate")
+    outline = F.conv2d(F.conv2d(outline, taps.view(1, 1, 1, 3)), taps.view(1, 1, 3, 1))[0]
+    return torch.cat([spread(torch.cat([source, importance]), weight), outline])
+
+
+def _slack(importance: Tensor, right: Tensor, down: Tensor) -> Tensor:
+    """[H, W] how far importances may differ on one surface nearby: thrice what untorn neighbours
+    differ by, and 1."""
+    slack = torch.zeros_like(importance)
+    for torn, axis in ((right, 1), (down, 0)):
+        step = torch.where(torn, 0, importance.diff(dim=axis).abs())
+        for start in (0, 1):
+            part = slack.narrow(axis, start, step.shape[axis])
+            part.copy_(torch.maximum(part, step))
+    return 1 + 3 * slack
+
+
+def _changed(scene: _Scene, flow: Tensor) -> tuple[Tensor, Tensor]:
+    """One frame [3, H, W] and how far each of its pixels was filled in [H, W], computed within the
+    rectangle that holds what moves and where it goes."""
+    hole = torch.zeros_like(flow[0])
+    row, column = (flow != 0).any(0).nonzero(as_tuple=True)
+    if row.numel() == 0:
+        return scene.picture, hole
+    rows = _span(row, row + flow[1, row, column], flow.shape[1])
+    columns = _span(column, column + flow[0, row, column], flow.shape[2])
+    part, part_hole = _frame(scene.cropped(rows, columns), flow[:, rows, columns].contiguous())
+    frame = scene.picture.clone()
+    frame[:, rows, columns] = part
+    hole[rows, columns] = part_hole
+    return frame, hole
+
+
+def _span(start: Tensor, end: Tensor, extent: int) -> slice:
+    """Where a line of `extent` pixels holds the motions from `start` to `end`, and some margin."""
+    low = min(int(start.min()), int(end.clamp(0, extent).min())) - 4
+    high = max(int(start.max()), int(end.clamp(0, extent).max())) + 5
+    return slice(max(low, 0), min(high, extent))
+
+
+def _frame(scene: _Scene, flow: Tensor) -> tuple[Tensor, Tensor]:
+    """One frame [3, H, W] and how far each of its pixels was filled in [H, W]."""
+    still = (flow == 0).all(0)
+    right, down = holes.torn_edges(flow)
+    loose = holes.loose_pixels(right, down)
+    plan = SplatPlan(torch.where(loose, _FAR, flow)[None])
+    landed_besides = plan.coverage[0, 0] - (still & ~loose).float()
+    settled = still & (landed_besides <= 0)
+
+    landed = _splatted(scene, plan, flow)
+    torn = holes.torn_cells(right, down)
+    place, solved = _sources(flow, torn, landed.back, ~settled)
+    level = landed.importance[~settled]
+    own_level, slack = _at(scene.importance, place)
+    solved &= (own_level > level - slack) | (landed.share[~settled] < 1e-3)
+    surface = _scattered(solved, ~settled)
+
+    colour, share = landed.colour, torch.where(surface | settled, 1, landed.share)
+    if not scene.average:
+        colour[:, surface] = _at(scene.picture, place[:, solved], "bicubic").clamp(0, 1)
+    behind = _behind(scene, plan, flow)
+    frame = colour * share if scene.plate is None else torch.lerp(behind, colour, share)
+    if not scene.average and bool(scene.foreground.any()):
+        _draw_rims(scene, flow, landed, behind, ~settled, frame, share)
+    return torch.where(settled, scene.picture, frame), 1 - share
+
+
+def _splatted(scene: _Scene, plan: SplatPlan, flow: Tensor) -> _Landed:
+    is_front = scene.foreground.float()[None]
+    carried = torch.cat([scene.picture, -flow, scene.importance[:1], is_front])
+    front, front_share, back, back_share = (
+        layer[0] for layer in plan.layers(carried, scene.importance[0])
+    )
+    is_front_there = front[6] * front_share[0] + back[6] * back_share[0]
+    background = (front_share + back_share)[0] - is_front_there
+    front_share = front_share.clamp(0, 1)
+    back_share = back_share.clamp(0, 1) * (1 - front_share)
+    share = front_share + back_share
+    if scene.average:
+        colour, share = plan.average(scene.picture)[0], plan.coverage[0].clamp(0, 1)
+    else:
+        colour = (front[:3] * front_share + back[:3] * back_share) / share.clamp(min=1e-7)
+    return _Landed(
+        colour,
+        share[0],
+        spread(front[3:5], front_share[0]),
+        front[5],
+        (front[6] * front_share[0]).clamp(0, 1),
+        background.clamp(0, 1),
+    )
+
+
+def _draw_rims(
+    scene: _Scene,
+    flow: Tensor,
+    landed: _Landed,
+    behind: Tensor,
+    wanted: Tensor,
+    frame: Tensor,
+    share: Tensor,
+) -> None:
+    """Draws the outline of the foreground over what is behind it, softly, into frame and share.
+
+    The splat knows whole source pixels only, which makes steps where the outline turns or grows.
+    Here the foreground's motion is carried on a little beyond it, and its soft outline moved along.
+    """
+    rim = (landed.foreground > 0) & (landed.foreground < 1)
+    rim = (F.max_pool2d(rim[None].float(), 7, stride=1, padding=3)[0] > 0) & wanted
+    if not bool(rim.any()):
+        return
+    own = scene.foreground.float()
+    own_flow = spread(flow, own)
+    back = spread(landed.back, (landed.foreground > 0.1).float())
+    place, solved = _sources(own_flow, torch.zeros_like(rim), back, rim)
+    *colour, level, slack, outline = _at(scene.cutout, place, "bicubic")
+    solved &= level > landed.importance[rim] - slack
+    rim = _scattered(solved, rim)
+    alpha = outline[solved].clamp(0, 1)
+    reached = landed.background[rim]
+    drawn = torch.stack(colour)[:, solved].clamp(0, 1)
+    frame[:, rim] = torch.lerp(behind[:, rim], drawn, alpha)
+    share[rim] = alpha + (1 - alpha) * reached
+
+
+def _scattered(values: Tensor, where: Tensor) -> Tensor:
+    """[H, W] bool, `values` [K] at the K pixels of `where`, False elsewhere."""
+    out = torch.zeros_like(where)
+    out[where] = values
+    return out
+
+
+def _sources(flow: Tensor, torn: Tensor, guess: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Solves q + f(q) = p by Newton's method.
+
+    Args:
+        flow: [2, H, W]
+        torn: [H, W] bool, squares of the reference picture that are no surface.
+        guess: [2, H, W], q - p to start from.
+        wanted: [H, W] bool, K pixels p to solve for.
+
+    Returns:
+        place [2, K] the q, and solved [K] bool: q lies on an unbroken surface of the picture.
+    """
+    _, height, width = flow.shape
+    row, column = wanted.nonzero(as_tuple=True)
+    target = torch.stack([column, row]).to(flow.dtype)
+    place = target + guess[:, row, column]
+    slopes = torch.stack([_slope(flow[i], along) for i in (0, 1) for along in (1, 0)])
+    xx, xy, yx, yy = _at(slopes, place)
+    xx, yy = xx + 1, yy + 1
+    det = xx * yy - xy * yx
+    det = torch.where(det.abs() < 0.05, torch.where(det < 0, -0.05, 0.05), det)
+    for _ in range(_NEWTON_STEPS):
+        rx, ry = place + _at(flow, place) - target
+        place = place - torch.stack([yy * rx - xy * ry, xx * ry - yx * rx]) / det
+    miss = (place + _at(flow, place) - target).abs().amax(0)
+    x, y = place
+    inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+    cell_x = x.floor().long().clamp(0, width - 1)
+    cell_y = y.floor().long().clamp(0, height - 1)
+    return place, (miss < 0.1) & inside & ~torn[cell_y, cell_x]
+
+
+def _slope(values: Tensor, along: int) -> Tensor:
+    """Central differences of [H, W] along one axis; 0 where it has a single pixel."""
+    if values.shape[along] < 2:
+        return torch.zeros_like(values)
+    return torch.gradient(values, dim=along)[0]
+
+
+def _behind(scene: _Scene, plan: SplatPlan, flow: Tensor) -> Tensor:
+    """[3, H, W] what lies behind the foreground: the background plate, moved as the background
+    moves; or without a plate the background itself, black where it does not reach."""
+    weight = (~scene.foreground).float()
+    moved = flow * weight
+    if scene.plate is None:
+        *colour, reached = plan.sum(torch.cat([scene.picture * weight, weight[None]]))[0]
+        return torch.stack(colour) / reached.clamp(min=1)
+    if not bool(moved.any()):
+        return scene.plate
+    carried = plan.sum(torch.cat([-moved, weight[None]]))[0]
+    known = carried[2].clamp(0, 1)
+    back = spread(carried[:2] / carried[2].clamp(min=1e-7), known)
+    _, height, width = flow.shape
+    row = torch.arange(height, device=flow.device, dtype=flow.dtype).view(-1, 1)
+    column = torch.arange(width, device=flow.device, dtype=flow.dtype)
+    place = torch.stack([back[0] + column, back[1] + row])
+    plate = _at(scene.plate, place.flatten(1), "bicubic", "reflection")
+    return plate.clamp(0, 1).view_as(scene.plate)
+
+
+def _at(image: Tensor, place: Tensor, mode: str = "bilinear", padding: str = "border") -> Tensor:
+    """Reads [C, H, W] at places [2, K] in pixels, x then y: [C, K]."""
+    _, height, width = image.shape
+    extent = place.new_tensor([max(width - 1, 1), max(height - 1, 1)])
+    grid = 2 * place.T / extent - 1
+    return F.grid_sample(
+        image[None], grid[None, None], mode=mode, padding_mode=padding, align_corners=True
+    )[0, :, 0]
+
+
+def _flow_of(field: MotionField, frame: int, like: Tensor) -> Tensor:
+    """[2, H, W] one frame's displacements at the size of the picture `like`."""
+    pair = torch.stack([field.flow[0], field.flow[frame]])
+    size = (like.shape[-1], like.shape[-2])
+    return MotionField(pair).resized(size).flow[1].to(like.device)
+
+
+def _nearness(depth: Tensor, size: tuple[int, int]) -> Tensor:
+    """[H, W] a depth mask at another size."""
+    single = depth[0] if depth.ndim == 3 and depth.shape[0] == 1 else depth
+    if single.ndim != 2 or 0 in single.shape:
+        raise ValueError(
+            f"the depth is one mask [height, width] of the first frame, got {list(depth.shape)}"
+        )
+    low, high = (float(x) for x in single.aminmax())
+    if not (low >= 0 and high <= 1):
+        raise ValueError(
+            f"the depth lies in 0 (far) to 1 (near), got {low:.3g}..{high:.3g}: normalise it, "
+            "and check it for NaN"
+        )
+    return resized(single.detach().cpu().float(), size)
+
+
+def _check(picture: Tensor, depth: Tensor | None, order: str, splatting: str, fill: str) -> None:
+    if picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+        raise ValueError(
+            f"the picture has shape {tuple(picture.shape)}; a warp needs [height, width, 3]"
+        )
+    if not bool(torch.isfinite(picture).all()):
+        raise ValueError("the picture holds NaN or infinite values; its colours must lie in 0..1")
+    for name, choice, choices in (
+        ("order", order, ORDERS),
+        ("splatting", splatting, SPLATTINGS),
+        ("fill", fill, FILLS),
+    ):
+        if choice not in choices:
+            raise ValueError(f"{name} is {choice!r}; it must be one of {', '.join(choices)}")
+    if order == "depth" and depth is None:
+        raise ValueError(
+            'the order is "depth", but no depth is connected: connect a depth mask, '
+            'or choose "motion"'
+        )

@@ -1,0 +1,110 @@
+"""Warp Preview: the picture, moved by a motion field, without a learned model."""
+
+from comfy_api.latest import io
+
+from ..models.warp import FILLS, ORDERS, SPLATTINGS, warp_picture
+from .sockets import CATEGORY, MotionFieldSocket
+
+
+class MotionI2VWarpPreview(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VWarpPreview",
+            display_name="Warp Preview",
+            category=f"{CATEGORY}/preview",
+            description="Moves the picture by a motion field, at full resolution and without a "
+            "model: a fast look at a motion, and a video for those without a GPU.",
+            inputs=[
+                io.Image.Input("picture", tooltip="The one picture to move; it is frame 0."),
+                MotionFieldSocket.Input(
+                    "motion_field",
+                    tooltip="Where every pixel goes. A field of another size is resized to the "
+                    "picture.",
+                ),
+                io.Mask.Input(
+                    "depth",
+                    optional=True,
+                    tooltip="Depth of the picture, 1 near and 0 far: what is nearer covers what "
+                    "is farther. Resized to the picture.",
+                ),
+                io.Mask.Input(
+                    "region",
+                    optional=True,
+                    tooltip="What may change. Outside, every frame is the picture, bit for bit; "
+                    "paint the way of a moving object, too. An empty mask: everything may change.",
+                ),
+                io.Combo.Input(
+                    "order",
+                    options=list(ORDERS),
+                    default="auto",
+                    tooltip="What covers what. motion: whatever moves furthest is in front. "
+                    "depth: by the depth mask. auto: depth where it is connected, else motion. "
+                    "none: neither, both are mixed.",
+                ),
+                io.Boolean.Input(
+                    "invert_depth",
+                    default=False,
+                    tooltip="For depth masks in which 0 is near and 1 is far.",
+                ),
+                io.Combo.Input(
+                    "splatting",
+                    options=list(SPLATTINGS),
+                    default="softmax",
+                    tooltip="softmax: what is in front covers what is behind. average: all that "
+                    "lands in one place is mixed, as stage 2 does with its features.",
+                ),
+                io.Combo.Input(
+                    "fill",
+                    options=list(FILLS),
+                    default="background",
+                    tooltip="What shows where something has moved away. background: painted over "
+                    "from what is behind it. none: black.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(
+                    "frames",
+                    tooltip="The clip, as large as the picture. Frame 0 is the picture itself.",
+                ),
+                io.Mask.Output(
+                    "filled",
+                    tooltip="For every frame what had to be filled in: 1 in a hole, in between "
+                    "at its soft edge.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        picture,
+        motion_field,
+        order,
+        invert_depth,
+        splatting,
+        fill,
+        depth=None,
+        region=None,
+    ) -> io.NodeOutput:
+        import comfy.utils
+
+        if picture.shape[0] != 1:
+            raise ValueError(
+                f"picture is a batch of {picture.shape[0]}, but one picture is moved: pick one, "
+                "for example with ImageFromBatch"
+            )
+        if depth is not None and invert_depth:
+            depth = 1 - depth
+        progress = comfy.utils.ProgressBar(motion_field.frames)
+        frames, filled = warp_picture(
+            picture[0],
+            motion_field,
+            depth=depth,
+            region=region,
+            order=order,
+            splatting=splatting,
+            fill=fill,
+            on_step=progress.update_absolute,
+        )
+        return io.NodeOutput(frames, filled)
