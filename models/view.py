@@ -83,27 +83,30 @@ def fit(picture: tuple[int, int], width: int, height: int, crop: bool) -> View:
 
     Args:
         picture: the picture's size.
-        width, height: working size, multiples of 8; 0 takes the picture's own, to the nearest
+        width, height: working size, multiples of 8. Where one is 0 it follows the picture's
+            proportions; where both are, the picture's own size is taken. Both to the nearest
             multiple of 8.
         crop: keep the picture's proportions and cut off what does not fit, about the centre;
             otherwise the whole picture is stretched.
 
     Raises:
-        ValueError: for a working size that is not a multiple of 8, or a picture too small.
+        ValueError: for a working size that is not a multiple of 8.
     """
     check_size(picture)
-    size = tuple(
-        wanted or max(1, round(own / MULTIPLE)) * MULTIPLE
-        for wanted, own in zip((width, height), picture, strict=True)
-    )
-    for name, value in zip(("width", "height"), size, strict=True):
-        if value < MULTIPLE or value % MULTIPLE:
+    for name, value in (("width", width), ("height", height)):
+        if value < 0 or value % MULTIPLE:
             raise ValueError(
                 f"the working {name} must be 0 or a multiple of {MULTIPLE}, not {value}"
             )
+    scale = width / picture[0] or height / picture[1] or 1.0
+    size = (width or _rounded(picture[0] * scale), height or _rounded(picture[1] * scale))
     if not crop:
-        return View(picture, (0, 0, *picture), (size[0], size[1]))
+        return View(picture, (0, 0, *picture), size)
     scale = min(picture[0] / size[0], picture[1] / size[1])
     seen = [max(1, round(n * scale)) for n in size]
     left, top = ((own - part) // 2 for own, part in zip(picture, seen, strict=True))
-    return View(picture, (left, top, left + seen[0], top + seen[1]), (size[0], size[1]))
+    return View(picture, (left, top, left + seen[0], top + seen[1]), size)
+
+
+def _rounded(pixels: float) -> int:
+    return max(1, round(pixels / MULTIPLE)) * MULTIPLE

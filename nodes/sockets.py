@@ -8,4 +8,10 @@ MotionFieldSocket = io.Custom("MOTION_FIELD")
 TracksSocket = io.Custom("TRACKS")
 """The core's dict of tensors, see `models.tracks.Tracks.to_dict`."""
 
+FlowVaeSocket = io.Custom("FLOW_VAE")
+"""A `models.host.flow_vae.FlowVAE`."""
+
+MotionModuleSocket = io.Custom("MOTION_MODULE")
+"""A `models.host.motion_module.MotionModule`."""
+
 CATEGORY = "MotionI2V"

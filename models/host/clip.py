@@ -30,6 +30,14 @@ class Clip:
         """With the reference frame."""
         return len(self.strides) + 1
 
+    def check_frames(self, what: str, frames: int) -> None:
+        """Raises ValueError unless `what` has as many frames as the clip."""
+        if frames != self.frames:
+            raise ValueError(
+                f"{what}: {frames} frames, but the sampler makes {self.frames} (the reference and "
+                f"{self.frames - 1} predicted); set both the same"
+            )
+
     def check_noise(self, shape: tuple[int, ...]) -> None:
         """Raises ValueError unless latents of this shape belong to the clip."""
         expected = (len(self.strides), *self.reference.shape[1:])

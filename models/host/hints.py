@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
 from ..motion_field import MotionField
 from ..rasterize import at_latent_size, rasterize
+from ..region import check_region
 from ..tracks import Tracks
+from ..view import View
 from .clip import Clip
 from .flow_vae import FlowVAE
 
@@ -25,21 +28,23 @@ class TrackHint:
     """Drawn tracks, each known in a square about its start; outside the region: known, and still.
 
     Args:
-        tracks: over the picture, as many frames as the clip.
+        tracks: what a TRACKS socket carries, as many frames as the clip; pixels of the clip's
+            picture where they do not say of which.
         flow_vae: encodes the sparse field.
         half_size: half the side of a square, in pixels of the working picture.
         region: [H, W] or [1, H, W] over the picture, 1 where things may move; None: everywhere.
     """
 
-    tracks: Tracks
+    tracks: Mapping[str, Any]
     flow_vae: FlowVAE
     half_size: int
     region: torch.Tensor | None = None
 
     def __call__(self, clip: Clip) -> torch.Tensor:
-        _check_frames("tracks", self.tracks.frames, clip)
-        region = None if self.region is None else clip.view.see_mask(self.region)[0]
-        control = rasterize(clip.view.see_tracks(self.tracks), self.half_size, region)
+        tracks = Tracks.from_dict(self.tracks, clip.view.picture)
+        clip.check_frames("tracks for the trajectory ControlNet", tracks.frames)
+        seen = clip.view.see_tracks(tracks)
+        control = rasterize(seen, self.half_size, _seen_region(self.region, clip.view))
         return encode_hint(self.flow_vae, control.flow01, control.mask)
 
 
@@ -60,17 +65,17 @@ class FieldHint:
     region: torch.Tensor | None = None
 
     def __call__(self, clip: Clip) -> torch.Tensor:
-        _check_frames("the motion field", self.field.frames, clip)
+        clip.check_frames("the field for the trajectory ControlNet", self.field.frames)
         flow01 = clip.view.see_field(self.field).encoded()
         mask = torch.ones_like(flow01[:, :1])
         if self.known is not None:
             mask = (self._known_frames(clip)[:, None] >= 0.5).to(mask).expand_as(mask)
         flow01 = torch.where(mask > 0, flow01, 0.5)
-        if self.region is not None:
-            frozen = clip.view.see_mask(self.region)[:1, None].to(mask) < 0.5
-            if not bool(frozen.all()):
-                flow01 = torch.where(frozen, 0.5, flow01)
-                mask = torch.where(frozen, 1.0, mask)
+        region = _seen_region(self.region, clip.view)
+        if region is not None:
+            frozen = region[None, None].to(mask) < 0.5
+            flow01 = torch.where(frozen, 0.5, flow01)
+            mask = torch.where(frozen, 1.0, mask)
         return encode_hint(self.flow_vae, flow01, mask)
 
     def _known_frames(self, clip: Clip) -> torch.Tensor:
@@ -92,9 +97,14 @@ def encode_hint(vae: FlowVAE, flow01: torch.Tensor, mask: torch.Tensor) -> torch
     return torch.cat([latent, at_latent_size(mask).to(latent)], dim=1)
 
 
-def _check_frames(what: str, frames: int, clip: Clip) -> None:
-    if frames != clip.frames:
+def _seen_region(region: torch.Tensor | None, view: View) -> torch.Tensor | None:
+    """The region [H, W] at the working size; None where everything may move (an empty brush)."""
+    if region is None or not bool(check_region(region).any()):
+        return None
+    seen = view.see_mask(check_region(region))[0]
+    if bool((seen < 0.5).all()):
         raise ValueError(
-            f"{what} for the trajectory ControlNet: {frames} frames, but the sampler makes "
-            f"{clip.frames} (the reference and {clip.frames - 1} predicted); set both the same"
+            "nothing of the region is inside the part of the picture that is sampled; change the "
+            "crop, or paint a larger region"
         )
+    return seen

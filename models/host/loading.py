@@ -8,7 +8,6 @@ import comfy.model_management as management
 import comfy.model_patcher
 import comfy.ops
 import torch
-from comfy.context_windows import create_prepare_sampling_wrapper
 from torch import nn
 
 from ..checkpoints import Checkpoint
@@ -16,7 +15,7 @@ from ..layout import UNetShape
 from .flow_vae import FlowVAE
 from .stage1_model import MotionFieldConfig, MotionFieldModel, unet_config
 from .trajectory_control import TrajectoryControl, TrajectoryControlModel
-from .windows import MotionWindows
+from .windows import MotionWindows, slide_windows
 
 DTYPES: dict[str, torch.dtype | None] = {
     "auto": None,
@@ -28,13 +27,16 @@ SUPPORTED = [torch.float16, torch.bfloat16, torch.float32]
 
 
 def load_motion_field_model(
-    checkpoint: Checkpoint, dtype: torch.dtype | None = None
+    checkpoint: Checkpoint,
+    dtype: torch.dtype | None = None,
+    windows: MotionWindows | None = None,
 ) -> comfy.model_patcher.ModelPatcher:
     """A native MODEL of a "stage1_unet" checkpoint, whose tensors it takes over.
 
     Args:
         checkpoint: from `models.checkpoints`; empty afterwards.
         dtype: of the weights; None lets the host choose for its device.
+        windows: for clips longer than the model was trained for; None: the usual ones.
     """
     weights, compute = _dtypes(checkpoint, dtype)
     config = MotionFieldConfig(unet_config(checkpoint.shape))
@@ -45,8 +47,7 @@ def load_motion_field_model(
     patcher = comfy.model_patcher.ModelPatcher(
         model, load_device=management.get_torch_device(), offload_device=offload
     )
-    patcher.model_options["context_handler"] = MotionWindows()
-    create_prepare_sampling_wrapper(patcher)
+    slide_windows(patcher, windows or MotionWindows())
     return patcher
 
 

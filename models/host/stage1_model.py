@@ -17,7 +17,6 @@ from ..temporal import HEADS
 from .clip import Clip
 from .previews import FlowLatents
 from .temporal_layers import clip_length, follow, layer_at, make_temporal_layers
-from .windows import MotionWindows
 
 
 def unet_config(shape: UNetShape) -> dict[str, Any]:
@@ -103,13 +102,3 @@ class MotionFieldModel(comfy.model_base.BaseModel):
         clip: Clip = kwargs["motion_clip"]
         strides = torch.tensor(clip.strides, dtype=torch.float32, device=kwargs["device"])
         return timestep_embedding(strides, self.diffusion_model.model_channels)
-
-    def _apply_model(self, x: torch.Tensor, t: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-        options = kwargs.get("transformer_options", {})
-        window = options.get("context_window")
-        if window is not None and not isinstance(window, MotionWindows.Window):
-            raise ValueError(
-                "core Context Windows cannot be used with the motion-field model: it slides its "
-                "own windows over the strides. Remove the Context Windows node"
-            )
-        return super()._apply_model(x, t, *args, **kwargs)

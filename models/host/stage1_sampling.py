@@ -10,6 +10,12 @@ import comfy.samplers
 import latent_preview
 import torch
 
+from ..motion_field import MotionField
+from ..region import region_of
+from ..strides import parse_strides
+from ..view import View, fit
+from .clip import Clip
+from .flow_vae import FlowVAE, OnStep
 from .sampling import DDIM_LEADING, ddim_leading_sigmas, unit_noise
 
 LATENT_CHANNELS = 4
@@ -30,6 +36,95 @@ class Settings:
     sampler: str = "euler"
     scheduler: str = DDIM_LEADING
     denoise: float = 1.0
+
+
+@dataclass(frozen=True)
+class Frames:
+    """How a picture is to be seen, and how many frames it gets.
+
+    Args:
+        frames: with the reference.
+        strides: text, see `models.strides.parse_strides`.
+        width, height, crop: see `models.view.fit`.
+    """
+
+    frames: int = 16
+    strides: str = "8"
+    width: int = 512
+    height: int = 0
+    crop: bool = False
+
+
+def make_clip(picture: torch.Tensor, vae: Any, wanted: Frames, flow_vae: Any = None) -> Clip:
+    """Everything that stage 1 is conditioned on besides text.
+
+    Args:
+        picture: [1, H, W, C] in 0..1.
+        vae: the host's VAE for pictures.
+        flow_vae: gives the previews their colours; None: rough ones.
+
+    Raises:
+        ValueError: for several pictures, NaN, or frames, strides or sizes that cannot be.
+    """
+    strides = parse_strides(wanted.strides, wanted.frames)
+    if picture.shape[0] != 1:
+        raise ValueError(f"give one reference picture, not a batch of {picture.shape[0]}")
+    if not bool(torch.isfinite(picture).all()):
+        raise ValueError("the reference picture holds NaN or infinite values")
+    view = fit((picture.shape[2], picture.shape[1]), wanted.width, wanted.height, wanted.crop)
+    reference = encode_reference(vae, view.see(picture).clamp(0, 1))
+    preview = None if flow_vae is None else flow_vae.preview_projection()
+    return Clip(reference, strides, view, preview)
+
+
+def with_clip(conditioning: list, clip: Clip) -> list:
+    """The host's CONDITIONING, with the clip in each entry."""
+    return [[text, {**values, "motion_clip": clip}] for text, values in conditioning]
+
+
+def encode_field(
+    vae: FlowVAE, field: MotionField, view: View, tile: int = 0, on_step: OnStep | None = None
+) -> torch.Tensor:
+    """The latents [N, 4, h, w] of a field's predicted frames, as a view shows it.
+
+    Raises:
+        ValueError: for a field with no predicted frame.
+    """
+    if field.frames < 2:
+        raise ValueError(
+            "the motion field has only the reference frame; there is nothing to encode"
+        )
+    return vae.encode_flow(view.see_field(field).encoded(), tile, on_step)
+
+
+def decode_field(
+    vae: FlowVAE,
+    latents: torch.Tensor,
+    view: View,
+    region: torch.Tensor | None = None,
+    tile: int = 0,
+    on_step: OnStep | None = None,
+) -> MotionField:
+    """The field over the user's picture that latents [N, 4, h, w] stand for.
+
+    Args:
+        region: a mask of what may move, of any size; the field is multiplied by it. An empty one:
+            everything may.
+
+    Raises:
+        ValueError: for latents of another size than the view's, or NaN.
+    """
+    expected = (LATENT_CHANNELS, view.size[1] // 8, view.size[0] // 8)
+    if latents.ndim != 4 or tuple(latents.shape[1:]) != expected:
+        raise ValueError(
+            f"the flow VAE decodes latents [frames, {', '.join(map(str, expected))}] here, "
+            f"got {list(latents.shape)}"
+        )
+    if not bool(torch.isfinite(latents).all()):
+        raise ValueError("the latents hold NaN or infinite values; were they sampled in float16?")
+    field = view.back(MotionField.from_encoded(vae.decode_flow(latents, tile, on_step)))
+    free = None if region is None else region_of(region, field.size)
+    return field if free is None else MotionField(field.flow * free.to(field.flow))
 
 
 def encode_reference(vae: Any, picture: torch.Tensor) -> torch.Tensor:
@@ -85,6 +180,8 @@ def sample_flow(
     if noise is None:
         noise = comfy.sample.prepare_noise(latent, settings.seed)
     sampler, sigmas = schedule(model, settings)
+    if len(sigmas) < 2:
+        return latent
     return comfy.sample.sample_custom(
         model,
         noise,

@@ -13,13 +13,10 @@ from comfy.context_windows import (
     get_matching_context_schedule,
     get_matching_fuse_method,
 )
+from comfy.patcher_extension import WrappersMP
 
 TRAINED_FRAMES = 15
 OVERLAP = 5
-
-
-class _Window(IndexListContextWindow):
-    """A window of ours, told from the core's."""
 
 
 class MotionWindows(IndexListContextHandler):
@@ -29,8 +26,6 @@ class MotionWindows(IndexListContextHandler):
         length: frames of a window, at most what the model was trained for.
         overlap: frames that neighbouring windows share; their results are blended.
     """
-
-    Window = _Window
 
     def __init__(self, length: int = TRAINED_FRAMES, overlap: int = OVERLAP) -> None:
         if not 0 <= overlap < length:
@@ -53,7 +48,7 @@ class MotionWindows(IndexListContextHandler):
         self, model: Any, x_in: torch.Tensor, model_options: dict
     ) -> list[IndexListContextWindow]:
         return [
-            _Window(list(window), dim=0)
+            IndexListContextWindow(list(window), dim=0)
             for window in self.context_schedule.func(x_in.shape[0], self, model_options)
         ]
 
@@ -75,6 +70,29 @@ class MotionWindows(IndexListContextHandler):
         if isinstance(tensor, torch.Tensor) and tensor.ndim > 1 and tensor.shape[0] == frames:
             return value._copy_with(tensor[window.index_list])
         return value
+
+
+def slide_windows(model: Any, windows: MotionWindows) -> None:
+    """Gives a MODEL its windows, and refuses others when it is sampled."""
+    model.model_options["context_handler"] = windows
+    model.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, "motion_i2v_windows", _prepare)
+
+
+def _prepare(executor: Any, model: Any, noise_shape: Any, *args: Any, **kwargs: Any) -> Any:
+    """Memory is needed for one window, not for all frames.
+
+    Raises:
+        ValueError: where the core's windows are slid over the frames; they do not cut the strides
+            and the control along with them.
+    """
+    handler = (kwargs.get("model_options") or {}).get("context_handler")
+    if not isinstance(handler, MotionWindows):
+        raise ValueError(
+            "core Context Windows cannot be used with the motion-field model: it slides its own "
+            "windows over the strides. Remove the Context Windows node"
+        )
+    shape = [min(noise_shape[0], handler.context_length), *noise_shape[1:]]
+    return executor(model, shape, *args, **kwargs)
 
 
 def window_frames(options: dict, frames: int, total: int) -> list[int]:

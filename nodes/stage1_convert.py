@@ -1,0 +1,67 @@
+"""The released checkpoints as smaller .safetensors files."""
+
+from pathlib import Path
+
+from comfy_api.latest import io
+
+from ..models.convert import convert
+from ..models.host import folders, loading
+from .sockets import CATEGORY
+from .stage1_flow_vae import progress
+
+PRECISIONS = ("float16", "bfloat16", "float32")
+
+
+class MotionI2VConvertCheckpoint(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VConvertCheckpoint",
+            display_name="Convert Motion-I2V Checkpoint",
+            category=f"{CATEGORY}/loaders",
+            description="Writes a released checkpoint as one half-precision .safetensors file into "
+            "models/motion_i2v/. What it is, and whether it is whole, is checked first.",
+            is_output_node=True,
+            inputs=[
+                io.Combo.Input(
+                    "file",
+                    options=folders.checkpoints("diffusion_pytorch_model.bin", ".bin", ".ckpt"),
+                    tooltip="The released file: stage-1 UNet, ControlNet, flow VAE, motion modules "
+                    "or the SD 1.5 UNet in realistic_unet.ckpt.",
+                ),
+                io.Combo.Input(
+                    "precision",
+                    options=list(PRECISIONS),
+                    default="float16",
+                    tooltip="Of the file that is written; float16 halves the released size.",
+                ),
+            ],
+            outputs=[
+                io.String.Output("report", tooltip="What was written where, and what it needed.")
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, file, precision):
+        return folders.fingerprint(file)
+
+    @classmethod
+    def execute(cls, file, precision) -> io.NodeOutput:
+        import logging
+
+        lines: list[str] = []
+
+        def tell(line: str) -> None:
+            logging.info("Motion-I2V: %s", line)
+            lines.append(line)
+
+        bar = None
+
+        def on_step(done: int, total: int) -> None:
+            nonlocal bar
+            bar = bar or progress(total)
+            bar(done, total)
+
+        target = Path(folders.own_folder())
+        convert(Path(folders.path_of(file)), target, loading.DTYPES[precision], tell, on_step)
+        return io.NodeOutput("\n".join(lines), ui={"text": lines})

@@ -1,0 +1,103 @@
+"""Motion fields to latents and back."""
+
+from comfy_api.latest import io
+
+from ..models.host.stage1_sampling import decode_field, encode_field
+from ..models.view import View, fit
+from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket
+from .stage1_inputs import tile_input
+
+GROUP = f"{CATEGORY}/stage 1"
+VIEW = "motion_view"
+"""Key under which a LATENT of ours says which picture it belongs to; samplers pass it on."""
+
+
+class MotionI2VFlowVAEEncode(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VFlowVAEEncode",
+            display_name="Flow VAE Encode",
+            category=GROUP,
+            description="Turns a motion field into latents, one for each predicted frame, so that "
+            "a core sampler can vary it.",
+            inputs=[
+                FlowVaeSocket.Input("flow_vae", tooltip="From Load Flow VAE."),
+                MotionFieldSocket.Input("field", tooltip="The field to encode, of any size."),
+                tile_input(),
+                io.Latent.Input(
+                    "like",
+                    optional=True,
+                    tooltip="The latent of Motion-Field Conditioning, whose size and crop to take. "
+                    "Without it: the field's own size, to the nearest multiple of 8.",
+                ),
+            ],
+            outputs=[
+                io.Latent.Output(
+                    "latent",
+                    display_name="LATENT",
+                    tooltip="Flow latents, without frame 0 (which never moves).",
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, flow_vae, field, tile_size, like=None) -> io.NodeOutput:
+        view = (like or {}).get(VIEW) or fit(field.size, 0, 0, crop=False)
+        latents = encode_field(flow_vae, field, view, tile_size, progress(field.frames - 1))
+        return io.NodeOutput({"samples": latents, VIEW: view})
+
+
+class MotionI2VFlowVAEDecode(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VFlowVAEDecode",
+            display_name="Flow VAE Decode",
+            category=GROUP,
+            description="Turns flow latents into a motion field at the picture's own size.",
+            inputs=[
+                FlowVaeSocket.Input("flow_vae", tooltip="From Load Flow VAE."),
+                io.Latent.Input(
+                    "latent", tooltip="Flow latents, from a sampler or Flow VAE Encode."
+                ),
+                tile_input(),
+                io.Mask.Input(
+                    "region",
+                    optional=True,
+                    tooltip="What may move: the field is multiplied by it. An empty one: "
+                    "everything may.",
+                ),
+            ],
+            outputs=[
+                MotionFieldSocket.Output(
+                    "field",
+                    display_name="motion field",
+                    tooltip="The field, with the still frame 0 before the decoded ones.",
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, flow_vae, latent, tile_size, region=None) -> io.NodeOutput:
+        samples = latent["samples"]
+        view = latent.get(VIEW) or own_view(samples)
+        bar = progress(samples.shape[0])
+        return io.NodeOutput(decode_field(flow_vae, samples, view, region, tile_size, bar))
+
+
+def own_view(samples) -> View:
+    """The view of latents that do not say which picture they belong to."""
+    if samples.ndim != 4:
+        raise ValueError(
+            f"flow latents are [frames, 4, height, width], got {list(samples.shape)}; a video "
+            "model's latents cannot be decoded here"
+        )
+    return fit((8 * samples.shape[3], 8 * samples.shape[2]), 0, 0, crop=False)
+
+
+def progress(total: int):
+    """The host's progress bar, whose every update also stops on an interrupt."""
+    import comfy.utils
+
+    return comfy.utils.ProgressBar(total).update_absolute

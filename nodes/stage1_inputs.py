@@ -1,0 +1,69 @@
+"""The inputs that several stage-1 nodes share."""
+
+from comfy_api.latest import io
+
+from ..models.host.stage1_sampling import Frames
+
+MAX_FRAMES = 129
+STRETCH, CROP = "stretch", "crop"
+
+
+def frame_inputs() -> list[io.Input]:
+    """Frames, stride and working size; `frames_of` reads them."""
+    return [
+        io.Int.Input(
+            "frames",
+            default=16,
+            min=2,
+            max=MAX_FRAMES,
+            tooltip="Frames of the clip, the picture itself being the first. The model was "
+            "trained for 16; more are sampled in overlapping windows.",
+        ),
+        io.String.Input(
+            "stride",
+            default="8",
+            tooltip="How fast time runs: one number is the step from frame to frame (8, as "
+            "released, makes 8, 16, ..., 120); a list such as '4, 8, 12' has one for each "
+            "predicted frame.",
+        ),
+        io.Int.Input(
+            "width",
+            default=512,
+            min=0,
+            max=4096,
+            step=8,
+            tooltip="Width to sample at; the field comes back at the picture's own. 0 follows the "
+            "picture's proportions; width and height 0: the picture's size. Released: 512x320.",
+        ),
+        io.Int.Input(
+            "height",
+            default=0,
+            min=0,
+            max=4096,
+            step=8,
+            tooltip="Height to sample at. 0 follows the picture's proportions.",
+        ),
+        io.Combo.Input(
+            "fit",
+            options=[STRETCH, CROP],
+            default=STRETCH,
+            tooltip="What happens to a picture of other proportions: stretch all of it, or crop "
+            "its centre. Tracks and regions follow by themselves.",
+        ),
+    ]
+
+
+def frames_of(frames: int, stride: str, width: int, height: int, fit: str) -> Frames:
+    return Frames(frames, stride, width, height, fit == CROP)
+
+
+def tile_input() -> io.Input:
+    return io.Int.Input(
+        "tile_size",
+        default=0,
+        min=0,
+        max=4096,
+        step=64,
+        tooltip="0 takes whole frames, and tiles by itself where memory runs out. Above 0: always "
+        "tiles of so many pixels (at least 64), with overlaps blended.",
+    )

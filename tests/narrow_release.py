@@ -1,0 +1,58 @@
+"""A whole checkpoint tree in the released layout, on narrow networks with seeded weights."""
+
+from pathlib import Path
+
+import torch
+from motion_i2v.models import layout
+from motion_i2v.models.checkpoints import KINDS
+from safetensors.torch import save_file
+
+from tests.parity.seeded import seeded_tensor
+
+WIDTHS = (32, 64, 64, 64)
+CONTEXT = 48
+SALT = "narrow/"
+OLD_ATTENTION = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+
+
+def entries(kind: str) -> list[layout.Entry]:
+    """Every tensor of a part."""
+    stage1 = layout.UNetShape(WIDTHS, CONTEXT, 8)
+    made = {
+        "stage1_unet": lambda: layout.unet(stage1, stride=True, temporal=True),
+        "stage1_controlnet": lambda: layout.controlnet(stage1),
+        "motion_modules": lambda: layout.motion_modules(stage1, "motion_modules"),
+        "sd15_unet": lambda: layout.unet(layout.UNetShape(WIDTHS, CONTEXT, 4), False, False),
+        "flow_vae": lambda: layout.autoencoder(WIDTHS, 2),
+        "image_vae": lambda: layout.autoencoder(WIDTHS, 3),
+    }
+    return list(made[kind]())
+
+
+def weights(kind: str, positions: bool = True) -> dict[str, torch.Tensor]:
+    """A part's tensors by released name, with `.pe` buffers and the VAE's old attention names."""
+    tensors = {}
+    for entry in entries(kind):
+        name = entry.name
+        if ".attentions.0.to_" in name and kind.endswith("vae"):
+            for new, old in OLD_ATTENTION.items():
+                name = name.replace(f".{new}.", f".{old}.")
+        tensors[name] = seeded_tensor(SALT, f"{kind}/", name, list(entry.shape))
+        if positions and name.endswith(".to_q.weight") and ".attention_blocks." in name:
+            pe = name.replace("to_q.weight", "pos_encoder.pe")
+            tensors[pe] = seeded_tensor(SALT, f"{kind}/", pe, [1, 32, entry.shape[0]])
+    return tensors
+
+
+def write_release(folder: Path, *kinds: str) -> dict[str, Path]:
+    """Writes parts where the release has them; a picture VAE as image_vae.safetensors."""
+    written = {}
+    for kind in kinds:
+        path = folder / (KINDS[kind].file or f"{kind}.safetensors")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".safetensors":
+            save_file(weights(kind), path)
+        else:
+            torch.save(weights(kind), path)
+        written[kind] = path
+    return written
