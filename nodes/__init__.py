@@ -31,19 +31,6 @@ from .stage2_apply import MotionI2VApplyMotionAttention
 from .stage2_chain import MotionI2VChainShots, MotionI2VMatchColors
 from .stage2_loader import MotionI2VLoadMotionModule
 from .stage2_sampler import MotionI2VAnimateDiffSampler
-from .stage1_control import MotionI2VTrajectoryControlNet
-from .stage1_convert import MotionI2VConvertCheckpoint
-from .stage1_flow_vae import MotionI2VFlowVAEDecode, MotionI2VFlowVAEEncode
-from .stage1_loaders import (
-    MotionI2VLoadFlowVAE,
-    MotionI2VLoadMotionFieldModel,
-    MotionI2VLoadTrajectoryControlNet,
-)
-from .stage1_sampler import (
-    MotionI2VDDIMLeading,
-    MotionI2VMotionFieldConditioning,
-    MotionI2VMotionFieldSampler,
-)
 from .tracks_text import MotionI2VTracksFromText, MotionI2VTracksToText
 from .trajectory_editor import MotionI2VTrajectoryEditor
 from .warp_preview import MotionI2VWarpPreview
