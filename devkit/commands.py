@@ -17,13 +17,13 @@ HELP = {
     "lint": "only ruff and the type checker",
     "parity": "compare with a folder of reference results: parity DIR",
     "bench": "run the benchmarks; name some to run only those",
-    "workflows": "re-save the example workflows and their API twins through the real frontend",
+    "workflows": "re-save the example workflows and their API twins through ComfyUI's page",
 }
 
 
 def run(arguments: list[str]) -> int:
     """Runs one command line and returns its exit code."""
-    parser = argparse.ArgumentParser("dev.py", description=__doc__.split(":")[0] + ".")
+    parser = argparse.ArgumentParser("dev.py", description="What to do with this checkout.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in HELP.items():
         commands.add_parser(name, help=text, add_help=False, description=text)

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import zipfile
 from collections.abc import Callable
@@ -142,11 +143,14 @@ def _make_venv() -> None:
 
 def _bootstrap_pip(python: Path) -> None:
     """Installs pip from its wheel, which can run itself."""
+    index = "https://pypi.org/pypi/pip/json"
     try:
-        with urllib.request.urlopen("https://pypi.org/pypi/pip/json", timeout=60) as answer:
+        with urllib.request.urlopen(index, timeout=60) as answer:
             files = json.load(answer)["urls"]
         wheel = next(file for file in files if file["packagetype"] == "bdist_wheel")
-        with urllib.request.urlopen(wheel["url"], timeout=60) as answer:
+        # A mirror may give the address relative to its answer.
+        address = urllib.parse.urljoin(index, wheel["url"])
+        with urllib.request.urlopen(address, timeout=60) as answer:
             content = answer.read()
     except (urllib.error.URLError, OSError) as error:
         raise SystemExit(
@@ -208,7 +212,8 @@ def _pip(verb: str, *arguments: str) -> None:
 
 
 def _failure(what: str, output: str) -> SystemExit:
-    tail = "\n".join(line[:400] for line in output.strip().splitlines()[-15:])
+    lines = [line for line in output.strip().splitlines() if "Retrying" not in line]
+    tail = "\n".join(line[:400] for line in lines[-15:])
     if any(sign in output for sign in UNREACHABLE):
         advice = "The package index can't be reached: check the network, then run this again."
     else:
