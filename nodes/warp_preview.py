@@ -18,7 +18,7 @@ class MotionI2VWarpPreview(io.ComfyNode):
             inputs=[
                 io.Image.Input("picture", tooltip="The one picture to move; it is frame 0."),
                 MotionFieldSocket.Input(
-                    "motion_field",
+                    "field",
                     tooltip="Where every pixel goes. A field of another size is resized to the "
                     "picture.",
                 ),
@@ -65,10 +65,12 @@ class MotionI2VWarpPreview(io.ComfyNode):
             outputs=[
                 io.Image.Output(
                     "frames",
+                    display_name="frames",
                     tooltip="The clip, as large as the picture. Frame 0 is the picture itself.",
                 ),
                 io.Mask.Output(
                     "filled",
+                    display_name="filled",
                     tooltip="For every frame what had to be filled in: 1 in a hole, in between "
                     "at its soft edge.",
                 ),
@@ -79,7 +81,7 @@ class MotionI2VWarpPreview(io.ComfyNode):
     def execute(
         cls,
         picture,
-        motion_field,
+        field,
         order,
         invert_depth,
         splatting,
@@ -96,10 +98,10 @@ class MotionI2VWarpPreview(io.ComfyNode):
             )
         if depth is not None and invert_depth:
             depth = 1 - depth
-        progress = comfy.utils.ProgressBar(motion_field.frames)
+        progress = comfy.utils.ProgressBar(field.frames)
         frames, filled = warp_picture(
             picture[0],
-            motion_field,
+            field,
             depth=depth,
             region=region,
             order=order,
