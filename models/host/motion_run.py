@@ -109,10 +109,10 @@ class MotionRun:
         region = region.to(x)
         x.copy_(region * x + (1 - region) * outside.to(x))
 
-    def finished(self, latents: torch.Tensor, clean: bool) -> torch.Tensor:
+    def finished(self, latents: torch.Tensor) -> torch.Tensor:
         """The sampled latents [F, 4, h, w], not scaled, with what must equal the reference."""
         reference = self.motion.reference.to(latents)
-        if clean and self.motion.region is not None and self.motion.keep_exactly:
+        if self.motion.region is not None and self.motion.keep_exactly:
             region = self.motion.region.to(latents)
             latents = torch.where(
                 region == 0, reference, region * latents + (1 - region) * reference

@@ -137,8 +137,12 @@ class MotionWrappers:
         run.noise = _start_noise(noise, latent, base, run.scaled, sigmas).to(device)
         run.first_sigma = float(sigmas[0])
         guider.model_options["transformer_options"][RUN] = run
+        # Asked before sampling: uni_pc writes another last sigma into the tensor that it is given.
+        last = float(sigmas[-1])
         latents = executor(noise, latent, sampler, sigmas, *args, **kwargs)
-        return run.finished(latents, clean=float(sigmas[-1]) == 0)
+        if last > 0:
+            return self._unfinished(run, base, latents, last)
+        return run.finished(latents)
 
     def prepare_sampling(
         self, executor: Any, model: Any, noise_shape: Any, *args: Any, **kwargs: Any
@@ -251,6 +255,14 @@ class MotionWrappers:
 
         with inserted(self.module, executor.class_obj, follow):
             return executor(*arguments, **kwargs)
+
+    def _unfinished(
+        self, run: MotionRun, base: Any, latents: torch.Tensor, last: float
+    ) -> torch.Tensor:
+        """Latents that another sampler goes on with: the step that was made was not the last."""
+        x = base.process_latent_in(latents).to(run.scaled)
+        run.keep_outside(x, x.new_full((len(x),), last), base.model_sampling)
+        return base.process_latent_out(x).to(latents)
 
     def _new_run(self, base: Any, device: Any) -> MotionRun:
         return MotionRun(self.motion, base.process_latent_in(self.motion.reference).to(device))

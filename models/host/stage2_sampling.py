@@ -9,38 +9,56 @@ import comfy.model_sampling
 import comfy.sample
 import latent_preview
 import torch
+import torch.nn.functional as F
 
+from ..motion_field import MotionField
+from ..region import check_region
+from ..view import View, fit
 from .motion_module import MotionModule
 from .motion_run import Motion
 from .motion_wrappers import apply_motion
 from .stage1_sampling import Settings, schedule
 
-TRAINED, OWN = "motion-i2v", "the model's own"
+TRAINED, ZERO_SNR, OWN = "motion-i2v", "motion-i2v, zero terminal SNR", "the model's own"
+SCHEDULES = (TRAINED, ZERO_SNR, OWN)
+KEEP_EXACTLY, KEEP_AS_RELEASED = "exactly", "as released"
 
 
-def with_schedule(model: Any, zero_terminal_snr: bool = False) -> Any:
-    """A clone of a MODEL on the schedule that the motion modules were trained with.
+def with_schedule(model: Any, schedule: str = TRAINED) -> Any:
+    """A clone of a MODEL on one of SCHEDULES; the model itself for its own.
 
-    It is diffusers' "linear", which the host has under the name "sqrt_linear".
+    Motion modules were trained with diffusers' "linear", which the host has under the name
+    "sqrt_linear". With zero terminal SNR it is rescaled so that the first step starts from pure
+    noise (arXiv 2305.08891), which lessens the drift of brightness.
 
-    Args:
-        zero_terminal_snr: rescaled so that the first step starts from pure noise; lessens the
-            drift of brightness.
+    Raises:
+        ValueError: for an unknown schedule.
     """
-    own = model.get_model_object("model_sampling")
-    settings = {"beta_schedule": "sqrt_linear", "linear_start": 0.00085, "linear_end": 0.012}
+    if schedule not in SCHEDULES:
+        raise ValueError(f"unknown schedule '{schedule}'; use one of {', '.join(SCHEDULES)}")
+    if schedule == OWN:
+        return model
+    prediction = _prediction(model.get_model_object("model_sampling"))
 
     class Config:
-        sampling_settings = settings
+        sampling_settings = {"beta_schedule": "sqrt_linear"}
 
-    kind = type(
-        "TrainedSchedule",
-        (comfy.model_sampling.ModelSamplingDiscrete, _prediction(own)),
-        {},
-    )
+    class TrainedSchedule(comfy.model_sampling.ModelSamplingDiscrete, prediction):  # type: ignore
+        pass
+
     clone = model.clone()
-    clone.add_object_patch("model_sampling", kind(Config(), zsnr=zero_terminal_snr))
+    sampling = TrainedSchedule(Config(), zsnr=schedule == ZERO_SNR)
+    clone.add_object_patch("model_sampling", sampling)
     return clone
+
+
+def with_rescaled_guidance(model: Any, multiplier: float) -> Any:
+    """A clone of a MODEL with the host's rescaled guidance; the model itself for 0."""
+    if multiplier == 0:
+        return model
+    from comfy_extras.nodes_model_advanced import RescaleCFG
+
+    return RescaleCFG().patch(model, multiplier)[0]
 
 
 def _prediction(sampling: Any) -> type:
@@ -64,6 +82,70 @@ def encode_picture(vae: Any, picture: torch.Tensor) -> torch.Tensor:
             "SD 1.5 VAE"
         )
     return latent.float()
+
+
+def view_of(picture: torch.Tensor, width: int, height: int, crop: bool) -> View:
+    """How one picture [1, H, W, C] is seen, see `models.view.fit`.
+
+    Raises:
+        ValueError: for several pictures, or NaN.
+    """
+    if picture.shape[0] != 1:
+        raise ValueError(f"give one reference picture, not a batch of {picture.shape[0]}")
+    if not bool(torch.isfinite(picture).all()):
+        raise ValueError("the reference picture holds NaN or infinite values")
+    return fit((picture.shape[2], picture.shape[1]), width, height, crop)
+
+
+def make_motion(
+    field: MotionField,
+    reference: torch.Tensor,
+    region: torch.Tensor | None = None,
+    **options: Any,
+) -> Motion:
+    """What the model is told to follow, after checking that it belongs together.
+
+    Args:
+        field: over a picture of any size of the reference's proportions.
+        reference: [1, 4, h, w], the reference's latent, not scaled.
+        region: a mask of what may move, of any size; an empty one: everything may.
+        options: of `Motion`.
+
+    Raises:
+        ValueError: for a latent that is not one of SD 1.5, NaN, or sizes that disagree.
+    """
+    if reference.ndim != 4 or reference.shape[:2] != (1, 4):
+        raise ValueError(
+            f"the reference is one latent of SD 1.5 [1, 4, height, width], got "
+            f"{list(reference.shape)}; encode the picture with an SD 1.5 VAE"
+        )
+    if not bool(torch.isfinite(reference).all()):
+        raise ValueError("the reference's latent holds NaN or infinite values")
+    size = (reference.shape[2], reference.shape[3])
+    _check_proportions(field, size)
+    return Motion(field, reference.float().cpu(), latent_region(region, size), **options)
+
+
+def latent_region(region: torch.Tensor | None, size: tuple[int, int]) -> torch.Tensor | None:
+    """A mask of what may move at latent size (h, w), [1, 1, h, w]; None where everything may."""
+    if region is None:
+        return None
+    single = check_region(region)
+    if not bool(single.any()):
+        return None
+    return F.interpolate(single[None, None], size=size, mode="nearest")
+
+
+def _check_proportions(field: MotionField, size: tuple[int, int]) -> None:
+    """Pictures are cut to multiples of 8, so proportions may differ by less than that."""
+    width, height = 8 * size[1], 8 * size[0]
+    across, down = field.size[0] / width, field.size[1] / height
+    if abs(across - down) > max(8 / width, 8 / height) * max(across, down):
+        raise ValueError(
+            f"the motion field is for a picture of {field.size[0]}x{field.size[1]}, but the "
+            f"reference is {width}x{height} (its latent {size[1]}x{size[0]}), of other "
+            "proportions; use 'Resize Motion Field', or make both from the same picture"
+        )
 
 
 def empty_frames(motion: Motion) -> torch.Tensor:

@@ -1,0 +1,100 @@
+"""Colours that drift from frame to frame, brought back to those of a reference picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+MEAN_AND_SPREAD, HISTOGRAM = "mean and spread", "histogram"
+METHODS = (MEAN_AND_SPREAD, HISTOGRAM)
+
+
+def match_colors(
+    frames: torch.Tensor,
+    reference: torch.Tensor,
+    method: str = MEAN_AND_SPREAD,
+    strength: float = 1.0,
+    on_step: Callable[[int, int], None] | None = None,
+) -> torch.Tensor:
+    """Gives each frame the overall colours of the reference; where things are does not matter.
+
+    Args:
+        frames: [F, H, W, 3] in 0..1.
+        reference: [1, H', W', 3] in 0..1.
+        method: "mean and spread" moves and scales each channel of CIELAB (Reinhard et al., "Color
+            Transfer between Images", 2001); "histogram" matches each channel's whole distribution.
+        strength: 0 leaves the frames as they are, 1 matches fully.
+        on_step: called with (frames done, frames in all).
+
+    Returns:
+        [F, H, W, 3] in 0..1.
+
+    Raises:
+        ValueError: for other shapes, an unknown method, a strength outside 0..1 or NaN.
+    """
+    _check(frames, reference, method, strength)
+    if strength == 0:
+        return frames
+    target = _to_lab(reference[0])
+    out = torch.empty_like(frames)
+    for i, frame in enumerate(frames):
+        lab = _to_lab(frame)
+        matched = _spread(lab, target) if method == MEAN_AND_SPREAD else _histogram(lab, target)
+        out[i] = torch.lerp(frame, _to_rgb(matched).to(frame), strength).clamp(0, 1)
+        if on_step is not None:
+            on_step(i + 1, len(frames))
+    return out
+
+
+def _spread(lab: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    axes = (1, 2)
+    scale = target.std(axes, keepdim=True) / lab.std(axes, keepdim=True).clamp(min=1e-6)
+    return (lab - lab.mean(axes, keepdim=True)) * scale + target.mean(axes, keepdim=True)
+
+
+def _histogram(lab: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Each value becomes the target's value of the same rank."""
+    out = np.empty_like(lab.numpy())
+    for channel, (ours, theirs) in enumerate(zip(lab.numpy(), target.numpy(), strict=True)):
+        _, place, counts = np.unique(ours, return_inverse=True, return_counts=True)
+        rank = (np.cumsum(counts) - counts / 2) / ours.size
+        levels = (np.arange(theirs.size) + 0.5) / theirs.size
+        out[channel] = np.interp(rank, levels, np.sort(theirs, axis=None))[place].reshape(
+            ours.shape
+        )
+    return torch.from_numpy(out)
+
+
+def _to_lab(picture: torch.Tensor) -> torch.Tensor:
+    """[H, W, 3] in 0..1 -> [3, H, W] of CIELAB."""
+    from kornia.color import rgb_to_lab
+
+    return rgb_to_lab(picture.float().cpu().movedim(-1, 0)[None])[0]
+
+
+def _to_rgb(lab: torch.Tensor) -> torch.Tensor:
+    from kornia.color import lab_to_rgb
+
+    return lab_to_rgb(lab[None])[0].movedim(0, -1)
+
+
+def _check(frames: torch.Tensor, reference: torch.Tensor, method: str, strength: float) -> None:
+    if reference.ndim != 4 or reference.shape[0] != 1:
+        raise ValueError(
+            f"the reference for colours is one picture [1, H, W, 3], got {list(reference.shape)}"
+        )
+    if frames.ndim != 4 or frames.shape[3] != 3 or reference.shape[3] != 3:
+        raise ValueError(
+            f"colours are matched between RGB pictures [frames, H, W, 3], got "
+            f"{list(frames.shape)} and {list(reference.shape)}"
+        )
+    if method not in METHODS:
+        raise ValueError(
+            f"unknown method '{method}' of matching colours: use {' or '.join(METHODS)}"
+        )
+    if not 0 <= strength <= 1:
+        raise ValueError(f"the strength of the colour match is 0..1, not {strength}")
+    if not bool(torch.isfinite(frames).all()) or not bool(torch.isfinite(reference).all()):
+        raise ValueError("the pictures whose colours are to be matched hold NaN or infinite values")
