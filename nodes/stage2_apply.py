@@ -1,0 +1,65 @@
+"""Apply Motion-Augmented Attention: a MODEL that moves, for every sampler of the host."""
+
+from comfy_api.latest import io
+
+from ..models.host.motion_wrappers import apply_motion
+from ..models.host.stage2_sampling import empty_frames, make_motion, with_schedule
+from .sockets import CATEGORY, MotionFieldSocket, MotionModuleSocket
+from .stage2_inputs import FIELD_TIP, REGION_TIP, motion_inputs, motion_options
+
+
+class MotionI2VApplyMotionAttention(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VApplyMotionAttention",
+            display_name="Apply Motion-Augmented Attention",
+            category=f"{CATEGORY}/stage 2",
+            description="Makes an SD 1.5 model paint a video that moves as a motion field says, in "
+            "core KSampler, SamplerCustomAdvanced and everything else that takes a MODEL. The "
+            "given model is left as it is.",
+            inputs=[
+                io.Model.Input(
+                    "model",
+                    tooltip="Any SD 1.5 model, with LoRAs, FreeU and other patches; they may also "
+                    "come after this node.",
+                ),
+                MotionModuleSocket.Input("motion_module", tooltip="From Load Motion Module."),
+                MotionFieldSocket.Input("field", tooltip=FIELD_TIP),
+                io.Latent.Input(
+                    "reference",
+                    tooltip="The picture through VAE Encode: it becomes the first frame. As large "
+                    "as the video will be.",
+                ),
+                *motion_inputs(),
+                io.Mask.Input("region", optional=True, tooltip=REGION_TIP),
+            ],
+            outputs=[
+                io.Model.Output("moving_model", display_name="MODEL", tooltip="For the sampler."),
+                io.Latent.Output(
+                    "frames",
+                    display_name="LATENT",
+                    tooltip="Empty latents, as many as the field has frames: the sampler's "
+                    "latent_image.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model,
+        motion_module,
+        field,
+        reference,
+        warp_strength,
+        temporal_strength,
+        schedule,
+        keep_outside,
+        window_overlap,
+        region=None,
+    ) -> io.NodeOutput:
+        options = motion_options(warp_strength, temporal_strength, keep_outside, window_overlap)
+        motion = make_motion(field, reference["samples"], region, **options)
+        moving = apply_motion(with_schedule(model, schedule), motion_module, motion)
+        return io.NodeOutput(moving, {"samples": empty_frames(motion)})

@@ -1,0 +1,94 @@
+"""Match Colors and Chain Shots: what happens to a video's pictures after sampling."""
+
+import torch
+from comfy_api.latest import io
+
+from ..models.color_match import METHODS, match_colors
+from .sockets import CATEGORY
+
+GROUP = f"{CATEGORY}/stage 2"
+
+
+class MotionI2VMatchColors(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VMatchColors",
+            display_name="Match Colors to Reference",
+            category=GROUP,
+            description="Gives every frame the overall colours of a reference picture, where "
+            "brightness or colour drifts over a clip.",
+            inputs=[
+                io.Image.Input("frames", tooltip="The video."),
+                io.Combo.Input(
+                    "method",
+                    options=list(METHODS),
+                    default=METHODS[0],
+                    tooltip="mean and spread: moves and scales each channel, keeps gradations. "
+                    "histogram: matches whole distributions, for stronger drifts.",
+                ),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="0 leaves the frames as they are, 1 matches fully.",
+                ),
+                io.Image.Input(
+                    "reference",
+                    optional=True,
+                    tooltip="Whose colours count; without it those of the first frame.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output("matched", display_name="IMAGE", tooltip="The video, matched.")
+            ],
+        )
+
+    @classmethod
+    def execute(cls, frames, method, strength, reference=None) -> io.NodeOutput:
+        import comfy.utils
+
+        progress = comfy.utils.ProgressBar(len(frames))
+        target = frames[:1] if reference is None else reference
+        matched = match_colors(frames, target, method, strength, progress.update_absolute)
+        return io.NodeOutput(matched)
+
+
+class MotionI2VChainShots(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VChainShots",
+            display_name="Chain Shots",
+            category=GROUP,
+            description="Joins a shot to the one before it, and gives the last frame as the "
+            "picture that the next shot begins with.",
+            inputs=[
+                io.Image.Input("shot", tooltip="A video, frame by frame."),
+                io.Image.Input(
+                    "before",
+                    optional=True,
+                    tooltip="The video so far. Its last frame is the shot's first one, which is "
+                    "not repeated.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output("video", tooltip="All of it so far."),
+                io.Image.Output(
+                    "last_frame", tooltip="The picture for the next shot: draw on it, and sample."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, shot, before=None) -> io.NodeOutput:
+        if before is None:
+            return io.NodeOutput(shot, shot[-1:])
+        if before.shape[1:] != shot.shape[1:]:
+            raise ValueError(
+                f"the video so far is {before.shape[2]}x{before.shape[1]}, but the shot "
+                f"{shot.shape[2]}x{shot.shape[1]}; sample both at one size"
+            )
+        return io.NodeOutput(torch.cat([before, shot[1:]]), shot[-1:])

@@ -1,0 +1,50 @@
+"""Load Motion Module: the temporal layers that make an SD 1.5 model move."""
+
+from comfy_api.latest import io
+
+from ..models.checkpoints import read_checkpoint
+from ..models.host import folders, loading
+from ..models.host.motion_module import load_motion_module
+from .sockets import CATEGORY, MotionModuleSocket
+from .stage1_loaders import file_input, precision_input
+
+
+class MotionI2VLoadMotionModule(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VLoadMotionModule",
+            display_name="Load Motion Module",
+            category=f"{CATEGORY}/loaders",
+            description="Loads the temporal layers of stage 2, which any SD 1.5 checkpoint takes: "
+            "Motion-I2V's own, or AnimateDiff v2's.",
+            inputs=[
+                file_input(
+                    "the motion modules: Motion-I2V's motion_block, or AnimateDiff v2's (mm_sd_v15_"
+                    "v2), which were not trained to use a motion field",
+                    "motion_block",
+                    "motion_module",
+                    "mm_sd",
+                ),
+                precision_input(
+                    "auto", "Of the weights. auto: what the host takes for its device."
+                ),
+            ],
+            outputs=[
+                MotionModuleSocket.Output(
+                    "motion_module",
+                    display_name="MOTION_MODULE",
+                    tooltip="For the Motion-Augmented AnimateDiff Sampler, or Apply "
+                    "Motion-Augmented Attention.",
+                )
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, file, **others):
+        return folders.fingerprint(file)
+
+    @classmethod
+    def execute(cls, file, precision) -> io.NodeOutput:
+        checkpoint = read_checkpoint(folders.path_of(file), "motion_modules")
+        return io.NodeOutput(load_motion_module(checkpoint, loading.DTYPES[precision]))

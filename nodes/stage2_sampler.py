@@ -1,0 +1,241 @@
+"""Motion-Augmented AnimateDiff Sampler: picture, motion field and prompt become a video."""
+
+import comfy.samplers
+from comfy_api.latest import io
+
+from ..models.color_match import METHODS, match_colors
+from ..models.host.sampling import DDIM_LEADING, SCHEDULERS
+from ..models.host.stage1_sampling import Settings
+from ..models.host.stage2_sampling import (
+    encode_picture,
+    make_motion,
+    sample_video,
+    view_of,
+    with_rescaled_guidance,
+    with_schedule,
+)
+from .sockets import CATEGORY, MotionFieldSocket, MotionModuleSocket
+from .stage1_inputs import CROP, STRETCH
+from .stage2_inputs import FIELD_TIP, REGION_TIP, motion_inputs, motion_options
+
+OFF = "off"
+
+
+class MotionI2VAnimateDiffSampler(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VAnimateDiffSampler",
+            display_name="Motion-Augmented AnimateDiff Sampler",
+            category=f"{CATEGORY}/stage 2",
+            description="Picture, motion field and text become a video, with any SD 1.5 model: "
+            "every frame sees where the picture has gone.",
+            inputs=[
+                io.Model.Input("model", tooltip="Any SD 1.5 model, with LoRAs and other patches."),
+                MotionModuleSocket.Input("motion_module", tooltip="From Load Motion Module."),
+                MotionFieldSocket.Input("field", tooltip=FIELD_TIP),
+                io.Conditioning.Input("positive", tooltip="What the video shows."),
+                io.Conditioning.Input("negative", tooltip="What it should not."),
+                io.Vae.Input(
+                    "vae", tooltip="A VAE of SD 1.5: encodes the picture, decodes the video."
+                ),
+                *_size_inputs(),
+                *_sampling_inputs(),
+                *motion_inputs(),
+                io.Float.Input(
+                    "rescale_cfg",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="Above 0: guidance is rescaled to the spread of the prediction (the "
+                    "core's RescaleCFG), against colours that burn or fade; 0.7 is usual.",
+                ),
+                io.Combo.Input(
+                    "color_match",
+                    options=[OFF, *METHODS],
+                    default=OFF,
+                    tooltip="Gives the decoded frames the picture's overall colours, where "
+                    "brightness drifts over the clip.",
+                ),
+                io.Image.Input(
+                    "picture",
+                    optional=True,
+                    tooltip="The picture that becomes the first frame: one, of any size.",
+                ),
+                io.Latent.Input(
+                    "latent",
+                    optional=True,
+                    tooltip="Instead of the picture: its latent. Or a whole video's latents, as "
+                    "many as the field has frames, to be repainted with denoise below 1; the first "
+                    "is the reference then.",
+                ),
+                io.Mask.Input("region", optional=True, tooltip=REGION_TIP),
+            ],
+            outputs=[
+                io.Latent.Output(
+                    "frames_latent", display_name="LATENT", tooltip="The frames' latents."
+                ),
+                io.Image.Output(
+                    "frames", display_name="IMAGE", tooltip="The video, frame by frame."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model,
+        motion_module,
+        field,
+        positive,
+        negative,
+        vae,
+        width,
+        height,
+        fit,
+        seed,
+        steps,
+        cfg,
+        sampler_name,
+        scheduler,
+        denoise,
+        warp_strength,
+        temporal_strength,
+        schedule,
+        keep_outside,
+        window_overlap,
+        rescale_cfg,
+        color_match,
+        picture=None,
+        latent=None,
+        region=None,
+    ) -> io.NodeOutput:
+        options = motion_options(warp_strength, temporal_strength, keep_outside, window_overlap)
+        start = None
+        if (picture is None) == (latent is None):
+            raise ValueError("connect either the picture or its latent, one of the two")
+        if picture is not None:
+            view = view_of(picture, width, height, fit == CROP)
+            reference = encode_picture(vae, view.see(picture).clamp(0, 1))
+            field = view.see_field(field)
+            region = None if region is None else view.see_mask(region)
+        else:
+            reference = latent["samples"][:1]
+            start = _start(latent["samples"], field.frames)
+        if denoise < 1 and start is None:
+            raise ValueError(
+                f"denoise {denoise:g} keeps a part of a given video, but no latents of one are "
+                "connected; connect them, or set denoise to 1"
+            )
+        motion = make_motion(field, reference, region, **options)
+        sampled = sample_video(
+            with_rescaled_guidance(with_schedule(model, schedule), rescale_cfg),
+            motion_module,
+            motion,
+            positive,
+            negative,
+            Settings(steps, cfg, seed, sampler_name, scheduler, denoise),
+            start if denoise < 1 else None,
+        )
+        frames = _decoded(vae, sampled)
+        if color_match != OFF:
+            frames = _matched(frames, color_match)
+        return io.NodeOutput({"samples": sampled}, frames)
+
+
+def _start(latents, frames: int):
+    """The video's latents to begin with; None where there is the reference only."""
+    if latents.shape[0] == 1:
+        return None
+    if latents.shape[0] != frames:
+        raise ValueError(
+            f"the latents are {latents.shape[0]} frames, but the motion field has {frames}; give "
+            "as many, or one for the reference ('Re-time Motion Field' changes the field)"
+        )
+    return latents
+
+
+def _decoded(vae, latents):
+    frames = vae.decode(latents)
+    return frames.reshape(-1, *frames.shape[-3:])
+
+
+def _matched(frames, method: str):
+    import comfy.utils
+
+    progress = comfy.utils.ProgressBar(len(frames))
+    matched = match_colors(frames, frames[:1], method, on_step=progress.update_absolute)
+    matched[0] = frames[0]
+    return matched
+
+
+def _size_inputs() -> list[io.Input]:
+    return [
+        io.Int.Input(
+            "width",
+            default=512,
+            min=0,
+            max=4096,
+            step=8,
+            tooltip="Width of the video where the picture is connected. 0 follows the picture's "
+            "proportions; width and height 0: the picture's size. Released: 512x320.",
+        ),
+        io.Int.Input(
+            "height",
+            default=0,
+            min=0,
+            max=4096,
+            step=8,
+            tooltip="Height of the video. 0 follows the picture's proportions.",
+        ),
+        io.Combo.Input(
+            "fit",
+            options=[STRETCH, CROP],
+            default=STRETCH,
+            tooltip="What happens to a picture of other proportions: stretch all of it, or crop "
+            "its centre. Field and region follow by themselves.",
+        ),
+    ]
+
+
+def _sampling_inputs() -> list[io.Input]:
+    return [
+        io.Int.Input(
+            "seed",
+            default=0,
+            min=0,
+            max=0xFFFFFFFFFFFFFFFF,
+            control_after_generate=True,
+            tooltip="Of the start noise; the same seed gives the same video.",
+        ),
+        io.Int.Input("steps", default=25, min=1, max=1000, tooltip="Sampling steps."),
+        io.Float.Input(
+            "cfg",
+            default=7.0,
+            min=0.0,
+            max=100.0,
+            step=0.1,
+            tooltip="Guidance: how strongly the text counts. Released: 7.",
+        ),
+        io.Combo.Input(
+            "sampler_name",
+            options=comfy.samplers.SAMPLER_NAMES,
+            default="euler",
+            tooltip="euler with DDIM leading is the released DDIM.",
+        ),
+        io.Combo.Input(
+            "scheduler",
+            options=SCHEDULERS,
+            default=DDIM_LEADING,
+            tooltip="DDIM leading: the released timesteps. The others: the host's own.",
+        ),
+        io.Float.Input(
+            "denoise",
+            default=1.0,
+            min=0.01,
+            max=1.0,
+            step=0.01,
+            tooltip="Below 1: keep that much of the connected video's latents (0.6 changes 60 %).",
+        ),
+    ]
