@@ -11,8 +11,8 @@ const UI_KEY = "motion_i2v_picture";
 /** A graph that is being cleared has this id. */
 const NO_ID = "00000000-0000-0000-0000-000000000000";
 const LOOK_EVERY = 600;
-const SMALLEST = [440, 560];
-const EDITOR_HEIGHT = 420;
+const FIRST_SIZE = [560, 740];
+const LEAST_HEIGHT = 420;
 
 const HINTS = {
   none: { title: "No picture yet", hint: "Connect a Load Image node to “image”. You can draw already: paths adapt to any size." },
@@ -59,6 +59,7 @@ class NodeConnection {
   hideDrawing() {
     this.drawing.hidden = true;
     this.drawing.options.hidden = true;
+    this.drawing.options.getMinHeight = this.drawing.options.getMaxHeight = () => 0;
   }
 
   listen() {
@@ -125,9 +126,10 @@ class NodeConnection {
 
   // The picture
 
-  /** Looks for the picture again; cheap where nothing changed. */
+  /** Looks for the picture and for its place in the page again; cheap where nothing changed. */
   look() {
     if (!this.node.graph || !this.memory) return;
+    this.takePlace();
     const found = pictureAt(this.node, "image");
     if (this.sent && this.sent.key !== found.key) this.sent = null;
     this.sent ??= this.earlierRun(found);
@@ -143,6 +145,17 @@ class NodeConnection {
   earlierRun(found) {
     const file = app.nodeOutputs?.[this.node.id]?.[UI_KEY]?.[0];
     return file && found.kind === "computed" ? { key: found.key, file } : null;
+  }
+
+  /**
+   * The Vue renderer keeps the page elements of a node that the graph throws away and makes anew
+   * under the same id (undo, reload), the dead editor among them. The living one replaces it.
+   */
+  takePlace() {
+    const { element } = this.editor;
+    if (element.isConnected || app.canvas?.graph !== this.node.graph) return;
+    const shown = document.querySelector(`[data-node-id="${this.node.id}"] .mi2v-editor`);
+    if (shown && shown !== element) shown.replaceWith(element);
   }
 
   load(key, file) {
@@ -217,12 +230,12 @@ app.registerExtension({
       hideOnZoom: false,
       getValue: () => "",
       setValue: () => {},
-      getMinHeight: () => EDITOR_HEIGHT,
+      getMinHeight: () => LEAST_HEIGHT,
       // Sharpness and the size of handles follow the graph's zoom.
       onDraw: () => connection.editor.follow(),
     });
     widget.serialize = false;
-    const [width, height] = node.size;
-    node.setSize([Math.max(width, SMALLEST[0] + 100), Math.max(height, SMALLEST[1] + 80)]);
+    setTimeout(() => connection.look());
+    node.setSize(FIRST_SIZE.map((least, i) => Math.max(least, node.size[i])));
   },
 });

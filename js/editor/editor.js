@@ -76,6 +76,7 @@ export class TrajectoryEditor {
     this.playback.pause();
     this.observer.disconnect();
     this.keyboard.dispose();
+    this.gestures.dispose();
     cancelAnimationFrame(this.request);
   }
 
@@ -245,6 +246,7 @@ export class TrajectoryEditor {
     this.finishPath();
     this.tool = tool;
     this.hover = this.insertAt = null;
+    this.overlays.remind();
     this.update();
   }
 

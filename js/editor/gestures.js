@@ -28,12 +28,19 @@ export class Gestures {
     listen("dblclick", (event) => this.doubleClick(event));
     listen("contextmenu", (event) => this.contextMenu(event));
     listen("wheel", (event) => this.wheel(event), { passive: false });
-    // The node must not be dragged, nor the graph be pinched, by what is meant for the editor.
-    for (const type of ["touchstart", "touchmove", "touchend", "dragstart"]) {
-      editor.element.addEventListener(type, (event) => event.stopPropagation(), { passive: true });
-    }
+    // ComfyUI pinches the graph from an ancestor's capturing listener: only the window comes first.
+    // Its count of fingers needs touchstart and touchend, so these go on.
+    this.keepTouch = (event) => editor.element.contains(event.target) && event.stopPropagation();
+    window.addEventListener("touchmove", this.keepTouch, true);
+    // The Vue renderer asks for this mark before it takes the wheel for the graph.
+    editor.element.addEventListener("focusin", () => (editor.element.dataset.captureWheel = "true"));
+    editor.element.addEventListener("focusout", () => delete editor.element.dataset.captureWheel);
     editor.element.addEventListener("pointerdown", (event) => this.keep(event));
     editor.element.addEventListener("mousedown", (event) => this.keepFocus(event));
+  }
+
+  dispose() {
+    window.removeEventListener("touchmove", this.keepTouch, true);
   }
 
   keep(event) {

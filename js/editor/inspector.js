@@ -116,6 +116,7 @@ export class Inspector {
     const { editor } = this;
     const { path } = editor;
     this.showChips();
+    this.chips.hidden = !editor.document.paths.length;
     const moves = path?.kind === "path" && path.points.length > 1;
     this.pathRow.hidden = !path;
     this.timeRow.hidden = !moves;

@@ -9,6 +9,8 @@ const TIPS = {
   pin: "Click a place that must stay still",
 };
 
+const TIP_SECONDS = 4;
+
 export class Overlays {
   constructor(editor) {
     this.editor = editor;
@@ -30,6 +32,13 @@ export class Overlays {
     this.live = el("div", { class: "mi2v-live", role: "status", "aria-live": "polite" });
   }
 
+  /** Shows the tool's tip for a while. */
+  remind() {
+    clearTimeout(this.reminder);
+    this.tip.classList.add("mi2v-fresh");
+    this.reminder = setTimeout(() => this.tip.classList.remove("mi2v-fresh"), TIP_SECONDS * 1000);
+  }
+
   say(message) {
     this.live.textContent = message;
   }
@@ -44,7 +53,7 @@ export class Overlays {
     this.cardTitle.textContent = picture.title ?? "No picture yet";
     this.cardText.textContent = picture.hint;
     this.tip.hidden = Boolean(editor.problem) || busy;
-    this.tip.classList.toggle("mi2v-loud", Boolean(picture.image) && !document.paths.length);
+    this.tip.classList.toggle("mi2v-loud", Boolean(editor.pending || (picture.image && !document.paths.length)));
     this.tip.textContent = editor.pending ? TIPS.points : TIPS[editor.tool];
     const zoom = Math.round(editor.view.zoom * 100);
     this.zoom.hidden = editor.view.fitted;

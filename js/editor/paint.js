@@ -4,7 +4,7 @@
 import { motionOf, polyline, samplePath } from "./path.js";
 import { frameTime } from "./timing.js";
 
-const HALO = "rgba(8, 10, 14, 0.62)";
+const HALO = "rgba(8, 10, 14, 0.7)";
 const TAIL = 0.16;
 
 /** The picture, or a checkerboard where none is known yet. */
@@ -71,7 +71,7 @@ function arrowHead(context, tip, angle, size) {
 function paintLine(context, chain, color, { unit, strong }) {
   const width = (strong ? 3.2 : 2.4) * unit;
   context.lineJoin = context.lineCap = "round";
-  const head = (strong ? 15 : 12.5) * unit;
+  const head = (strong ? 17 : 13.5) * unit;
   const tip = chain.at(-1);
   const angle = endDirection(chain, head * 0.8);
   // The line stops inside the arrow head, so that the tip stays sharp.
@@ -81,7 +81,7 @@ function paintLine(context, chain, color, { unit, strong }) {
   shortened.push({ x: tip.x - Math.cos(angle) * head * 0.6, y: tip.y - Math.sin(angle) * head * 0.6 });
   trace(context, shortened);
   context.strokeStyle = HALO;
-  context.lineWidth = width + 2.6 * unit;
+  context.lineWidth = width + 3 * unit;
   context.stroke();
   arrowHead(context, tip, angle, head);
   context.lineWidth = 2.6 * unit;
@@ -106,8 +106,10 @@ function paintBeads(context, path, view, frames, unit) {
   }
 }
 
-function paintHandle(context, place, color, { unit, chosen, hovered, end, hold }) {
-  const radius = (chosen ? 6.2 : end ? 5.4 : 4.6) * unit * (hovered ? 1.22 : 1);
+function paintHandle(context, place, color, { unit, chosen, hovered, first, tip, hold }) {
+  // The last point sits on the arrow's tip, which must stay visible.
+  const resting = first ? 5.4 : tip ? 3 : 4.6;
+  const radius = (chosen ? 6.2 : resting) * unit * (hovered ? 1.22 : 1);
   if (chosen || hovered) {
     disc(context, place, radius + 4.5 * unit);
     context.fillStyle = chosen ? "rgba(255, 255, 255, 0.34)" : "rgba(255, 255, 255, 0.22)";
@@ -116,10 +118,10 @@ function paintHandle(context, place, color, { unit, chosen, hovered, end, hold }
   disc(context, place, radius);
   context.fillStyle = chosen ? color : "#fff";
   context.strokeStyle = HALO;
-  context.lineWidth = 3.6 * unit;
+  context.lineWidth = (tip ? 2.6 : 3.6) * unit;
   context.stroke();
   context.fill();
-  context.lineWidth = 2.1 * unit;
+  context.lineWidth = (tip ? 1.6 : 2.1) * unit;
   context.strokeStyle = chosen ? "#fff" : color;
   context.stroke();
   if (hold) paintHold(context, { x: place.x + 12 * unit, y: place.y - 12 * unit }, unit);
@@ -174,20 +176,20 @@ function paintTraveller(context, path, view, time, unit) {
     context.beginPath();
     context.moveTo(before.x, before.y);
     context.lineTo(place.x, place.y);
-    context.strokeStyle = `rgba(255, 255, 255, ${0.75 * (i / steps) ** 2})`;
-    context.lineWidth = (1 + (5 * i) / steps) * unit;
+    context.strokeStyle = `rgba(255, 255, 255, ${0.85 * (i / steps) ** 2})`;
+    context.lineWidth = (1 + (7 * i) / steps) * unit;
     context.stroke();
     before = place;
   }
-  disc(context, before, 7.6 * unit);
-  context.fillStyle = HALO;
-  context.fill();
-  disc(context, before, 6.2 * unit);
+  context.save();
+  context.shadowColor = path.color;
+  context.shadowBlur = 16 * unit;
   context.fillStyle = "#fff";
-  context.fill();
-  disc(context, before, 3.9 * unit);
-  context.fillStyle = path.color;
-  context.fill();
+  for (let glow = 0; glow < 2; glow++) {
+    disc(context, before, 5.6 * unit);
+    context.fill();
+  }
+  context.restore();
 }
 
 function paintPath(context, path, state, view, unit) {
@@ -197,7 +199,7 @@ function paintPath(context, path, state, view, unit) {
   if (points.length === 1) {
     const place = view.toStage(points[0]);
     if (path.kind === "pin") paintPin(context, place, path.color, { unit, chosen, hovered });
-    else paintHandle(context, place, path.color, { unit, chosen, hovered, end: true });
+    else paintHandle(context, place, path.color, { unit, chosen, hovered, first: true });
     return;
   }
   const chain = polyline(path, view.size).map((piece) => view.toStage(piece));
@@ -206,7 +208,7 @@ function paintPath(context, path, state, view, unit) {
   context.globalAlpha = 1;
   if (!chosen) {
     const over = hovered && state.hover.kind === "point" && state.hover.index === 0;
-    paintHandle(context, view.toStage(points[0]), path.color, { unit, hovered: over, end: true });
+    paintHandle(context, view.toStage(points[0]), path.color, { unit, hovered: over, first: true });
     return;
   }
   paintBeads(context, path, view, state.frames, unit);
@@ -215,7 +217,8 @@ function paintPath(context, path, state, view, unit) {
       unit,
       chosen: state.point === index,
       hovered: hovered && state.hover.kind === "point" && state.hover.index === index,
-      end: index === 0,
+      first: index === 0,
+      tip: index === points.length - 1,
       hold: point.hold > 0,
     });
   });
