@@ -19,6 +19,21 @@ TRAINED_FRAMES = 15
 OVERLAP = 5
 
 
+class Window(IndexListContextWindow):
+    """As the core's, whose indexing newer versions of torch warn of and will read differently."""
+
+    def get_tensor(
+        self, full: torch.Tensor, device: Any = None, dim: int | None = None
+    ) -> torch.Tensor:
+        return full if full.shape[0] == 1 else full[self.index_list].to(device)
+
+    def add_window(
+        self, full: torch.Tensor, to_add: torch.Tensor, dim: int | None = None
+    ) -> torch.Tensor:
+        full[self.index_list] += to_add
+        return full
+
+
 class MotionWindows(IndexListContextHandler):
     """Windows over the predicted frames; each is denoised with its own strides and controls.
 
@@ -48,7 +63,7 @@ class MotionWindows(IndexListContextHandler):
         self, model: Any, x_in: torch.Tensor, model_options: dict
     ) -> list[IndexListContextWindow]:
         return [
-            IndexListContextWindow(list(window), dim=0)
+            Window(list(window), dim=0)
             for window in self.context_schedule.func(x_in.shape[0], self, model_options)
         ]
 

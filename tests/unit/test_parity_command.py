@@ -1,0 +1,69 @@
+"""`python -m tests.parity DIR`: what it prints, and when it fails."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from motion_i2v.models.splat import splat_average
+from safetensors.torch import save_file
+
+from tests import pack
+
+FIXTURES = pack.ROOT.parent / "shared" / "reference" / "tiny"
+
+
+def parity(folder: Path, *families: str) -> tuple[int, dict[str, dict]]:
+    command = [sys.executable, "-m", "tests.parity", str(folder), *families]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=pack.ROOT)
+    lines = [json.loads(line) for line in run.stdout.splitlines()]
+    assert lines, run.stderr
+    return run.returncode, {line["family"]: line for line in lines}
+
+
+def splat_folder(folder: Path, change: float) -> Path:
+    x, flow = torch.randn(2, 3, 8, 8), torch.randn(2, 2, 8, 8)
+    warped = splat_average(x, flow) + change
+    save_file({"x": x, "flow": flow, "warped": warped}, folder / "splat_avg.safetensors")
+    return folder
+
+
+def test_a_family_at_its_bar_passes_and_others_are_said_to_be_skipped(tmp_path):
+    code, lines = parity(splat_folder(tmp_path, 0.0))
+    assert code == 0
+    assert lines["splat_avg"]["relative_error"] < 1e-6
+    assert "no flow_vae.safetensors" in lines["flow_vae"]["skipped"]
+
+
+def test_a_family_beyond_its_bar_fails(tmp_path):
+    code, lines = parity(splat_folder(tmp_path, 1.0), "splat_avg")
+    assert code == 1
+    assert not lines["splat_avg"]["passed"]
+
+
+def test_another_shape_fails_in_valid_json(tmp_path):
+    save_file(
+        {"x": torch.zeros(1, 1, 4, 4), "flow": torch.zeros(1, 2, 4, 4), "warped": torch.zeros(1)},
+        tmp_path / "splat_avg.safetensors",
+    )
+    code, lines = parity(tmp_path, "splat_avg")
+    assert code == 1
+    assert lines["splat_avg"]["relative_error"] is None
+
+
+def test_networks_that_weights_json_lacks_are_named(tmp_path):
+    save_file({"flow01": torch.zeros(1)}, tmp_path / "flow_vae.safetensors")
+    (tmp_path / "weights.json").write_text('{"salt": "s/", "shapes": {}}')
+    splat_folder(tmp_path, 0.0)
+    code, lines = parity(tmp_path)
+    assert code == 0
+    assert lines["flow_vae"]["skipped"] == "weights.json has no flow_vae"
+
+
+@pytest.mark.skipif(not FIXTURES.is_dir(), reason=f"no fixtures at {FIXTURES}")
+def test_the_fixtures_of_the_released_code():
+    code, lines = parity(FIXTURES)
+    assert code == 0
+    assert all("skipped" not in line for line in lines.values())
