@@ -5,18 +5,20 @@ from motion_i2v.models.checkpoints import checkpoint_of
 from motion_i2v.models.motion_field import MotionField
 
 from tests.parity.seeded import Folder
-from tests.sd15 import load_unet
 
 
 def load(folder: Folder):
     """The MODEL and the MOTION_MODULE of a folder's stage-2 UNet."""
     from motion_i2v.models.host.motion_module import load_motion_module
 
+    from tests.sd15 import load_unet
+
     weights = folder.weights("stage2_unet")
     names = [name for name in weights if ".motion_modules." in name]
     modules = {name: weights.pop(name) for name in names}
     module = load_motion_module(checkpoint_of(modules, "weights.json", "motion_modules"))
-    return load_unet(weights), module
+    unet = checkpoint_of(weights, "weights.json", "sd15_unet")
+    return load_unet(unet.take_host_tensors()), module
 
 
 def make_motion(flow: torch.Tensor, scaled: torch.Tensor, **options):

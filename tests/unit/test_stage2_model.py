@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests import narrow_stage2
+from tests import narrow_release
 
 pytestmark = pytest.mark.usefixtures("host_env")
 
@@ -18,12 +18,18 @@ def nets(host_env):
     from motion_i2v.models.checkpoints import checkpoint_of
     from motion_i2v.models.host.motion_module import load_motion_module
 
+    tensors = narrow_release.weights("motion_modules")
+    module = load_motion_module(checkpoint_of(tensors, "a test", "motion_modules"))
+    return SimpleNamespace(model=narrow_model(), module=module)
+
+
+def narrow_model(dtype=torch.float32):
+    from motion_i2v.models.checkpoints import checkpoint_of
+
     from tests.sd15 import load_unet
 
-    tensors = narrow_stage2.motion_tensors()
-    module = load_motion_module(checkpoint_of(tensors, "a test", "motion_modules"))
-    model = load_unet(narrow_stage2.unet_tensors())
-    return SimpleNamespace(model=model, module=module)
+    checkpoint = checkpoint_of(narrow_release.weights("sd15_unet"), "a test", "sd15_unet")
+    return load_unet(checkpoint.take_host_tensors(), dtype)
 
 
 def make_motion(frames=FRAMES, seed=0, reach=6.0, size=(HEIGHT, WIDTH), **options):
@@ -40,7 +46,7 @@ def make_motion(frames=FRAMES, seed=0, reach=6.0, size=(HEIGHT, WIDTH), **option
 
 def text(seed=0, frames=1, **values):
     generator = torch.Generator().manual_seed(100 + seed)
-    embedding = torch.randn(1, 7, narrow_stage2.CONTEXT, generator=generator)
+    embedding = torch.randn(1, 7, narrow_release.CONTEXT, generator=generator)
     return [[embedding.repeat(frames, 1, 1), values]]
 
 
@@ -329,13 +335,11 @@ def narrow_control(seed=0):
     import comfy.cldm.cldm
     import comfy.controlnet
     import comfy.ops
-    from motion_i2v.models.host.stage1_model import unet_config
-    from motion_i2v.models.layout import UNetShape
 
-    config = unet_config(UNetShape(narrow_stage2.WIDTHS, narrow_stage2.CONTEXT, 4))
-    for key in ("num_classes", "adm_in_channels", "out_channels"):
-        del config[key]
-    config["num_heads"] = 8
+    from tests.sd15 import unet_config
+
+    config = {**unet_config(narrow_model().model.diffusion_model.state_dict()), "num_heads": 8}
+    del config["out_channels"]
     torch.manual_seed(seed)
     net = comfy.cldm.cldm.ControlNet(
         hint_channels=3, operations=comfy.ops.disable_weight_init, **config
@@ -559,12 +563,14 @@ def test_other_models_are_refused(nets, change, words):
 
 
 def test_modules_of_other_widths_are_refused(nets):
+    from motion_i2v.models import layout
     from motion_i2v.models.checkpoints import checkpoint_of
     from motion_i2v.models.host.motion_module import load_motion_module
 
-    tensors = narrow_stage2.motion_tensors((32, 64, 64, 64))
+    entries = layout.motion_modules(layout.UNetShape((32, 32, 32, 64)), "motion_modules")
+    tensors = {entry.name: torch.zeros(entry.shape) for entry in entries}
     module = load_motion_module(checkpoint_of(tensors, "other.bin", "motion_modules"))
-    with pytest.raises(ValueError, match=r"other.bin are for a UNet of widths \[32, 64, 64, 64\]"):
+    with pytest.raises(ValueError, match=r"other.bin are for a UNet of widths \[32, 32, 32, 64\]"):
         applied(SimpleNamespace(model=nets.model, module=module))
 
 
@@ -574,9 +580,7 @@ def test_another_number_of_frames_is_an_error(nets):
 
 
 def test_half_precision(nets):
-    from tests.sd15 import load_unet
-
-    half = load_unet(narrow_stage2.unet_tensors(), torch.bfloat16)
+    half = narrow_model(torch.bfloat16)
     out = sample(applied(nets, model=half))
     assert torch.isfinite(out).all()
     assert (out - sample(applied(nets))).norm() / out.norm() < 0.1
