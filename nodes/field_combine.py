@@ -44,6 +44,8 @@ class MotionI2VCombineMotionFields(io.ComfyNode):
         second = second.resized(first.size)
         if mode != MASK:
             combine = {ADD: field_ops.add, COMPOSE: field_ops.compose, CHAIN: field_ops.chained}
+            if mode not in combine:
+                raise ValueError(f"unknown mode {mode!r}: choose {', '.join((*combine, MASK))}")
             return io.NodeOutput(combine[mode](first, second))
         if mask is None:
             raise ValueError("mode 'by mask' needs a mask: connect one, or choose another mode")

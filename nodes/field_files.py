@@ -12,6 +12,7 @@ from .field_tools import field_input, field_output
 from .sockets import CATEGORY
 
 OUTPUT_MARK = " [output]"
+FORMATS = ("safetensors", "flo")
 NONE = "(no motion field in the input or output folder)"
 
 
@@ -33,7 +34,7 @@ class MotionI2VSaveMotionField(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "format",
-                    options=["safetensors", "flo"],
+                    options=list(FORMATS),
                     default="safetensors",
                     tooltip="safetensors: everything in one file. flo: Middlebury's format, a file "
                     "a frame (without visibility), for other programs.",
@@ -57,6 +58,8 @@ class MotionI2VSaveMotionField(io.ComfyNode):
 
     @classmethod
     def execute(cls, field, filename_prefix, format) -> io.NodeOutput:
+        if format not in FORMATS:
+            raise ValueError(f"unknown format {format!r}: choose {' or '.join(FORMATS)}")
         root = folder_paths.get_output_directory()
         folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
             filename_prefix, root, *field.size

@@ -1,7 +1,8 @@
 """For every node: inputs that must be refused, and the words that the refusal must hold.
 
-Each row is (node, its inputs, words of the message). Inputs that come over a link are given as one
-of the small sources below; the test puts a prompt together from them.
+Each row is (node, its inputs, words of the message), with a tuple of words where several things
+are wrong. Inputs that come over a link are given as one of the small sources below; the test puts a
+prompt together from them. What needs a loaded model to go wrong is tested beside that model.
 """
 
 from typing import Any, NamedTuple
@@ -69,6 +70,12 @@ WARP = {
     **{"picture": PICTURE, "field": FIELD, "order": "auto", "invert_depth": False},
     **{"splatting": "softmax", "fill": "background"},
 }
+NO_FILE = {"file": "nothing.bin", "precision": "float32"}
+COLORS = {"frames": PICTURE, "reference": PICTURE, "method": "histogram", "strength": 1.0}
+MOTION = {
+    **{"field": FIELD, "warp_strength": 1.0, "temporal_strength": 1.0, "schedule": "motion-i2v"},
+    **{"keep_outside": "exactly", "window_overlap": 5},
+}
 EDITOR = {"image": PICTURE, "frames": 16}
 
 
@@ -80,7 +87,7 @@ def drawing(**path: Any) -> str:
     return json.dumps({"version": 1, "paths": [whole]})
 
 
-ROWS: list[tuple[str, dict[str, Any], str]] = [
+ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VTracksFromText", {**TEXT, "text": "10,10,30"}, "odd count"),
     ("MotionI2VTracksFromText", {**TEXT, "text": ""}, "empty"),
     ("MotionI2VTracksFromText", {**TEXT, "text": "[{'x': 1}]"}, "y"),
@@ -137,4 +144,24 @@ ROWS: list[tuple[str, dict[str, Any], str]] = [
     ("MotionI2VLoadMotionField", {"file": "../secret.safetensors"}, "secret"),
     ("MotionI2VLoadMotionField", {"file": "nothing.safetensors"}, "nothing.safetensors"),
     ("MotionI2VMotionFieldToTracks", {"field": FIELD, "spacing": 0}, "spacing"),
+    ("MotionI2VLoadMotionFieldModel", {**NO_FILE, "window_overlap": 5}, "nothing.bin"),
+    ("MotionI2VLoadTrajectoryControlNet", NO_FILE, "nothing.bin"),
+    ("MotionI2VLoadFlowVAE", NO_FILE, "nothing.bin"),
+    ("MotionI2VLoadMotionModule", NO_FILE, "nothing.bin"),
+    ("MotionI2VConvertCheckpoint", {**NO_FILE, "precision": "float16"}, "nothing.bin"),
+    ("MotionI2VMatchColors", {**COLORS, "strength": 2.0}, "strength"),
+    ("MotionI2VMatchColors", {**COLORS, "method": "by eye"}, "by eye"),
+    ("MotionI2VChainShots", {}, "shot"),
+    (
+        "MotionI2VDDIMLeading",
+        {"model": PICTURE, "steps": 4, "denoise": 1.0, "sampler_name": "euler"},
+        "MODEL",
+    ),
+    ("MotionI2VFlowVAEEncode", {"flow_vae": PICTURE, "field": FIELD, "tile_size": 0}, "FLOW_VAE"),
+    ("MotionI2VFlowVAEDecode", {"tile_size": 0}, ("flow_vae", "latent")),
+    ("MotionI2VTrajectoryControlNet", {}, ("control_net", "flow_vae")),
+    ("MotionI2VApplyMotionAttention", {**MOTION}, ("model", "motion_module", "reference")),
+    ("MotionI2VAnimateDiffSampler", {"field": FIELD}, ("model", "motion_module", "vae")),
+    ("MotionI2VMotionFieldConditioning", {"picture": PICTURE}, ("positive", "negative", "vae")),
+    ("MotionI2VMotionFieldSampler", {"picture": PICTURE}, ("model", "vae", "flow_vae")),
 ]

@@ -25,30 +25,32 @@ def said_by(error: dict[str, Any]) -> str:
     return error["details"].removeprefix(f"{error['extra_info']['input_name']} - ")
 
 
-def complaint(host: HostProcess, prompt: Prompt) -> str:
-    """What the host says against the node, in its answer or when it runs; "" where it succeeds."""
+def complaints(host: HostProcess, prompt: Prompt) -> set[str]:
+    """What the host says against the node, in its answer or when it runs."""
     try:
         result = host.run(prompt)
     except Refused as refused:
         (node, problem), *others = refused.answer["node_errors"].items()
         assert (node, others) == ("node", [])
-        said = {said_by(error) for error in problem["errors"]}
-        assert len(said) == 1, said
-        return said.pop()
+        return {said_by(error) for error in problem["errors"]}
     for error in result.errors:
         assert error["node_id"] == "node", error
         # A traceback's tail is no message: Python's own words mean that nobody checked.
         assert error["exception_type"] == "ValueError", error
-    return "".join(error["exception_message"] for error in result.errors)
+    return {error["exception_message"] for error in result.errors}
 
 
 @pytest.mark.parametrize(
-    ("node", "inputs", "words"), ROWS, ids=[f"{r[0][9:]}-{r[2]}-{i}" for i, r in enumerate(ROWS)]
+    ("node", "inputs", "words"), ROWS, ids=[f"{i}-{row[0][9:]}" for i, row in enumerate(ROWS)]
 )
 def test_is_refused_with_a_clear_message(host: HostProcess, node, inputs, words):
-    said = complaint(host, prompt_of(node, inputs, host))
-    assert words.lower() in said.lower()
-    assert "Traceback" not in said
+    said = complaints(host, prompt_of(node, inputs, host))
+    assert said, "it was not refused"
+    if isinstance(words, str):
+        assert len(said) == 1, said
+        words = (words,)
+    for word in words:
+        assert any(word.lower() in message.lower() for message in said), (word, said)
 
 
 def test_the_server_goes_on_serving(host: HostProcess):
