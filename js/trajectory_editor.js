@@ -26,6 +26,7 @@ const HINTS = {
  * editor's history, tool and view should not go with them. By graph and node id.
  */
 const remembered = new Map();
+const REMEMBERED = 64;
 const editors = new Set();
 
 const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === name);
@@ -41,6 +42,8 @@ class NodeConnection {
       save: (text) => this.save(text),
       select: () => this.select(),
       forward: (event) => this.forward(event),
+      // With "queue on change" the graph's undo ignores the focus: it puts the drawing back then.
+      undoesAnyway: () => Boolean(app.ui?.autoQueueEnabled && app.ui.autoQueueMode !== "instant"),
     });
     this.hideDrawing();
     this.listen();
@@ -77,7 +80,8 @@ class NodeConnection {
     chain(this.node, "onConfigure", () => this.configured());
     chain(this.node, "onConnectionsChange", () => setTimeout(() => this.look()));
     chain(this.node, "onExecuted", (output) => this.executed(output));
-    chain(this.node, "onRemoved", () => this.dispose());
+    chain(this.node, "onAdded", () => this.added());
+    chain(this.node, "onRemoved", () => this.removed());
   }
 
   // The drawing
@@ -117,19 +121,28 @@ class NodeConnection {
     setTimeout(() => this.look());
   }
 
-  dispose() {
+  added() {
+    editors.add(this);
+    this.editor.attach();
+    setTimeout(() => this.look());
+  }
+
+  removed() {
     const { history, tool, view, selected, focused } = this.editor;
+    remembered.delete(this.memory);
     remembered.set(this.memory, { history, tool, view, selected, focused, sent: this.sent });
-    this.editor.dispose();
+    if (remembered.size > REMEMBERED) remembered.delete(remembered.keys().next().value);
+    this.editor.detach();
     editors.delete(this);
   }
 
   // The picture
 
-  /** Looks for the picture and for its place in the page again; cheap where nothing changed. */
+  /** Looks at the graph around again: place, frames and picture; cheap where nothing changed. */
   look() {
     if (!this.node.graph || !this.memory) return;
     this.takePlace();
+    this.editor.setFrames(this.frames.value);
     const found = pictureAt(this.node, "image");
     if (this.sent && this.sent.key !== found.key) this.sent = null;
     this.sent ??= this.earlierRun(found);
@@ -224,7 +237,6 @@ app.registerExtension({
   nodeCreated(node) {
     if (node.comfyClass !== NODE) return;
     const connection = new NodeConnection(node);
-    editors.add(connection);
     const widget = node.addDOMWidget("editor", "motion_i2v_trajectories", connection.editor.element, {
       serialize: false,
       hideOnZoom: false,
@@ -235,7 +247,6 @@ app.registerExtension({
       onDraw: () => connection.editor.follow(),
     });
     widget.serialize = false;
-    setTimeout(() => connection.look());
     node.setSize(FIRST_SIZE.map((least, i) => Math.max(least, node.size[i])));
   },
 });

@@ -21,7 +21,8 @@ const UNKNOWN_SIZE = [512, 320];
 export class TrajectoryEditor {
   /**
    * `host` connects the editor with its node: `save(text)` stores the drawing, `select()` marks
-   * the node as selected, `forward(event)` hands the graph an event that the editor does not want.
+   * the node as selected, `forward(event)` hands the graph an event that the editor does not want,
+   * and `undoesAnyway()` says that the graph undoes at Ctrl+Z whatever has the focus.
    */
   constructor(host) {
     this.host = host;
@@ -69,15 +70,21 @@ export class TrajectoryEditor {
     this.keyboard = new Keyboard(this);
     keepUndoHere(this.element);
     this.observer = new ResizeObserver(() => this.layout());
-    this.observer.observe(this.stage.element);
   }
 
-  dispose() {
+  /** Starts to listen to the window; may be called again after `detach`. */
+  attach() {
+    this.observer.observe(this.stage.element);
+    this.keyboard.attach();
+    this.gestures.attach();
+  }
+
+  /** Stops everything that would keep a removed editor alive. */
+  detach() {
     this.playback.pause();
     this.observer.disconnect();
-    this.keyboard.dispose();
-    this.gestures.dispose();
-    cancelAnimationFrame(this.request);
+    this.keyboard.detach();
+    this.gestures.detach();
   }
 
   // What is shown

@@ -1,11 +1,10 @@
 // What the mouse, a finger or a pen does on the stage.
 
-import { findPath } from "./document.js";
+import { findPath, freshColor } from "./document.js";
 import * as edits from "./edits.js";
 import { hitTest } from "./hit.js";
 import { curveOf } from "./path.js";
 import { strokePoints } from "./stroke.js";
-import { freshColor } from "./document.js";
 
 const REACH = { mouse: 9, pen: 13, touch: 22 };
 const SLACK = { mouse: 3, pen: 5, touch: 8 };
@@ -31,7 +30,6 @@ export class Gestures {
     // ComfyUI pinches the graph from an ancestor's capturing listener: only the window comes first.
     // Its count of fingers needs touchstart and touchend, so these go on.
     this.keepTouch = (event) => editor.element.contains(event.target) && event.stopPropagation();
-    window.addEventListener("touchmove", this.keepTouch, true);
     // The Vue renderer asks for this mark before it takes the wheel for the graph.
     editor.element.addEventListener("focusin", () => (editor.element.dataset.captureWheel = "true"));
     editor.element.addEventListener("focusout", () => delete editor.element.dataset.captureWheel);
@@ -39,7 +37,11 @@ export class Gestures {
     editor.element.addEventListener("mousedown", (event) => this.keepFocus(event));
   }
 
-  dispose() {
+  attach() {
+    window.addEventListener("touchmove", this.keepTouch, true);
+  }
+
+  detach() {
     window.removeEventListener("touchmove", this.keepTouch, true);
   }
 

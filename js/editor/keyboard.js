@@ -27,10 +27,13 @@ export class Keyboard {
     editor.element.addEventListener("keyup", (event) => this.up(event));
     editor.element.addEventListener("focusout", () => this.release());
     this.clipboard = (event) => this.onClipboard(event);
+  }
+
+  attach() {
     for (const kind of ["copy", "cut", "paste"]) window.addEventListener(kind, this.clipboard, true);
   }
 
-  dispose() {
+  detach() {
     for (const kind of ["copy", "cut", "paste"]) window.removeEventListener(kind, this.clipboard, true);
   }
 
@@ -51,6 +54,7 @@ export class Keyboard {
   withControl(event) {
     const { editor } = this;
     const key = event.key.toLowerCase();
+    if ((key === "z" || key === "y") && editor.host.undoesAnyway()) return true;
     if (key === "z") return this.run(() => (event.shiftKey ? editor.redo() : editor.undo()));
     if (key === "y") return this.run(() => editor.redo());
     if (isField(event.target)) return false;

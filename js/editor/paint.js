@@ -4,7 +4,8 @@
 import { motionOf, polyline, samplePath } from "./path.js";
 import { frameTime } from "./timing.js";
 
-const HALO = "rgba(8, 10, 14, 0.7)";
+const HALO = "rgba(8, 10, 14, 0.5)";
+const CASING = "rgba(255, 255, 255, 0.92)";
 const TAIL = 0.16;
 
 /** The picture, or a checkerboard where none is known yet. */
@@ -68,37 +69,39 @@ function arrowHead(context, tip, angle, size) {
   context.closePath();
 }
 
+/** Dark outside, white, colour inside: seen on any picture. */
 function paintLine(context, chain, color, { unit, strong }) {
-  const width = (strong ? 3.2 : 2.4) * unit;
-  context.lineJoin = context.lineCap = "round";
-  const head = (strong ? 17 : 13.5) * unit;
+  const width = (strong ? 3.4 : 2.6) * unit;
+  const head = (strong ? 17 : 14) * unit;
   const tip = chain.at(-1);
   const angle = endDirection(chain, head * 0.8);
   // The line stops inside the arrow head, so that the tip stays sharp.
-  const shortened = chain.filter(
+  const shaft = chain.filter(
     (piece, i) => i === 0 || Math.hypot(piece.x - tip.x, piece.y - tip.y) > head * 0.7,
   );
-  shortened.push({ x: tip.x - Math.cos(angle) * head * 0.6, y: tip.y - Math.sin(angle) * head * 0.6 });
-  trace(context, shortened);
-  context.strokeStyle = HALO;
-  context.lineWidth = width + 3 * unit;
-  context.stroke();
-  arrowHead(context, tip, angle, head);
-  context.lineWidth = 2.6 * unit;
-  context.stroke();
-  trace(context, shortened);
-  context.strokeStyle = color;
-  context.lineWidth = width;
-  context.stroke();
-  arrowHead(context, tip, angle, head);
-  context.fillStyle = color;
-  context.fill();
+  shaft.push({ x: tip.x - Math.cos(angle) * head * 0.6, y: tip.y - Math.sin(angle) * head * 0.6 });
+  context.lineJoin = context.lineCap = "round";
+  const coats = [
+    [HALO, 4.6 * unit],
+    [CASING, 2.2 * unit],
+    [color, 0],
+  ];
+  for (const [paint, extra] of coats) {
+    context.strokeStyle = context.fillStyle = paint;
+    trace(context, shaft);
+    context.lineWidth = width + extra;
+    context.stroke();
+    arrowHead(context, tip, angle, head);
+    context.lineWidth = extra;
+    if (extra) context.stroke();
+    context.fill();
+  }
 }
 
 /** Where the path is at each frame: close beads are slow, wide ones fast. */
 function paintBeads(context, path, view, frames, unit) {
   if (frames > 100) return;
-  context.fillStyle = "rgba(255, 255, 255, 0.92)";
+  context.fillStyle = "#fff";
   const own = samplePath(path, frames, view.size).map((point) => view.toStage(point));
   for (const place of own) {
     disc(context, place, 1.5 * unit);
@@ -165,28 +168,42 @@ function paintPin(context, place, color, { unit, chosen, hovered }) {
   context.fill();
 }
 
+/** A ribbon that widens and brightens towards its end. */
+function paintTail(context, trail, unit) {
+  const [first, last] = [trail[0], trail.at(-1)];
+  if (Math.hypot(last.x - first.x, last.y - first.y) < unit) return;
+  const sides = [[], []];
+  trail.forEach((place, i) => {
+    const [a, b] = [trail[Math.max(0, i - 1)], trail[Math.min(trail.length - 1, i + 1)]];
+    const length = Math.hypot(b.x - a.x, b.y - a.y) || 1;
+    const half = (4.2 * unit * i) / trail.length;
+    const [x, y] = [(-(b.y - a.y) / length) * half, ((b.x - a.x) / length) * half];
+    sides[0].push({ x: place.x + x, y: place.y + y });
+    sides[1].unshift({ x: place.x - x, y: place.y - y });
+  });
+  const fade = context.createLinearGradient(first.x, first.y, last.x, last.y);
+  fade.addColorStop(0, "rgba(255, 255, 255, 0)");
+  fade.addColorStop(1, "rgba(255, 255, 255, 0.95)");
+  trace(context, sides.flat());
+  context.fillStyle = fade;
+  context.fill();
+}
+
 /** A dot with a fading tail, where the path is at a clip time. */
 function paintTraveller(context, path, view, time, unit) {
   const motion = motionOf(path, view.size);
-  const steps = 14;
-  context.lineCap = "round";
-  let before = view.toStage(motion(Math.max(0, time - TAIL)));
-  for (let i = 1; i <= steps; i++) {
-    const place = view.toStage(motion(Math.max(0, time - TAIL * (1 - i / steps))));
-    context.beginPath();
-    context.moveTo(before.x, before.y);
-    context.lineTo(place.x, place.y);
-    context.strokeStyle = `rgba(255, 255, 255, ${0.85 * (i / steps) ** 2})`;
-    context.lineWidth = (1 + (7 * i) / steps) * unit;
-    context.stroke();
-    before = place;
-  }
+  const steps = 16;
+  const trail = Array.from({ length: steps + 1 }, (_, i) =>
+    view.toStage(motion(Math.max(0, time - TAIL * (1 - i / steps)))),
+  );
+  const head = trail.at(-1);
+  paintTail(context, trail, unit);
   context.save();
   context.shadowColor = path.color;
   context.shadowBlur = 16 * unit;
   context.fillStyle = "#fff";
   for (let glow = 0; glow < 2; glow++) {
-    disc(context, before, 5.6 * unit);
+    disc(context, head, 5.6 * unit);
     context.fill();
   }
   context.restore();

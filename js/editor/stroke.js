@@ -72,8 +72,8 @@ export function normalisedTimes(times) {
  *
  * `toPicture` maps a stage position to the picture. Each point gets its recorded time `t`.
  */
-export function strokePoints(samples, toPicture, tolerance = 1.6) {
-  const kept = simplify(smoothed(samples), tolerance, tolerance * 6);
+export function strokePoints(samples, toPicture, tolerance = 2.5) {
+  const kept = simplify(smoothed(samples), tolerance, tolerance * 7);
   const times = normalisedTimes(kept.map((sample) => sample.time));
   return kept.map((sample, i) => ({ ...toPicture(sample), t: times[i] }));
 }

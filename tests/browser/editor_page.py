@@ -15,7 +15,9 @@ async ([picture, at]) => {
     const load = LiteGraph.createNode('LoadImage')
     load.pos = [70, 140]
     app.graph.add(load)
-    load.widgets.find((widget) => widget.name === 'image').value = picture
+    const name = load.widgets.find((widget) => widget.name === 'image')
+    name.value = picture
+    name.callback?.(picture)
     const editor = LiteGraph.createNode('MotionI2VTrajectoryEditor')
     editor.pos = at
     app.graph.add(editor)

@@ -339,6 +339,14 @@ def test_an_unreadable_drawing_is_named_and_kept_until_the_user_decides(editor):
     assert editor.drawing == {"version": 1, "paths": []}
 
 
+def test_the_number_of_frames_is_the_nodes(editor):
+    editor.drag(*ARC)
+    editor.page.evaluate(f"{EDITOR_NODE}.widgets.find((w) => w.name === 'frames').value = 25")
+    editor.page.wait_for_timeout(900)
+    assert editor.page.locator(".mi2v-counter").inner_text().endswith("/ 25")
+    assert editor.page.locator(".mi2v-number").nth(1).input_value() == "25"
+
+
 def test_playing_moves_the_playhead(editor):
     editor.drag(*ARC)
     editor.page.wait_for_timeout(2800)

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { parseFileName, pictureAt, viewRoute } from "../../js/editor/upstream.js";
+
+/** A graph of plain objects: `nodes` by id, links as [id, from, slot, to, slot]. */
+function graph(nodes, links, rootGraph = null) {
+  const made = {
+    nodes: Object.values(nodes),
+    getNodeById: (id) => nodes[id] ?? null,
+    getLink(id) {
+      const link = links.find((entry) => entry[0] === id);
+      return link ? { origin_id: link[1], origin_slot: link[2] } : null;
+    },
+  };
+  made.rootGraph = rootGraph ?? made;
+  for (const [id, node] of Object.entries(nodes)) Object.assign(node, { id, graph: made });
+  return made;
+}
+
+const load = (value, extra = {}) => ({ type: "LoadImage", widgets: [{ name: "image", value }], outputs: [{ type: "IMAGE" }, { type: "MASK" }], ...extra });
+const editor = (link) => ({ type: "MotionI2VTrajectoryEditor", inputs: [{ name: "image", type: "IMAGE", link }] });
+const through = (type, link, extra = {}) => ({ type, inputs: [{ name: "", type: "IMAGE", link }], outputs: [{ type: "IMAGE" }], ...extra });
+
+test("file names of the host", () => {
+  assert.deepEqual(parseFileName("cat.png"), { filename: "cat.png", subfolder: "", type: "input" });
+  assert.deepEqual(parseFileName("clipspace/a b.png [input]"), { filename: "a b.png", subfolder: "clipspace", type: "input" });
+  assert.deepEqual(parseFileName("x\\y\\c.jpg [output]"), { filename: "c.jpg", subfolder: "x/y", type: "output" });
+});
+
+test("a picture only ever comes from the host's own route, its name escaped", () => {
+  const route = viewRoute({ filename: "a&type=temp#.jpg", subfolder: "../b", type: "input" });
+  assert.equal(route, "/view?filename=a%26type%3Dtemp%23.jpg&subfolder=..%2Fb&type=input");
+  assert.ok(viewRoute(parseFileName("https://example.org/x.jpg")).startsWith("/view?"));
+});
+
+test("nothing connected", () => {
+  const node = editor(null);
+  graph({ 2: node }, []);
+  assert.equal(pictureAt(node, "image").kind, "none");
+});
+
+test("a loader is read without running anything, and its key follows its choice", () => {
+  const [node, loader] = [editor(7), load("cat.jpg")];
+  graph({ 1: loader, 2: node }, [[7, "1", 0]]);
+  const first = pictureAt(node, "image");
+  assert.equal(first.file.filename, "cat.jpg");
+  loader.widgets[0].value = "dog.jpg";
+  const second = pictureAt(node, "image");
+  assert.equal(second.file.filename, "dog.jpg");
+  assert.notEqual(first.key, second.key);
+});
+
+test("reroutes and bypassed nodes are passed", () => {
+  const node = editor(9);
+  graph({ 1: load("cat.jpg"), 2: through("Reroute", 7), 3: through("ImageScale", 8, { mode: 4 }), 4: node }, [[7, "1", 0], [8, "2", 0], [9, "3", 0]]);
+  assert.equal(pictureAt(node, "image").file.filename, "cat.jpg");
+});
+
+test("a node that computes has to run first", () => {
+  const node = editor(8);
+  graph({ 1: load("cat.jpg"), 2: through("ImageScale", 7), 3: node }, [[7, "1", 0], [8, "2", 0]]);
+  assert.deepEqual(pictureAt(node, "image"), { kind: "computed", key: "node:2:0" });
+});
+
+test("a loader's mask is not its picture", () => {
+  const node = editor(7);
+  graph({ 1: load("cat.jpg"), 2: node }, [[7, "1", 1]]);
+  assert.equal(pictureAt(node, "image").kind, "computed");
+});
+
+test("the walls of subgraphs are passed, both ways", () => {
+  const node = editor(3);
+  const holder = { type: "subgraph", inputs: [{ name: "image", type: "IMAGE", link: 7 }] };
+  const root = graph({ 1: load("cat.jpg"), 2: holder }, [[7, "1", 0]]);
+  holder.subgraph = graph({ 5: node }, [[3, -10, 0]], root);
+  assert.equal(pictureAt(node, "image").file.filename, "cat.jpg");
+
+  const outer = editor(8);
+  const box = { type: "subgraph", inputs: [], outputs: [{ type: "IMAGE" }] };
+  const around = graph({ 1: box, 2: outer }, [[8, "1", 0]]);
+  box.subgraph = graph({ 4: load("dog.jpg") }, [[6, "4", 0]], around);
+  box.subgraph.outputs = [{ linkIds: [6] }];
+  assert.equal(pictureAt(outer, "image").file.filename, "dog.jpg");
+});
+
+test("a circle of reroutes ends", () => {
+  const node = editor(9);
+  graph({ 1: through("Reroute", 8), 2: through("Reroute", 7), 3: node }, [[7, "1", 0], [8, "2", 0], [9, "1", 0]]);
+  assert.equal(pictureAt(node, "image").kind, "none");
+});
