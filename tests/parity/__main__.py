@@ -24,13 +24,33 @@ FAMILIES = (
     "stage1_pipeline",
     "stage2_forward",
     "stage2_pipeline",
+    "dot_raft",
+    "dot_boundary",
+    "dot_nearest",
+    "dot_refiner",
+    "dot_embeddings",
+    "dot_cotracker_core",
+    "dot_cotracker_predictor",
+    "dot_pipeline_motioni2v",
+    "dot_pipeline_upstream",
 )
+# The dense tracker's fixtures came with names of their own.
+FILES = {
+    "dot_raft": "raft_patch_8",
+    "dot_boundary": "motion_boundary",
+    "dot_nearest": "interpolation",
+    "dot_refiner": "refiner_patch_4_alpha",
+    "dot_embeddings": "embeddings",
+    "dot_cotracker_core": "cotracker_core",
+    "dot_cotracker_predictor": "cotracker_predictor",
+}
 
 
 def compare(family: str, folder: Folder) -> dict:
     """The line of one family."""
-    if not (folder.path / f"{family}.safetensors").is_file():
-        return {"family": family, "skipped": f"the folder has no {family}.safetensors"}
+    file = f"{FILES.get(family, family)}.safetensors"
+    if not (folder.path / file).is_file():
+        return {"family": family, "skipped": f"the folder has no {file}"}
     if not (Path(__file__).parent / f"{family}.py").is_file():
         return {"family": family, "skipped": "not implemented"}
     module = importlib.import_module(f"tests.parity.{family}")

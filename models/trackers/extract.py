@@ -1,0 +1,110 @@
+"""From a clip to a motion field, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..motion_field import MotionField
+from .clip import Clip
+from .shots import check_trackable
+from .steps import Tracked, Tracker
+from .upsample import EdgeAwareUpsampler
+
+OnStep = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Which frames of a clip are used.
+
+    Args:
+        first: the reference frame.
+        frames: how many at most, 0 for all.
+        every: 2 takes every second one.
+    """
+
+    first: int = 0
+    frames: int = 0
+    every: int = 1
+
+
+def extract_field(
+    clip: Clip,
+    tracker: Tracker,
+    work_size: tuple[int, int],
+    *,
+    excerpt: Excerpt | None = None,
+    enlarge: bool = True,
+    region: Tensor | None = None,
+    allow_cuts: bool = False,
+    on_step: OnStep | None = None,
+) -> MotionField:
+    """Where every pixel of the clip's first frame goes, and whether it is seen there.
+
+    Beside the result, memory is needed for a few frames at `work_size` only.
+
+    Args:
+        clip: the source.
+        tracker: follows the pixels.
+        work_size: (w, h) at which it does.
+        excerpt: which frames to use.
+        enlarge: give the field at the clip's own size, its jumps on the picture's edges; else at
+            `work_size`.
+        region: [h, w] in 0..1 at any size; where it is 0, nothing moves.
+        allow_cuts: go on where the clip is cut.
+        on_step: called with steps done and steps in all; raises to interrupt.
+
+    Raises:
+        ValueError: for a clip that cannot be tracked, saying which frame and why.
+    """
+    excerpt = excerpt or Excerpt()
+    numbers = range(len(clip))[excerpt.first :: excerpt.every]
+    clip = clip.part(excerpt.first, excerpt.frames, excerpt.every)
+    looks = 0 if allow_cuts else len(clip) - 1
+    progress = _Progress(looks + tracker.steps(len(clip)) + len(clip) - 1, on_step)
+    check_trackable(clip, numbers, allow_cuts, progress.tick)
+    size = clip.own_size if enlarge else work_size
+    upsample = EdgeAwareUpsampler(clip.at(size).picture(0).cpu(), work_size)
+    flow = torch.zeros(len(clip), 2, size[1], size[0])
+    visibility = torch.ones(len(clip), size[1], size[0])
+    for i, frame in enumerate(tracker(clip.at(work_size), progress.tick), start=1):
+        _check(frame, i)
+        flow[i] = upsample.flow(frame.flow)
+        visibility[i] = upsample(frame.visibility[None])[0]
+        progress.tick()
+    return MotionField(*_within(region, flow, visibility))
+
+
+class _Progress:
+    def __init__(self, total: int, on_step: OnStep | None) -> None:
+        self.done, self.total, self.on_step = 0, total, on_step
+
+    def tick(self) -> None:
+        self.done += 1
+        if self.on_step is not None:
+            self.on_step(self.done, self.total)
+
+
+def _check(frame: Tracked, i: int) -> None:
+    if not bool(torch.isfinite(frame.flow).all()):
+        raise ValueError(
+            f"the tracker gave a displacement in frame {i} that is not a number; are its weights "
+            "whole, and in float32?"
+        )
+
+
+def _within(region: Tensor | None, flow: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor]:
+    """The motion inside the region only, in place; an empty region means everything."""
+    if region is None or not bool(region.any()):
+        return flow, visibility
+    fitted = F.interpolate(
+        region[None, None].to(flow), flow.shape[2:], mode="bilinear", align_corners=False
+    )[0, 0].clamp(0, 1)
+    flow *= fitted
+    visibility.sub_(1).mul_(fitted > 0).add_(1)
+    return flow, visibility
