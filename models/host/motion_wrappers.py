@@ -50,11 +50,15 @@ def remove_motion(model: Any) -> None:
 
 def check_model(model: Any, module: MotionModule) -> None:
     """Raises ValueError unless the modules fit into the MODEL's UNet."""
-    _refuse_context_windows(model.model_options)
     unet = model.model.diffusion_model
     config = getattr(model.model.model_config, "unet_config", {})
     channels = config.get("in_channels")
     name = type(model.model).__name__
+    if channels == 8 and config.get("num_classes") == "sequential":
+        raise ValueError(
+            "this is the motion-field model of stage 1; motion-augmented attention needs the SD "
+            "1.5 model that paints the frames, from 'Load Checkpoint'"
+        )
     if not isinstance(unet, UNetModel) or _is_larger(config):
         raise ValueError(
             f"motion-augmented attention needs an SD 1.5 model; this one is {name} "
@@ -63,7 +67,7 @@ def check_model(model: Any, module: MotionModule) -> None:
     if channels != 4:
         raise ValueError(
             f"motion-augmented attention needs an SD 1.5 model with 4 input channels; this one has "
-            f"{channels} (an inpainting, instruction or motion-field model). Use the ordinary "
+            f"{channels} (an inpainting or instruction model). Use the ordinary "
             "checkpoint that it was made from"
         )
     widths = tuple(unet.model_channels * mult for mult in unet.channel_mult)
@@ -77,6 +81,7 @@ def check_model(model: Any, module: MotionModule) -> None:
             "motion-augmented attention needs a diffusion schedule (eps or v prediction); the "
             "model was given a flow-matching one. Remove the ModelSampling node"
         )
+    _refuse_context_windows(model.model_options)
 
 
 def _is_larger(config: dict[str, Any]) -> bool:
