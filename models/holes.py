@@ -96,6 +96,21 @@ def foreground(importance: Tensor, right: Tensor, down: Tensor) -> Tensor:
     return in_front | ~behind[parts]
 
 
+def inward(front: Tensor) -> Tensor:
+    """[2, H, W] int64 steps, y then x, from each pixel to the nearest one that lies inside the
+    foreground with all its neighbours (or merely inside, where the foreground is all thin)."""
+    from scipy.ndimage import binary_erosion, distance_transform_edt
+
+    mask = front.cpu().numpy()
+    inner = binary_erosion(mask, np.ones((3, 3)), border_value=1)
+    goal = inner if inner.any() else mask
+    if not goal.any():
+        return torch.zeros(2, *front.shape, dtype=torch.int64, device=front.device)
+    nearest = distance_transform_edt(~goal, return_distances=False, return_indices=True)
+    steps = torch.from_numpy(nearest - np.indices(mask.shape)).to(front.device)
+    return steps.long()
+
+
 def background_plate(picture: Tensor, hidden: Tensor) -> Tensor:
     """The picture with its foreground taken out and painted over from around it.
 

@@ -48,6 +48,8 @@ class _Scene:
         foreground: [H, W] bool, what uncovers something when it moves.
         cutout: [6, H, W], the foreground's colours, the two of its importance, and its soft
             outline; all but the last are carried on beyond that outline.
+        inward: [2, H, W] int64, from each pixel to the nearest well inside the foreground, y then
+            x; 0 there.
         plate: [3, H, W], the picture without its foreground; None where holes stay black.
         average: mix all that lands in one place instead of ordering it.
     """
@@ -56,6 +58,7 @@ class _Scene:
     importance: Tensor
     foreground: Tensor
     cutout: Tensor
+    inward: Tensor
     plate: Tensor | None
     average: bool
 
@@ -65,6 +68,7 @@ class _Scene:
             self.importance[:, row, column],
             self.foreground[row, column],
             self.cutout[:, row, column],
+            self.inward[:, row, column],
             None if self.plate is None else self.plate[:, row, column],
             self.average,
         )
@@ -178,18 +182,28 @@ def _scene(
     if order == "none":
         importance = torch.zeros_like(importance)
     importance = torch.stack([importance, _slack(importance, right, down)])
-    cutout = _cutout(source, importance, front)
+    inward = holes.inward(front)
+    cutout = _cutout(source, importance, front, inward)
     return _Scene(
-        source, importance, front, cutout, plate, splatting == "average" or order == "none"
+        source, importance, front, cutout, inward, plate, splatting == "average" or order == "none"
     )
 
 
-def _cutout(source: Tensor, importance: Tensor, front: Tensor) -> Tensor:
+def _cutout(source: Tensor, importance: Tensor, front: Tensor, inward: Tensor) -> Tensor:
     weight = front.float()
-    taps = torch.tensor([0.2, 0.6, 0.2]).to(source)
+    taps = torch.tensor([0.25, 0.5, 0.25]).to(source)
     outline = F.pad(weight[None, None], (1, 1, 1, 1), mode="replicate")
     outline = F.conv2d(F.conv2d(outline, taps.view(1, 1, 1, 3)), taps.view(1, 1, 3, 1))[0]
-    return torch.cat([spread(torch.cat([source, importance]), weight), outline])
+    carried = _moved_by(torch.cat([source, importance]), torch.where(front, 0, inward))
+    return torch.cat([carried, outline])
+
+
+def _moved_by(image: Tensor, step: Tensor) -> Tensor:
+    """Reads [C, H, W] at every pixel plus whole steps [2, H, W], y then x."""
+    _, height, width = image.shape
+    row = torch.arange(height, device=image.device).view(-1, 1) + step[0]
+    column = torch.arange(width, device=image.device) + step[1]
+    return image[:, row.clamp(0, height - 1), column.clamp(0, width - 1)]
 
 
 def _slack(importance: Tensor, right: Tensor, down: Tensor) -> Tensor:
@@ -238,7 +252,7 @@ def _frame(scene: _Scene, flow: Tensor) -> tuple[Tensor, Tensor]:
 
     landed = _splatted(scene, plan, flow)
     torn = holes.torn_cells(right, down)
-    place, solved = _sources(flow, torn, landed.back, ~settled)
+    place, solved = _sources(flow, _slopes(flow), torn, landed.back, ~settled)
     level = landed.importance[~settled]
     own_level, slack = _at(scene.importance, place)
     solved &= (own_level > level - slack) | (landed.share[~settled] < 1e-3)
@@ -250,7 +264,7 @@ def _frame(scene: _Scene, flow: Tensor) -> tuple[Tensor, Tensor]:
     behind = _behind(scene, plan, flow)
     frame = colour * share if scene.plate is None else torch.lerp(behind, colour, share)
     if not scene.average and bool(scene.foreground.any()):
-        _draw_rims(scene, flow, landed, behind, ~settled, frame, share)
+        settled &= ~_draw_rims(scene, flow, landed, behind, settled, frame, share)
     return torch.where(settled, scene.picture, frame), 1 - share
 
 
@@ -284,31 +298,38 @@ def _draw_rims(
     flow: Tensor,
     landed: _Landed,
     behind: Tensor,
-    wanted: Tensor,
+    settled: Tensor,
     frame: Tensor,
     share: Tensor,
-) -> None:
+) -> Tensor:
     """Draws the outline of the foreground over what is behind it, softly, into frame and share.
 
     The splat knows whole source pixels only, which makes steps where the outline turns or grows.
     Here the foreground's motion is carried on a little beyond it, and its soft outline moved along.
+    Of settled pixels only those are drawn that the outline covers by half: a stretched surface
+    lands beside them.
+
+    Returns:
+        [H, W] bool, the pixels drawn.
     """
     rim = (landed.foreground > 0) & (landed.foreground < 1)
-    rim = (F.max_pool2d(rim[None].float(), 7, stride=1, padding=3)[0] > 0) & wanted
+    rim = F.max_pool2d(rim[None].float(), 7, stride=1, padding=3)[0] > 0
     if not bool(rim.any()):
-        return
-    own = scene.foreground.float()
-    own_flow = spread(flow, own)
+        return rim
+    own_flow, slopes = _continued(flow, scene.inward, scene.foreground)
     back = spread(landed.back, (landed.foreground > 0.1).float())
-    place, solved = _sources(own_flow, torch.zeros_like(rim), back, rim)
+    place, solved = _sources(own_flow, slopes, torch.zeros_like(rim), back, rim)
     *colour, level, slack, outline = _at(scene.cutout, place, "bicubic")
     solved &= level > landed.importance[rim] - slack
+    alpha = outline.clamp(0, 1)
+    solved &= (alpha >= 0.5) | ~settled[rim]
     rim = _scattered(solved, rim)
-    alpha = outline[solved].clamp(0, 1)
+    alpha = alpha[solved]
     reached = landed.background[rim]
     drawn = torch.stack(colour)[:, solved].clamp(0, 1)
     frame[:, rim] = torch.lerp(behind[:, rim], drawn, alpha)
     share[rim] = alpha + (1 - alpha) * reached
+    return rim
 
 
 def _scattered(values: Tensor, where: Tensor) -> Tensor:
@@ -318,11 +339,14 @@ def _scattered(values: Tensor, where: Tensor) -> Tensor:
     return out
 
 
-def _sources(flow: Tensor, torn: Tensor, guess: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+def _sources(
+    flow: Tensor, slopes: Tensor, torn: Tensor, guess: Tensor, wanted: Tensor
+) -> tuple[Tensor, Tensor]:
     """Solves q + f(q) = p by Newton's method.
 
     Args:
         flow: [2, H, W]
+        slopes: [4, H, W], as from `_slopes`.
         torn: [H, W] bool, squares of the reference picture that are no surface.
         guess: [2, H, W], q - p to start from.
         wanted: [H, W] bool, K pixels p to solve for.
@@ -334,7 +358,6 @@ def _sources(flow: Tensor, torn: Tensor, guess: Tensor, wanted: Tensor) -> tuple
     row, column = wanted.nonzero(as_tuple=True)
     target = torch.stack([column, row]).to(flow.dtype)
     place = target + guess[:, row, column]
-    slopes = torch.stack([_slope(flow[i], along) for i in (0, 1) for along in (1, 0)])
     xx, xy, yx, yy = _at(slopes, place)
     xx, yy = xx + 1, yy + 1
     det = xx * yy - xy * yx
@@ -348,6 +371,20 @@ def _sources(flow: Tensor, torn: Tensor, guess: Tensor, wanted: Tensor) -> tuple
     cell_x = x.floor().long().clamp(0, width - 1)
     cell_y = y.floor().long().clamp(0, height - 1)
     return place, (miss < 0.1) & inside & ~torn[cell_y, cell_x]
+
+
+def _continued(flow: Tensor, inward: Tensor, front: Tensor) -> tuple[Tensor, Tensor]:
+    """The foreground's motion [2, H, W] and its slopes [4, H, W], carried on linearly beyond it."""
+    xx, xy, yx, yy = slopes = _moved_by(_slopes(flow), inward)
+    step = torch.where(front, 0, inward)
+    dy, dx = -step
+    beyond = torch.stack([xx * dx + xy * dy, yx * dx + yy * dy])
+    return _moved_by(flow, step) + beyond, slopes
+
+
+def _slopes(flow: Tensor) -> Tensor:
+    """[4, H, W] the derivatives of x along x and y, and of y along x and y."""
+    return torch.stack([_slope(flow[i], along) for i in (0, 1) for along in (1, 0)])
 
 
 def _slope(values: Tensor, along: int) -> Tensor:

@@ -177,6 +177,20 @@ def test_a_zoomed_object_covers_what_is_behind_it_without_speckles():
     assert (filled[-1][inside] < 1e-5).all()
 
 
+def test_the_outline_of_a_zoomed_object_has_no_teeth():
+    x, y = grid()
+    disc = (x - 48) ** 2 + (y - 32) ** 2 < 15**2
+    flow = torch.stack([(x - 48) * 0.6 + 4, (y - 32) * 0.6]) * disc
+    frames, _ = warp_picture(painted((disc, RED)), clip(flow))
+    redness = (frames[-1][..., 0] - GREEN[0]) / (RED[0] - GREEN[0])
+    middle = 52
+    assert (redness[8:56, :middle].diff(dim=1) > -0.05).all()
+    assert (redness[8:56, middle + 1 :].diff(dim=1) < 0.05).all()
+    radius = torch.hypot(x - 52, y - 32)
+    assert (redness[radius < 15 * 1.6 - 4] > 0.99).all()
+    assert (redness[radius > 15 * 1.6 + 2] < 0.01).all()
+
+
 def test_a_smooth_motion_equals_the_backward_warp():
     x, y = grid()
     angle = 0.3
