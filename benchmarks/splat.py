@@ -11,11 +11,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import tests.pack  # noqa: F401
+
+# isort: split
 import torch
 from motion_i2v.models.splat import SplatPlan, splat_average
 from torch import Tensor
-
-import tests.pack  # noqa: F401
 
 # name, fields, height, width, channels: the latent sizes of a 512x320 clip of 16 frames at which
 # stage 2 warps, then one whole picture
