@@ -15,8 +15,14 @@ const FIRST_SIZE = [560, 740];
 const LEAST_HEIGHT = 420;
 
 const HINTS = {
-  none: { title: "No picture yet", hint: "Connect a Load Image node to “image”. You can draw already: paths adapt to any size." },
-  computed: { title: "Not computed yet", hint: "Queue the workflow once and the picture appears here. You can draw already." },
+  none: {
+    title: "No picture yet",
+    hint: "Connect a Load Image node to “image”. You can draw already: paths adapt to any size.",
+  },
+  computed: {
+    title: "Not computed yet",
+    hint: "Queue the workflow once and the picture appears here. You can draw already.",
+  },
   loading: { title: "Loading the picture …", hint: "" },
   failed: { title: "The picture cannot be shown", hint: "Its file is not in ComfyUI's input folder." },
 };

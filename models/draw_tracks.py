@@ -48,7 +48,10 @@ class _Pen:
 
 
 def draw_tracks(
-    picture: torch.Tensor, tracks: Tracks, colors: Sequence[str | None] = ()
+    picture: torch.Tensor,
+    tracks: Tracks,
+    colors: Sequence[str | None] = (),
+    fine: Tracks | None = None,
 ) -> torch.Tensor:
     """The picture with every track drawn over it.
 
@@ -56,12 +59,13 @@ def draw_tracks(
         picture: [B, H, W, C] or [H, W, C] in 0..1, C >= 3; the first one is drawn on.
         tracks: rescaled to the picture.
         colors: "#rrggbb" one a track; the editor's own colours where there is none.
+        fine: the same tracks sampled more often, for rounder lines; beads stay one a frame.
 
     Returns:
         [1, H, W, 3] float32 in 0..1.
 
     Raises:
-        ValueError: for a picture of another shape.
+        ValueError: for a picture of another shape, or `fine` with another number of points.
     """
     first = picture[0] if picture.ndim == 4 and len(picture) else picture
     if first.ndim != 3 or first.shape[2] < 3 or 0 in first.shape:
@@ -69,17 +73,25 @@ def draw_tracks(
     canvas = first[..., :3].detach().cpu().float().clamp(0, 1).mul(255).round().byte().numpy()
     canvas = np.ascontiguousarray(canvas)
     height, width = canvas.shape[:2]
-    tracks = tracks.rescaled((width, height))
-    reach = MARGIN * max(width, height)
-    points = tracks.points.detach().cpu().double().clamp(-reach, reach).numpy()
+    if fine is not None and fine.count != tracks.count:
+        raise ValueError(f"fine tracks of {fine.count} points for tracks of {tracks.count}")
+    points = _points(tracks, width, height)
+    lines = points if fine is None else _points(fine, width, height)
     pen = _Pen(canvas, max(0.6, min(width, height) / 420))
     for number in range(points.shape[1]):
         chosen = colors[number] if number < len(colors) else None
-        _draw_track(pen, points[:, number], _rgb(chosen or COLORS[number % len(COLORS)]))
+        color = _rgb(chosen or COLORS[number % len(COLORS)])
+        _draw_track(pen, lines[:, number], points[:, number], color)
     return torch.from_numpy(canvas.astype(np.float32) / 255)[None]
 
 
-def _draw_track(pen: _Pen, points: np.ndarray, color: tuple[int, ...]) -> None:
+def _points(tracks: Tracks, width: int, height: int) -> np.ndarray:
+    reach = MARGIN * max(width, height)
+    points = tracks.rescaled((width, height)).points
+    return points.detach().cpu().double().clamp(-reach, reach).numpy()
+
+
+def _draw_track(pen: _Pen, line: np.ndarray, points: np.ndarray, color: tuple[int, ...]) -> None:
     if np.hypot(*(points - points[0]).T).max() <= STILL:
         for radius, ink in (
             (9.5, SHADOW),
@@ -89,8 +101,8 @@ def _draw_track(pen: _Pen, points: np.ndarray, color: tuple[int, ...]) -> None:
         ):
             pen.disc(points[0], ink, radius)
         return
-    head = _arrow_head(points, 15 * pen.unit)
-    shaft = _shortened(points, 9 * pen.unit)
+    head = _arrow_head(line, 15 * pen.unit)
+    shaft = _shortened(line, 9 * pen.unit)
     outline = np.concatenate([head, head[:1]])
     # Dark outside, white, colour inside: seen on any picture.
     for ink, extra in ((SHADOW, 4.4), (WHITE, 2.4)):

@@ -17,6 +17,7 @@ EMPTY = '{"version":1,"paths":[]}'
 UI_KEY = "motion_i2v_picture"
 """Under this key the editor finds the picture; js/trajectory_editor.js knows it too."""
 LARGEST_SIDE = 2048
+LINE_POINTS = 257
 NOMINAL_SIZE = (512, 320)
 
 
@@ -77,7 +78,8 @@ class MotionI2VTrajectoryEditor(io.ComfyNode):
         size = (image.shape[2], image.shape[1])
         paths = _read(drawing, size)
         tracks = sample_paths(paths, frames, size)
-        preview = draw_tracks(image, tracks, [path.color for path in paths])
+        fine = sample_paths(paths, LINE_POINTS, size)
+        preview = draw_tracks(image, tracks, [path.color for path in paths], fine)
         text = write_tracks(tracks, "kj") if paths else "[]"
         shown = _keep_picture(image[0])
         return io.NodeOutput(tracks.to_dict(), text, preview, ui={UI_KEY: [shown]})

@@ -56,7 +56,9 @@ function checkTimes(points, where) {
   }
   times.forEach((time, i) => {
     if (i && time <= times[i - 1]) {
-      throw new DocumentError(`${where}, point ${i + 1}: recorded times "t" must increase, ${times[i - 1]} is followed by ${time}`);
+      throw new DocumentError(
+        `${where}, point ${i + 1}: recorded times "t" must increase, ${times[i - 1]} is followed by ${time}`,
+      );
     }
   });
 }

@@ -1,7 +1,15 @@
 // The editor: its state, the actions on it, and the parts that show it. It knows nothing of
 // ComfyUI; js/trajectory_editor.js connects it to a node.
 
-import { checkDocument, COLORS, DocumentError, emptyDocument, findPath, formatDocument, parseDocument } from "./document.js";
+import {
+  checkDocument,
+  COLORS,
+  DocumentError,
+  emptyDocument,
+  findPath,
+  formatDocument,
+  parseDocument,
+} from "./document.js";
 import { el } from "./dom.js";
 import * as edits from "./edits.js";
 import { Gestures } from "./gestures.js";

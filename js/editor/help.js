@@ -22,7 +22,13 @@ export class Help {
     const rows = ENTRIES.flatMap(([keys, meaning]) => [el("dt", {}, keys), el("dd", {}, meaning)]);
     this.element = el(
       "div",
-      { class: "mi2v-help", role: "dialog", "aria-label": "Keys and gestures", hidden: true, onpointerdown: (event) => this.close(event) },
+      {
+        class: "mi2v-help",
+        role: "dialog",
+        "aria-label": "Keys and gestures",
+        hidden: true,
+        onpointerdown: (event) => this.close(event),
+      },
       el("dl", {}, ...rows),
     );
   }

@@ -25,7 +25,8 @@ function segmented(label, values, titles, choose) {
     values.map((value) => [value, iconButton(value, titles[value], () => choose(value), { "data-value": value })]),
   );
   const element = el("div", { class: "mi2v-segmented", role: "group", "aria-label": label }, ...buttons.values());
-  const show = (current) => buttons.forEach((button, value) => button.setAttribute("aria-pressed", String(value === current)));
+  const show = (current) =>
+    buttons.forEach((button, value) => button.setAttribute("aria-pressed", String(value === current)));
   return { element, show };
 }
 
@@ -48,10 +49,12 @@ export class Inspector {
 
   buildPathRow() {
     const { editor } = this;
-    this.color = el("input", { type: "color", class: "mi2v-color", title: "Colour", "aria-label": "Colour of the path" });
+    const name = { title: "Colour", "aria-label": "Colour of the path" };
+    this.color = el("input", { type: "color", class: "mi2v-color", ...name });
     this.color.addEventListener("input", () => editor.setPath({ color: this.color.value }, `color ${editor.selected}`));
     this.curve = segmented("Curve", CURVES, CURVE_TITLES, (curve) => editor.setPath({ curve }));
-    this.speed = el("select", { class: "mi2v-select", title: "How the speed runs along the path", "aria-label": "Speed" });
+    const speedTitle = "How the speed runs along the path";
+    this.speed = el("select", { class: "mi2v-select", title: speedTitle, "aria-label": "Speed" });
     this.speed.append(...SPEEDS.map(([value, text]) => el("option", { value }, text)));
     this.speed.addEventListener("change", () => editor.setPath({ spacing: this.speed.value }));
     this.ease = segmented("Easing", EASES, EASE_TITLES, (ease) => editor.setPath({ ease }));
@@ -82,7 +85,8 @@ export class Inspector {
     this.removePoint = iconButton("remove", "Delete this point (Delete)", () => editor.removeSelection(), {
       "data-action": "delete-point",
     });
-    this.pointOnly = el("div", { class: "mi2v-group mi2v-point" }, this.pointLabel, this.hold.element, this.removePoint);
+    const parts = [this.pointLabel, this.hold.element, this.removePoint];
+    this.pointOnly = el("div", { class: "mi2v-group mi2v-point" }, ...parts);
     this.timeRow = el(
       "div",
       { class: "mi2v-row" },
@@ -178,7 +182,8 @@ export class Inspector {
   }
 
   chip() {
-    const chip = el("button", { type: "button", class: "mi2v-chip", role: "option" }, el("i", {}, icon("pin")), el("span"));
+    const look = { type: "button", class: "mi2v-chip", role: "option" };
+    const chip = el("button", look, el("i", {}, icon("pin")), el("span"));
     // The pack keeps graph undo out of the editor by this property; see keyboard.js.
     Object.defineProperty(chip, "type", { value: "textarea" });
     chip.addEventListener("click", () => {

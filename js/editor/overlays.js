@@ -15,7 +15,12 @@ export class Overlays {
   constructor(editor) {
     this.editor = editor;
     this.tip = el("div", { class: "mi2v-tip", "aria-hidden": "true" });
-    this.zoom = el("button", { type: "button", class: "mi2v-zoom", title: "Fit the picture into the view (F)", onclick: () => editor.fit() });
+    this.zoom = el("button", {
+      type: "button",
+      class: "mi2v-zoom",
+      title: "Fit the picture into the view (F)",
+      onclick: () => editor.fit(),
+    });
     this.cardTitle = el("strong");
     this.cardText = el("span");
     this.card = el("div", { class: "mi2v-card" }, icon("image"), this.cardTitle, this.cardText);

@@ -12,7 +12,12 @@ const percent = (time) => `${(100 * time).toFixed(3)}%`;
 export class Timeline {
   constructor(editor) {
     this.editor = editor;
-    this.button = el("button", { type: "button", class: "mi2v-button mi2v-play", "data-action": "play", onclick: () => editor.togglePlay() });
+    this.button = el("button", {
+      type: "button",
+      class: "mi2v-button mi2v-play",
+      "data-action": "play",
+      onclick: () => editor.togglePlay(),
+    });
     this.ticks = el("div", { class: "mi2v-ticks" });
     this.marks = el("div", { class: "mi2v-marks" });
     this.startGrip = this.grip("start", "Frame at which the path sets off");

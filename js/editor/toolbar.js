@@ -11,7 +11,8 @@ const TOOLS = [
 
 /** A button with an icon; its tooltip is also its name for screen readers. */
 export function iconButton(name, title, onclick, extra = {}) {
-  return el("button", { type: "button", class: "mi2v-button", title, "aria-label": title, onclick, ...extra }, icon(name));
+  const look = { type: "button", class: "mi2v-button", title, "aria-label": title };
+  return el("button", { ...look, onclick, ...extra }, icon(name));
 }
 
 export class Toolbar {
@@ -25,7 +26,8 @@ export class Toolbar {
     this.clear = iconButton("clear", "Clear everything (undo brings it back)", () => editor.clear(), {
       "data-action": "clear",
     });
-    const group = (label, ...children) => el("div", { class: "mi2v-group", role: "group", "aria-label": label }, ...children);
+    const group = (label, ...children) =>
+      el("div", { class: "mi2v-group", role: "group", "aria-label": label }, ...children);
     this.element = el(
       "div",
       { class: "mi2v-toolbar", role: "toolbar", "aria-label": "Drawing tools" },

@@ -21,6 +21,12 @@ test("ends and pins can be grabbed, inner points only on the selected path", () 
   assert.deepEqual(pick(hitTest(all, "lower", view, at(0.5, 0.5), 9)), ["point", "lower", 1]);
 });
 
+test("the selected path comes first, also where another one's end is nearer", () => {
+  const near = drawing(lower, path([[0.51, 0.5], [0.51, 0.9]], { id: "near" }));
+  assert.deepEqual(pick(hitTest(near, "lower", view, at(0.508, 0.5), 9)), ["point", "lower", 1]);
+  assert.deepEqual(pick(hitTest(near, null, view, at(0.508, 0.5), 9)), ["point", "near", 0]);
+});
+
 test("a curve is found between its points, with the place to insert at", () => {
   const hit = hitTest(all, null, view, at(0.65, 0.505), 9);
   assert.equal(hit.kind, "curve");
