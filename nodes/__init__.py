@@ -2,6 +2,7 @@
 
 from comfy_api.latest import ComfyExtension, io
 
+from .dense_tracker import MotionI2VFlowExtractor, MotionI2VLoadDenseTracker
 from .densify_tracks import MotionI2VDensifyTracks
 from .field_combine import MotionI2VCombineMotionFields
 from .field_files import MotionI2VLoadMotionField, MotionI2VSaveMotionField
@@ -33,6 +34,7 @@ from .stage2_loader import MotionI2VLoadMotionModule
 from .stage2_sampler import MotionI2VAnimateDiffSampler
 from .tracks_text import MotionI2VTracksFromText, MotionI2VTracksToText
 from .trajectory_editor import MotionI2VTrajectoryEditor
+from .transfer_motion import MotionI2VTransferMotion
 from .warp_preview import MotionI2VWarpPreview
 
 NODES: list[type[io.ComfyNode]] = [
@@ -45,9 +47,11 @@ NODES: list[type[io.ComfyNode]] = [
     MotionI2VDDIMLeading,
     MotionI2VDensifyTracks,
     MotionI2VFieldPreview,
+    MotionI2VFlowExtractor,
     MotionI2VFlowVAEDecode,
     MotionI2VFlowVAEEncode,
     MotionI2VInvertMotionField,
+    MotionI2VLoadDenseTracker,
     MotionI2VLoadFlowVAE,
     MotionI2VLoadMotionField,
     MotionI2VLoadMotionFieldModel,
@@ -66,6 +70,7 @@ NODES: list[type[io.ComfyNode]] = [
     MotionI2VTracksToText,
     MotionI2VTrajectoryControlNet,
     MotionI2VTrajectoryEditor,
+    MotionI2VTransferMotion,
     MotionI2VWarpPreview,
 ]
 

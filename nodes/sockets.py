@@ -14,4 +14,7 @@ FlowVaeSocket = io.Custom("FLOW_VAE")
 MotionModuleSocket = io.Custom("MOTION_MODULE")
 """A `models.host.motion_module.MotionModule`."""
 
+DenseTrackerSocket = io.Custom("DENSE_TRACKER")
+"""A `models.host.trackers.HostedTracker`."""
+
 CATEGORY = "MotionI2V"

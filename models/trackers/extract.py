@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..motion_field import MotionField
+from ..region import region_of
 from .clip import Clip
 from .shots import check_trackable
 from .steps import Tracked, Tracker
@@ -55,7 +55,7 @@ def extract_field(
         excerpt: which frames to use.
         enlarge: give the field at the clip's own size, its jumps on the picture's edges; else at
             `work_size`.
-        region: [h, w] in 0..1 at any size; where it is 0, nothing moves.
+        region: MASK [1, h, w] in 0..1 at any size; where it is 0, nothing moves.
         allow_cuts: go on where the clip is cut.
         on_step: called with steps done and steps in all; raises to interrupt.
 
@@ -75,7 +75,7 @@ def extract_field(
     for i, frame in enumerate(tracker(clip.at(work_size), progress.tick), start=1):
         _check(frame, i)
         flow[i] = upsample.flow(frame.flow)
-        visibility[i] = upsample(frame.visibility[None])[0]
+        visibility[i] = upsample(frame.visibility[None])[0].clamp(0, 1)
         progress.tick()
     return MotionField(*_within(region, flow, visibility))
 
@@ -100,11 +100,8 @@ def _check(frame: Tracked, i: int) -> None:
 
 def _within(region: Tensor | None, flow: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor]:
     """The motion inside the region only, in place; an empty region means everything."""
-    if region is None or not bool(region.any()):
-        return flow, visibility
-    fitted = F.interpolate(
-        region[None, None].to(flow), flow.shape[2:], mode="bilinear", align_corners=False
-    )[0, 0].clamp(0, 1)
-    flow *= fitted
-    visibility.sub_(1).mul_(fitted > 0).add_(1)
+    fitted = None if region is None else region_of(region, (flow.shape[3], flow.shape[2]))
+    if fitted is not None:
+        flow *= fitted
+        visibility.sub_(1).mul_(fitted > 0).add_(1)
     return flow, visibility

@@ -39,8 +39,8 @@ def check_trackable(clip: Clip, numbers: Sequence[int], allow_cuts: bool, tick: 
     for cut in cuts(small, numbers, tick):
         raise ValueError(
             f"the clip is cut between frames {numbers[cut - 1]} and {numbers[cut]}: nothing can be "
-            f"followed from one shot to the next. Take one shot: set 'frames' to {cut} for the one "
-            f"before the cut, or 'first_frame' to {numbers[cut]} for the one after; or set 'cuts' "
+            f"followed from one shot to the next. Take one shot: set 'frames_used' to {cut} for the "
+            f"one before the cut, or 'first_frame' to {numbers[cut]} for the one after; or set 'cuts' "
             "to 'ignore'"
         )
 
@@ -80,5 +80,5 @@ def _check_blank(grey: np.ndarray, number: int) -> None:
         level = "black" if grey.mean() < 8 else "one colour"
         raise ValueError(
             f"frame {number} is all {level}: there is nothing to track in it. Leave it out with "
-            "'first_frame' and 'frames'"
+            "'first_frame' and 'frames_used'"
         )

@@ -70,8 +70,9 @@ def build(tensors: Mapping[str, object], expected: Part, source: str) -> nn.Modu
         raise ValueError(_other(named, found, expected, source))
     network = expected.make()
     wanted = network.state_dict()
-    given = {renamed(name, expected): value for name, value in named.items()}
-    _account(wanted, given, expected, source)
+    released = {renamed(name, expected): name for name in named}
+    given = {ours: named[name] for ours, name in released.items()}
+    _account(wanted, given, released, expected, source)
     network.load_state_dict({name: given.get(name, own) for name, own in wanted.items()})
     return network.float().eval().requires_grad_(False)
 
@@ -185,14 +186,18 @@ def _other(named: Mapping[str, Tensor], found: Part | None, expected: Part, sour
 
 
 def _account(
-    wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], part: Part, source: str
+    wanted: Mapping[str, Tensor],
+    given: Mapping[str, Tensor],
+    released: Mapping[str, str],
+    part: Part,
+    source: str,
 ) -> None:
     counted = [name for name in wanted if not name.endswith(COUNTER)]
     missing = [name for name in counted if name not in given]
     left_over = [name for name in given if name not in wanted]
     misshapen = [n for n in counted if n in given and given[n].shape != wanted[n].shape]
     problems = [
-        f"{len(names)} {what}, the first {names[0]}"
+        f"{len(names)} {what}, the first {released.get(names[0], names[0])}"
         for names, what in (
             (missing, "tensors are missing"),
             (left_over, "are unexpected"),

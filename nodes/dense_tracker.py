@@ -1,0 +1,284 @@
+"""Video to video: where every pixel of a clip's first frame goes."""
+
+from comfy_api.latest import io
+
+from ..models.host import folders
+from ..models.trackers.methods import ANCHORED, WITHOUT_WEIGHTS
+from .sockets import CATEGORY, DenseTrackerSocket, MotionFieldSocket
+
+GROUP = f"{CATEGORY}/video to video"
+NO_FILE = "none"
+DOT, RAFT_CHAINED, RAFT_DIRECT = "DOT", "RAFT, chained", "RAFT, direct"
+AUTO, FORWARD, BOTH = "auto", "forward (Motion-I2V)", "both ways (DOT)"
+WAYS = {AUTO: None, FORWARD: False, BOTH: True}
+STOP, IGNORE = "stop with an error", "ignore"
+AS_CLIP, AS_WORKED = "as the clip", "as worked"
+
+
+class MotionI2VFlowExtractor(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VFlowExtractor",
+            display_name="Dense-Tracker V2V Flow Extractor",
+            category=GROUP,
+            description="Takes the motion out of a video: for every pixel of its first frame, "
+            "where it goes in each later one, and whether it is seen there. Works without any "
+            "model; better with a dense tracker connected.",
+            is_input_list=True,
+            inputs=[
+                io.Image.Input(
+                    "frames",
+                    tooltip="The video, a batch of at least 2 frames in order, all of one shot. "
+                    "Lists of batches are joined.",
+                ),
+                DenseTrackerSocket.Input(
+                    "dense_tracker",
+                    optional=True,
+                    tooltip="From Load Dense Tracker. Nothing connected: the built-in tracker, "
+                    "which needs no weights.",
+                ),
+                io.Mask.Input(
+                    "region",
+                    optional=True,
+                    tooltip="Only the motion in here is taken, as seen in the first frame; "
+                    "elsewhere nothing moves. Any size. An empty mask: everything.",
+                ),
+                io.Combo.Input(
+                    "built_in",
+                    options=list(WITHOUT_WEIGHTS),
+                    default=ANCHORED,
+                    tooltip="The built-in tracker, where none is connected. accurate: follows from "
+                    "frame to frame and corrects itself against the first. fast: follows only, "
+                    "about five times as fast, with small errors adding up.",
+                ),
+                io.Int.Input(
+                    "first_frame",
+                    default=0,
+                    min=0,
+                    max=100000,
+                    tooltip="The reference frame, from which the motion is measured (the one that "
+                    "you restyle). Earlier frames are not used.",
+                ),
+                io.Int.Input(
+                    "frames_used",
+                    default=16,
+                    min=0,
+                    max=100000,
+                    tooltip="How many frames at most, the reference frame included; 0 for all that "
+                    "there are. Stage 2 was trained with 16.",
+                ),
+                io.Int.Input(
+                    "every",
+                    default=1,
+                    min=1,
+                    max=100,
+                    tooltip="2 takes every second frame: more motion in as many frames.",
+                ),
+                io.Int.Input(
+                    "working_side",
+                    default=768,
+                    min=0,
+                    max=8192,
+                    step=8,
+                    tooltip="The tracker works with the longer side shrunk to this many px; 0 for "
+                    "the video's own size. Less is faster and needs less memory; thin things may "
+                    "get lost.",
+                ),
+                io.Combo.Input(
+                    "field_size",
+                    options=[AS_CLIP, AS_WORKED],
+                    default=AS_CLIP,
+                    tooltip="Of the motion field. as the clip: enlarged along the edges of the "
+                    "first frame. as worked: left small, for long clips (every node resizes "
+                    "fields by itself).",
+                ),
+                io.Combo.Input(
+                    "cuts",
+                    options=[STOP, IGNORE],
+                    default=STOP,
+                    tooltip="What to do where one shot ends and another begins. Motion cannot be "
+                    "followed across a cut; the error says between which frames it is.",
+                ),
+            ],
+            outputs=[
+                MotionFieldSocket.Output(
+                    "motion_field",
+                    display_name="MOTION_FIELD",
+                    tooltip="Displacements from the first frame, with visibility.",
+                ),
+                io.Mask.Output(
+                    "occlusion",
+                    tooltip="For each frame, the pixels of the first frame that are hidden or "
+                    "outside there: 1 hidden, 0 seen.",
+                ),
+                io.Image.Output(
+                    "first_frame_image",
+                    display_name="first_frame",
+                    tooltip="The reference frame: restyle this one.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        frames,
+        built_in,
+        first_frame,
+        frames_used,
+        every,
+        working_side,
+        field_size,
+        cuts,
+        dense_tracker=None,
+        region=None,
+    ) -> io.NodeOutput:
+        import comfy.utils
+
+        from ..models.trackers.clip import Clip, working_size
+        from ..models.trackers.extract import Excerpt, extract_field
+        from ..models.trackers.methods import without_weights
+
+        clip = Clip(_frames(frames))
+        work = working_size(clip.own_size, working_side[0])
+        tracker = dense_tracker[0] if dense_tracker else without_weights(built_in[0])
+        if dense_tracker:
+            work = tracker.fit(work)
+        bar = comfy.utils.ProgressBar(1)
+        field = extract_field(
+            clip,
+            tracker,
+            work,
+            excerpt=Excerpt(first_frame[0], frames_used[0], every[0]),
+            enlarge=field_size[0] == AS_CLIP,
+            region=region[0] if region else None,
+            allow_cuts=cuts[0] == IGNORE,
+            on_step=bar.update_absolute,
+        )
+        reference = clip.frames[first_frame[0]][None, ..., :3].clone()
+        return io.NodeOutput(field, 1 - field.visibility, reference)
+
+
+class MotionI2VLoadDenseTracker(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VLoadDenseTracker",
+            display_name="Load Dense Tracker",
+            category=f"{CATEGORY}/loaders",
+            description="Loads the weights of a dense tracker: DOT, which Motion-I2V was trained "
+            "with, or RAFT. See the help page for where to get them, and their licences.",
+            inputs=[
+                io.Combo.Input(
+                    "tracker",
+                    options=[DOT, RAFT_CHAINED, RAFT_DIRECT],
+                    default=DOT,
+                    tooltip="DOT: tracks points and spreads them to every pixel; needs all three "
+                    "files. RAFT, chained: flow from frame to frame, added up. RAFT, direct: flow "
+                    "from the first frame to each other one, for small motions. RAFT needs only "
+                    "the first file.",
+                ),
+                _file("raft_file", "RAFT", "raft_patch_8", "raft_large", "raft"),
+                _file("cotracker_file", "CoTracker (for DOT)", "cotracker"),
+                _file("refiner_file", "DOT's refiner (for DOT)", "patch_4_alpha", "alpha"),
+                io.Int.Input(
+                    "points",
+                    default=2048,
+                    min=64,
+                    max=16384,
+                    step=64,
+                    tooltip="DOT: how many points are tracked.",
+                ),
+                io.Int.Input(
+                    "points_at_once",
+                    default=2048,
+                    min=64,
+                    max=16384,
+                    step=64,
+                    tooltip="DOT: how many of them in one go. Fewer need less memory; points "
+                    "tracked together help each other.",
+                ),
+                io.Combo.Input(
+                    "direction",
+                    options=list(WAYS),
+                    default=AUTO,
+                    tooltip="DOT: follow points forward only, as in Motion-I2V's training, or back "
+                    "to the first frame too, as DOT's authors do. auto: forward up to 16 frames, "
+                    "both ways beyond, where most points are first seen late.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=2**32 - 1,
+                    tooltip="DOT: of the points that are drawn.",
+                ),
+            ],
+            outputs=[
+                DenseTrackerSocket.Output(
+                    "dense_tracker",
+                    display_name="DENSE_TRACKER",
+                    tooltip="For the Dense-Tracker V2V Flow Extractor.",
+                )
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, raft_file, cotracker_file, refiner_file, **others):
+        names = (raft_file, cotracker_file, refiner_file)
+        return [folders.fingerprint(name) for name in names if name != NO_FILE]
+
+    @classmethod
+    def execute(
+        cls,
+        tracker,
+        raft_file,
+        cotracker_file,
+        refiner_file,
+        points,
+        points_at_once,
+        direction,
+        seed,
+    ) -> io.NodeOutput:
+        from ..models.host.trackers import hosted_dot, hosted_raft
+        from ..models.trackers import weights
+        from ..models.trackers.dot import DotNetworks
+
+        raft = _load(raft_file, weights.RAFT)
+        if tracker != DOT:
+            return io.NodeOutput(hosted_raft(raft, chained=tracker == RAFT_CHAINED))
+        networks = DotNetworks()
+        networks.estimator = raft
+        networks.tracker = _load(cotracker_file, weights.COTRACKER)
+        networks.refiner = _load(refiner_file, weights.REFINER)
+        return io.NodeOutput(hosted_dot(networks, points, points_at_once, WAYS[direction], seed))
+
+
+def _file(name: str, what: str, *likely: str) -> io.Combo.Input:
+    listed = folders.checkpoints(*likely)
+    fitting = [file for file in listed if any(part in file.lower() for part in likely)]
+    return io.Combo.Input(
+        name,
+        options=[NO_FILE, *listed],
+        default=fitting[0] if fitting else NO_FILE,
+        tooltip=f"The weights of {what}: a file in models/motion_i2v/.",
+    )
+
+
+def _load(file: str, part):
+    from ..models.trackers import weights
+
+    if file == NO_FILE:
+        raise ValueError(
+            f"no file is chosen for {part.title}: put {part.file} (see the help page) into "
+            "models/motion_i2v/, reload the page and choose it"
+        )
+    return weights.load(folders.path_of(file), part)
+
+
+def _frames(batches):
+    """One batch as it is; of several, each frame without a copy."""
+    if len(batches) == 1:
+        return batches[0]
+    return [frame for batch in batches for frame in batch]

@@ -1,0 +1,99 @@
+"""Transfer Motion: the motion of one picture, put onto another."""
+
+from comfy_api.latest import io
+
+from ..models import transfer
+from .sockets import CATEGORY, MotionFieldSocket
+
+
+class MotionI2VTransferMotion(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="MotionI2VTransferMotion",
+            display_name="Transfer Motion",
+            category=f"{CATEGORY}/video to video",
+            description="Puts a motion field that was taken from one picture onto another: "
+            "stretched, cropped or fitted, or laid region on region; or only an object's motion, "
+            "into a region.",
+            inputs=[
+                MotionFieldSocket.Input(
+                    "motion_field", tooltip="The motion, for example of another video."
+                ),
+                io.Image.Input("picture", tooltip="The picture that is to move."),
+                io.Combo.Input(
+                    "placing",
+                    options=list(transfer.PLACINGS),
+                    default=transfer.COVER,
+                    tooltip="stretch: each side by its own ratio. crop: same ratio, covering the "
+                    "picture. fit: same ratio, all of the field inside it; at its edges the motion "
+                    "goes on. align regions: the source region onto the target region, by area and "
+                    "centre.",
+                ),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=-10.0,
+                    max=10.0,
+                    step=0.05,
+                    tooltip="Times every displacement, after it was scaled with the placing.",
+                ),
+                io.Boolean.Input(
+                    "only_region",
+                    default=False,
+                    tooltip="Move the target region only, by the motion of the source region "
+                    "alone. Where the target's shape is larger, the object's motion is continued.",
+                ),
+                io.Mask.Input(
+                    "source_region",
+                    optional=True,
+                    tooltip="The moving object in the field's own picture. For 'align regions' and "
+                    "'only_region'. Any size.",
+                ),
+                io.Mask.Input(
+                    "target_region",
+                    optional=True,
+                    tooltip="What is to move in the picture. For 'align regions' and "
+                    "'only_region'. Any size.",
+                ),
+                MotionFieldSocket.Input(
+                    "background",
+                    optional=True,
+                    tooltip="With 'only_region': the motion outside the region (resized to the "
+                    "picture). Nothing connected: nothing moves there.",
+                ),
+            ],
+            outputs=[
+                MotionFieldSocket.Output(
+                    "motion_field_out",
+                    display_name="MOTION_FIELD",
+                    tooltip="The motion over the picture, at the picture's size.",
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        motion_field,
+        picture,
+        placing,
+        strength,
+        only_region,
+        source_region=None,
+        target_region=None,
+        background=None,
+    ) -> io.NodeOutput:
+        size = (int(picture.shape[2]), int(picture.shape[1]))
+        return io.NodeOutput(
+            transfer.transfer(
+                motion_field,
+                size,
+                placing,
+                strength=strength,
+                source_region=source_region,
+                target_region=target_region,
+                only_region=only_region,
+                background=background,
+            )
+        )
