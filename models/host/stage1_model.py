@@ -16,7 +16,7 @@ from ..layout import UNetShape, sites
 from ..temporal import HEADS
 from .clip import Clip
 from .previews import FlowLatents
-from .temporal_layers import clip_length, follow, layer_at, make_temporal_layers
+from .temporal_layers import ClipLength, clip_length, follow, layer_at, make_temporal_layers
 
 
 def unet_config(shape: UNetShape) -> dict[str, Any]:
@@ -60,15 +60,15 @@ class MotionFieldUNet(UNetModel):
         self.motion_modules = make_temporal_layers(
             places, kwargs["operations"], kwargs.get("dtype"), kwargs.get("device")
         )
-        self._frames = 1
+        self.clip = ClipLength()
         for site, temporal in zip(places, self.motion_modules, strict=True):
-            follow(layer_at(self, site), temporal, lambda: self._frames)
+            follow(layer_at(self, site), temporal, self.clip)
 
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         """As the host's; `transformer_options["cond_or_uncond"]` tells how many clips x holds."""
         kwargs.pop("motion_clip", None)
         chunks = len(kwargs.get("transformer_options", {}).get("cond_or_uncond", [0]))
-        self._frames = clip_length(x.shape[0], chunks)
+        self.clip.frames = clip_length(x.shape[0], chunks)
         return super().forward(x, *args, **kwargs)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -46,14 +47,21 @@ def layer_at(unet: Any, site: Site) -> nn.Module:
     return block[site.layer]
 
 
-def follow(layer: nn.Module, temporal: nn.Module, frames: Callable[[], int]) -> None:
+@dataclass
+class ClipLength:
+    """How many frames of a batch belong to one clip; set by the network at each call."""
+
+    frames: int = 1
+
+
+def follow(layer: nn.Module, temporal: nn.Module, clip: ClipLength) -> None:
     """From now on, `layer` is followed by `temporal`.
 
     A hook, not a layer more in the block: the host's names, which LoRAs refer to, stay as they are.
     """
 
     def hook(_layer: nn.Module, _inputs: tuple, output: torch.Tensor) -> torch.Tensor:
-        return temporal(output, frames())
+        return temporal(output, clip.frames)
 
     layer.register_forward_hook(hook)
 

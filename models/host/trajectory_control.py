@@ -15,7 +15,7 @@ from torch import nn
 from ..layout import HINT_CHANNELS, sites
 from .clip import Clip
 from .hints import Hint
-from .temporal_layers import clip_length, follow, layer_at, make_temporal_layers
+from .temporal_layers import ClipLength, clip_length, follow, layer_at, make_temporal_layers
 from .windows import window_frames
 
 
@@ -35,13 +35,13 @@ class TrajectoryControlModel(comfy.cldm.cldm.ControlNet):
         )
         places = sites(tuple(first * mult for mult in self.channel_mult), decoder=False)
         self.motion_modules = make_temporal_layers(places, operations, **make)
-        self._frames = 1
+        self.clip = ClipLength()
         for site, temporal in zip(places, self.motion_modules, strict=True):
-            follow(layer_at(self, site), temporal, lambda: self._frames)
+            follow(layer_at(self, site), temporal, self.clip)
 
     def forward(self, x: torch.Tensor, *args: Any, clips: int = 1, **kwargs: Any) -> Any:
         """Residuals for x [clips * N, 8, h, w]: noisy latents, then the reference's."""
-        self._frames = clip_length(x.shape[0], clips)
+        self.clip.frames = clip_length(x.shape[0], clips)
         return super().forward(x, *args, **kwargs)
 
 

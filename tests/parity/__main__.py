@@ -6,6 +6,7 @@ this package with `NETWORKS` (that weights.json must have), `BAR` (of the relati
 """
 
 import argparse
+import gc
 import importlib
 import json
 import math
@@ -62,6 +63,8 @@ def compare(family: str, folder: Folder) -> dict:
     # As the host does while a prompt runs.
     with torch.inference_mode():
         errors = module.run(folder)
+    # The host's models refer to themselves; at full width the next family needs their memory.
+    gc.collect()
     worst = max(errors.values(), key=lambda error: math.inf if math.isnan(error) else error)
     return {
         "family": family,

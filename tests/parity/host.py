@@ -1,4 +1,4 @@
-"""Puts the real host on the path, on the CPU, in this process."""
+"""Puts the real host on the path of this process."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ import sys
 from tests import pack
 
 
-def load_host() -> None:
+def load_host(cpu: bool = True) -> None:
     """Makes `comfy` importable: $COMFYUI_DIR, or the host that the project's set-up installs."""
     folder = os.environ.get("COMFYUI_DIR") or str(pack.ROOT / ".dev" / "ComfyUI")
     if not os.path.isdir(os.path.join(folder, "comfy")):
@@ -17,4 +17,4 @@ def load_host() -> None:
     import utils.extra_config  # noqa: F401
     from comfy.cli_args import args
 
-    args.cpu = True
+    args.cpu = cpu
