@@ -1,8 +1,11 @@
 """Stage 1 through the real queue: a narrow release in its released layout becomes a field."""
 
+import json
+
 import pytest
 import torch
 
+from devkit.workflows import TWINS
 from tests.host.stage1_host import (
     FILES,
     FRAMES,
@@ -15,6 +18,8 @@ from tests.host.stage1_host import (
     node,
     start,
 )
+
+CHECKPOINT = "CheckpointLoaderSimple"
 
 
 @pytest.fixture(scope="module")
@@ -242,6 +247,30 @@ def test_an_interrupt_stops_and_the_next_run_is_the_same(stage1, field):
     assert result.interrupted
     assert max(steps) <= steps[0] + 3
     assert torch.equal(stage1.field(prompt, "after"), field)
+
+
+def test_the_example_workflow_runs(stage1):
+    """The twin as it is shipped, but with narrow networks, the small picture and two steps."""
+    prompt = json.loads((TWINS / "text-arrows-field.json").read_text("utf-8"))
+    narrow = stage1.base()
+    (checkpoint,) = (key for key, n in prompt.items() if n["class_type"] == CHECKPOINT)
+    prompt["vae"] = narrow["vae"]
+    for key, given in list(prompt.items()):
+        inputs, kind = given["inputs"], given["class_type"]
+        if kind == "CLIPTextEncode":
+            prompt[key] = node("NarrowText", text=inputs["text"], width=48)
+        elif kind == "LoadImage":
+            inputs["image"] = PICTURE
+        elif kind == "MotionI2VMotionFieldSampler":
+            inputs.update(steps=2, width=64)
+        for name, link in inputs.items():
+            if link == [checkpoint, 2]:
+                inputs[name] = ["vae", 0]
+    del prompt[checkpoint]
+    result = stage1.host.run(prompt)
+    assert result.succeeded, result.errors
+    (shown,) = (out["images"] for out in result.outputs.values() if "images" in out)
+    assert len(shown) == 16
 
 
 WRONG_FILES = [(kind, other) for kind in STAGE1 for other in STAGE1 if kind != other]
