@@ -103,8 +103,8 @@ class MotionI2VFlowExtractor(io.ComfyNode):
             ],
             outputs=[
                 MotionFieldSocket.Output(
-                    "motion_field",
-                    display_name="MOTION_FIELD",
+                    "field",
+                    display_name="motion field",
                     tooltip="Displacements from the first frame, with visibility.",
                 ),
                 io.Mask.Output(
@@ -113,8 +113,8 @@ class MotionI2VFlowExtractor(io.ComfyNode):
                     "outside there: 1 hidden, 0 seen.",
                 ),
                 io.Image.Output(
-                    "first_frame_image",
-                    display_name="first_frame",
+                    "reference",
+                    display_name="first frame",
                     tooltip="The reference frame: restyle this one.",
                 ),
             ],
@@ -140,6 +140,9 @@ class MotionI2VFlowExtractor(io.ComfyNode):
         from ..models.trackers.extract import Excerpt, extract_field
         from ..models.trackers.methods import without_weights
 
+        _one_of("built_in", built_in[0], WITHOUT_WEIGHTS)
+        _one_of("field_size", field_size[0], (AS_CLIP, AS_WORKED))
+        _one_of("cuts", cuts[0], (STOP, IGNORE))
         clip = Clip(_frames(frames))
         work = working_size(clip.own_size, working_side[0])
         tracker = dense_tracker[0] if dense_tracker else without_weights(built_in[0])
@@ -245,6 +248,8 @@ class MotionI2VLoadDenseTracker(io.ComfyNode):
         from ..models.trackers import weights
         from ..models.trackers.dot import DotNetworks
 
+        _one_of("tracker", tracker, (DOT, RAFT_CHAINED, RAFT_DIRECT))
+        _one_of("direction", direction, WAYS)
         raft = _load(raft_file, weights.RAFT)
         if tracker != DOT:
             return io.NodeOutput(hosted_raft(raft, chained=tracker == RAFT_CHAINED))
@@ -253,6 +258,12 @@ class MotionI2VLoadDenseTracker(io.ComfyNode):
         networks.tracker = _load(cotracker_file, weights.COTRACKER)
         networks.refiner = _load(refiner_file, weights.REFINER)
         return io.NodeOutput(hosted_dot(networks, points, points_at_once, WAYS[direction], seed))
+
+
+def _one_of(name: str, value: str, options) -> None:
+    # The host lets any text into a V3 node's choice.
+    if value not in options:
+        raise ValueError(f"{name} is '{value}', but one of {', '.join(options)} is needed")
 
 
 def _file(name: str, what: str, *likely: str) -> io.Combo.Input:

@@ -18,7 +18,7 @@ class MotionI2VTransferMotion(io.ComfyNode):
             "into a region.",
             inputs=[
                 MotionFieldSocket.Input(
-                    "motion_field", tooltip="The motion, for example of another video."
+                    "field", tooltip="The motion, for example of another video."
                 ),
                 io.Image.Input("picture", tooltip="The picture that is to move."),
                 io.Combo.Input(
@@ -65,8 +65,8 @@ class MotionI2VTransferMotion(io.ComfyNode):
             ],
             outputs=[
                 MotionFieldSocket.Output(
-                    "motion_field_out",
-                    display_name="MOTION_FIELD",
+                    "result",
+                    display_name="motion field",
                     tooltip="The motion over the picture, at the picture's size.",
                 )
             ],
@@ -75,7 +75,7 @@ class MotionI2VTransferMotion(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        motion_field,
+        field,
         picture,
         placing,
         strength,
@@ -87,7 +87,7 @@ class MotionI2VTransferMotion(io.ComfyNode):
         size = (int(picture.shape[2]), int(picture.shape[1]))
         return io.NodeOutput(
             transfer.transfer(
-                motion_field,
+                field,
                 size,
                 placing,
                 strength=strength,

@@ -76,6 +76,19 @@ MOTION = {
     **{"field": FIELD, "warp_strength": 1.0, "temporal_strength": 1.0, "schedule": "motion-i2v"},
     **{"keep_outside": "exactly", "window_overlap": 5},
 }
+EXTRACT = {
+    **{"frames": From("two pictures"), "built_in": "accurate", "first_frame": 0},
+    **{"frames_used": 16, "every": 1, "working_side": 768, "field_size": "as the clip"},
+    "cuts": "stop with an error",
+}
+DENSE_TRACKER = {
+    **{"tracker": "DOT", "raft_file": "none", "cotracker_file": "none", "refiner_file": "none"},
+    **{"points": 2048, "points_at_once": 2048, "direction": "auto", "seed": 0},
+}
+TRANSFER = {
+    **{"field": FIELD, "picture": PICTURE, "placing": "crop", "strength": 1.0},
+    "only_region": False,
+}
 EDITOR = {"image": PICTURE, "frames": 16}
 
 
@@ -126,6 +139,21 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
         "MotionI2VResizeMotionField",
         {"field": FIELD, "width": 0, "height": 48},
         "width",
+    ),
+    ("MotionI2VFlowExtractor", {**EXTRACT, "frames": PICTURE}, "at least 2 frames"),
+    ("MotionI2VFlowExtractor", {**EXTRACT, "frames": From("two pictures")}, "one colour"),
+    ("MotionI2VFlowExtractor", {**EXTRACT, "first_frame": 5}, "frame 5"),
+    ("MotionI2VFlowExtractor", {**EXTRACT, "built_in": "magic"}, "magic"),
+    ("MotionI2VFlowExtractor", {**EXTRACT, "working_side": 32}, "32 px"),
+    ("MotionI2VFlowExtractor", {**EXTRACT, "dense_tracker": FIELD}, "DENSE_TRACKER"),
+    ("MotionI2VLoadDenseTracker", DENSE_TRACKER, "no file is chosen"),
+    ("MotionI2VLoadDenseTracker", {**DENSE_TRACKER, "tracker": "TAPIR"}, "TAPIR"),
+    ("MotionI2VTransferMotion", {**TRANSFER, "placing": "tile"}, "tile"),
+    ("MotionI2VTransferMotion", {**TRANSFER, "placing": "align regions"}, "source region"),
+    (
+        "MotionI2VTransferMotion",
+        {**TRANSFER, "only_region": True, "source_region": MASK},
+        "source region",
     ),
     ("MotionI2VInvertMotionField", {"field": TRACKS}, "MOTION_FIELD"),
     ("MotionI2VCombineMotionFields", {"first": FIELD, "second": FIELD, "mode": "by mask"}, "mask"),
