@@ -83,10 +83,16 @@ def best_times(ways: list[Callable[[], Any]], device: torch.device, rounds: int)
 
 def seconds(way: Callable[[], Any], device: torch.device) -> float:
     _wait(device)
-    start = time.perf_counter()
+    start = now(device)
     way()
     _wait(device)
-    return time.perf_counter() - start
+    return now(device) - start
+
+
+def now(device: torch.device) -> float:
+    """Seconds; of one CPU thread those that it ran, so that other programs do not count."""
+    alone = device.type == "cpu" and torch.get_num_threads() == 1
+    return time.process_time() if alone else time.perf_counter()
 
 
 def _wait(device: torch.device) -> None:
@@ -267,10 +273,10 @@ def timed_warps(device: torch.device) -> Iterator[list[float]]:
 
     def timed(self: ReferenceWarp, reference: Tensor, part: slice) -> Tensor:
         _wait(device)
-        start = time.perf_counter()
+        start = now(device)
         out = inner(self, reference, part)
         _wait(device)
-        spent[0] += time.perf_counter() - start
+        spent[0] += now(device) - start
         return out
 
     ReferenceWarp.warp = timed  # type: ignore[method-assign]

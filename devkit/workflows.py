@@ -3,7 +3,8 @@
 A workflow in UI format is what a person edits; its API twin in `example_workflows/api/` is what
 the demo and the tests queue. Only the frontend knows how to turn one into the other, so this
 loads each workflow into ComfyUI's page and lets the page write both. Where a twin has changed, it
-also runs it and makes the picture that stands for the workflow among ComfyUI's templates.
+also runs it and makes the picture that stands for the workflow among ComfyUI's templates; of one
+that needs weights, which are not at hand here, it shows the page.
 """
 
 from __future__ import annotations
@@ -24,9 +25,35 @@ async (workflow) => {
     await new Promise((done) => setTimeout(done, 500))  // widgets that settle after loading
     const { workflow: saved, output } = await app.graphToPrompt()
     const unknown = app.graph.nodes.filter((node) => node.has_errors).map((node) => node.type)
-    return { saved, output, unknown }
+    // Once through text: what the page leaves undefined must not come back as null, which it would
+    // complain of when it loads the workflow again.
+    return JSON.parse(JSON.stringify({ saved, output, unknown }))
 }
 """
+
+
+FIT = """
+async () => {
+    app.ui.settings.setSettingValue?.('Comfy.Minimap.Visible', false)
+    const canvas = app.canvas
+    canvas.low_quality_zoom_threshold = canvas.min_font_size_for_lod = 0
+    const left = Math.min(...app.graph.nodes.map((node) => node.pos[0])) - 20
+    const top = Math.min(...app.graph.nodes.map((node) => node.pos[1])) - 60
+    const right = Math.max(...app.graph.nodes.map((node) => node.pos[0] + node.size[0])) + 20
+    const bottom = Math.max(...app.graph.nodes.map((node) => node.pos[1] + node.size[1])) + 20
+    const scale = Math.min(1600 / (right - left), 1000 / (bottom - top))
+    canvas.ds.scale = scale
+    canvas.ds.offset = [100 / scale - left, 150 / scale - top]
+    canvas.setDirty(true, true)
+    await new Promise((done) => setTimeout(done, 1500))
+    return { x: 100, y: 150, width: scale * (right - left), height: scale * (bottom - top) }
+}
+"""
+WEIGHTS = {
+    *("CheckpointLoaderSimple", "VAELoader", "UNETLoader"),
+    *("MotionI2VLoadFlowVAE", "MotionI2VLoadMotionFieldModel", "MotionI2VLoadMotionModule"),
+    "MotionI2VLoadTrajectoryControlNet",
+}
 
 
 def workflows() -> list[Path]:
@@ -37,6 +64,11 @@ def workflows() -> list[Path]:
 def twin_of(workflow: Path) -> Path:
     """Returns where the API twin of a workflow lies; the host's template list skips folders."""
     return TWINS / workflow.name
+
+
+def needs_weights(twin: dict[str, Any]) -> bool:
+    """Returns whether a workflow (API format) loads a checkpoint."""
+    return not WEIGHTS.isdisjoint(node["class_type"] for node in twin.values())
 
 
 def export(page: Any, workflow: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -69,6 +101,21 @@ def put_picture(host: HostProcess, workflow: Path, twin: dict[str, Any]) -> Path
     return target
 
 
+def put_picture_of_page(page: Any, workflow: Path) -> Path:
+    """Keeps a picture of the whole graph, which the page has just loaded."""
+    from PIL import Image
+
+    before = page.viewport_size
+    page.set_viewport_size({"width": 1900, "height": 1300})
+    shot = workflow.with_suffix(".png")
+    page.screenshot(path=shot, clip=page.evaluate(FIT))
+    page.set_viewport_size(before)
+    target = workflow.with_suffix(".jpg")
+    Image.open(shot).convert("RGB").save(target, quality=88)
+    shot.unlink()
+    return target
+
+
 def main(arguments: list[str]) -> int:
     """Writes every pair; with `--check`, only says which files would change."""
     check = "--check" in arguments
@@ -90,7 +137,10 @@ def main(arguments: list[str]) -> int:
                     for target, text in stale:
                         target.write_text(text, "utf-8")
                     if stale or not file.with_suffix(".jpg").exists():
-                        changed.append(put_picture(host, file, api))
+                        if needs_weights(api):
+                            changed.append(put_picture_of_page(page, file))
+                        else:
+                            changed.append(put_picture(host, file, api))
     for target in changed:
         print(f"{'differs' if check else 'written'}: {target.relative_to(places.ROOT)}")
     if not changed:

@@ -1,11 +1,13 @@
 """Stage 2 through the real queue: a narrow SD 1.5 model paints a video along a motion field."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.host.stage1_host import FILES, FRAMES, SIZE, node
+from devkit.workflows import TWINS
+from tests.host.stage1_host import FILES, FRAMES, PICTURE, SIZE, node
 from tests.host.stage2_host import MODULE, Stage2Prompts, start
 
 LATENT_SIZE = (SIZE[1] // 8, SIZE[0] // 8)
@@ -178,6 +180,39 @@ def test_shots_are_chained_and_their_colours_matched(stage2):
     result = stage2.host.run(prompt)
     assert result.succeeded, result.errors
     assert len(result.outputs["count"]["images"]) == 2 * FRAMES - 1
+
+
+def on_narrow_weights(stage2, name: str) -> dict:
+    """An example workflow's API twin, quick, with the narrow nets in place of the checkpoint."""
+    prompt = json.loads((TWINS / f"{name}.json").read_text("utf-8"))
+    parts = stage2.parts()
+    for key, found in list(prompt.items()):
+        kind, inputs = found["class_type"], found["inputs"]
+        if kind == "CheckpointLoaderSimple":
+            prompt["model"], prompt["vae"] = parts["model"], parts["vae"]
+            del prompt[key]
+        elif kind == "CLIPTextEncode":
+            prompt[key] = node("NarrowText", text=inputs["text"], width=48)
+        elif kind == "LoadImage":
+            inputs["image"] = PICTURE
+        for each in inputs.values():
+            if each == ["4", 0]:
+                each[0] = "model"
+            elif each == ["4", 2]:
+                each[:] = ["vae", 0]
+        inputs.update({k: v for k, v in QUICK.items() if k in inputs})
+    return prompt
+
+
+QUICK = {"steps": 1, "frames": 4, "width": 0, "half_size": 6}
+
+
+@pytest.mark.parametrize("name", ["picture-arrows-prompt", "brush-to-video", "core-ksampler"])
+def test_an_example_workflow_makes_a_movie(stage2, name):
+    result = stage2.host.run(on_narrow_weights(stage2, name))
+    assert result.succeeded, result.errors
+    (movie,) = (path for path in stage2.host.files(result) if path.suffix == ".mp4")
+    assert frames_in(movie) == 4
 
 
 def bad(stage2, name: str) -> dict:
