@@ -29,9 +29,17 @@ def put_workflows(base: Path) -> None:
             shutil.copyfile(workflow, target / workflow.name)
 
 
-def put_settings(base: Path, **settings: object) -> None:
+def put_settings(base: Path) -> None:
     """Writes settings of the page where there are none: no tour on the first start."""
-    file = base / "user" / "default" / "comfy.settings.json"
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"Comfy.TutorialCompleted": True, **settings}, indent=1))
+    if not _settings(base).exists():
+        reset_settings(base)
+
+
+def reset_settings(base: Path) -> None:
+    """Writes the settings that a newcomer has, whatever was set before."""
+    _settings(base).parent.mkdir(parents=True, exist_ok=True)
+    _settings(base).write_text(json.dumps({"Comfy.TutorialCompleted": True}, indent=1))
+
+
+def _settings(base: Path) -> Path:
+    return base / "user" / "default" / "comfy.settings.json"

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.skipif(find_chromium() is None, reason="no Chromium fou
 @pytest.fixture(scope="module")
 def page(host: HostProcess):
     base.put_photos(host.base)
-    base.put_settings(host.base)
+    # The host is shared: another test may have left the page in its Vue renderer.
+    base.reset_settings(host.base)
     with page_of(host.url) as opened:
         yield opened
 
