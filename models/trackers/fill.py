@@ -37,7 +37,7 @@ def layers(flow: Array, count: int = LAYERS) -> Array:
         far = np.min([((few - c) ** 2).sum(1) for c in centres], axis=0)
         if far.max() < 1e-4:
             break
-        centres.append(few[far.argmax()])
+        centres.append(few[int(np.argmax(far))])
     middle = np.stack(centres)
     for _ in range(10):
         nearest = _nearest(few, middle)
