@@ -93,6 +93,7 @@ class Checkpoint:
         shape: widths of a UNet (or of motion modules); None for a VAE.
         widths: channels of the four levels.
         metadata: of a safetensors file.
+        mapped: whether the tensors' memory is the file itself.
     """
 
     kind: Kind
@@ -101,6 +102,7 @@ class Checkpoint:
     entries: list[Entry]
     shape: UNetShape
     metadata: dict[str, str] = field(default_factory=dict)
+    mapped: bool = False
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -119,11 +121,15 @@ class Checkpoint:
         return max(counts, key=lambda dtype: counts[dtype])
 
     def take_host_tensors(self, dtype: torch.dtype | None = None) -> dict[str, torch.Tensor]:
-        """Hands the tensors over under the host's names, cast one by one; leaves none behind."""
+        """Hands the tensors over under the host's names, cast one by one; leaves none behind.
+
+        A network whose weights were the file itself would break when the file is replaced, so
+        mapped tensors are copied, one by one too.
+        """
         out = {}
         for entry in self.entries:
             tensor = self.tensors.pop(entry.name)
-            out[entry.host] = tensor if dtype is None else tensor.to(dtype)
+            out[entry.host] = tensor.to(dtype or tensor.dtype, copy=self.mapped)
         return out
 
 
@@ -143,7 +149,9 @@ def read_checkpoint(path: str | Path, expected: str | None = None) -> Checkpoint
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file")
     tensors, metadata = load_tensors(path)
-    return checkpoint_of(tensors, str(path), expected, metadata)
+    checkpoint = checkpoint_of(tensors, str(path), expected, metadata)
+    checkpoint.mapped = True
+    return checkpoint
 
 
 def checkpoint_of(

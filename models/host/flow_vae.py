@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import comfy.model_management
 import comfy.sd
 import comfy.utils
 import torch
@@ -166,10 +167,11 @@ class FlowVAE(comfy.sd.VAE):
 
 
 def _chunks(frames: torch.Tensor, on_step: OnStep | None) -> Iterator[torch.Tensor]:
-    """A few frames at a time; tells of progress after each part is dealt with."""
+    """A few frames at a time; tells of progress after each part, and stops on an interrupt."""
     if frames.shape[0] < 1:
         raise ValueError("there are no frames to encode or decode")
     for start in range(0, frames.shape[0], CHUNK):
+        comfy.model_management.throw_exception_if_processing_interrupted()
         yield frames[start : start + CHUNK]
         if on_step is not None:
             on_step(min(start + CHUNK, frames.shape[0]), frames.shape[0])

@@ -73,7 +73,8 @@ def make_clip(picture: torch.Tensor, vae: Any, wanted: Frames, flow_vae: Any = N
         raise ValueError("the reference picture holds NaN or infinite values")
     view = fit((picture.shape[2], picture.shape[1]), wanted.width, wanted.height, wanted.crop)
     reference = encode_reference(vae, view.see(picture).clamp(0, 1))
-    preview = None if flow_vae is None else flow_vae.preview_projection()
+    shown = latent_preview.args.preview_method != latent_preview.LatentPreviewMethod.NoPreviews
+    preview = flow_vae.preview_projection() if shown and flow_vae is not None else None
     return Clip(reference, strides, view, preview)
 
 

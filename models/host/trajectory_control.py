@@ -116,7 +116,7 @@ class TrajectoryControl(comfy.controlnet.ControlNet):
         return self.control_model(
             x=x,
             hint=hint,
-            timesteps=self.model_sampling_current.timestep(t).to(dtype),
+            timesteps=self.model_sampling_current.timestep(t).float(),
             context=comfy.model_management.cast_to_device(context, device, dtype),
             y=comfy.model_base.convert_tensor(cond["y"], dtype, device),
             clips=chunks,

@@ -228,6 +228,23 @@ def test_converted_files_give_the_same_field(stage1, tmp_path_factory):
     assert torch.equal(converted, released)
 
 
+def test_half_as_large_files_are_the_release_at_half_precision(stage1):
+    """The UNet and the ControlNet; both loaded as float16, which is what the files hold."""
+    fields = []
+    for converted in (False, True):
+        files = dict(FILES)
+        for kind in ("stage1_unet", "stage1_controlnet"):
+            if converted:
+                convert = node("MotionI2VConvertCheckpoint", file=FILES[kind], precision="float16")
+                assert stage1.host.run({"convert": convert}).succeeded
+                files[kind] = f"motion_i2v_{kind}_f16.safetensors"
+        prompt = stage1.sampled(stage1.controlled(files), "half")
+        for kind in ("stage1_unet", "stage1_controlnet"):
+            prompt[kind]["inputs"]["precision"] = "float16"
+        fields.append(stage1.field(prompt, "half"))
+    assert torch.equal(*fields)
+
+
 def with_inputs(given: dict, **inputs) -> dict:
     return {**given, "inputs": {**given["inputs"], **inputs}}
 

@@ -96,6 +96,19 @@ def test_files_are_read_without_running_code(tmp_path, suffix):
     assert torch.equal(checkpoint.tensors["quant_conv.weight"], tensors["quant_conv.weight"])
 
 
+def test_a_network_does_not_live_in_its_file(tmp_path):
+    path = tmp_path / "x.safetensors"
+    save_file(weights("flow_vae"), path)
+    taken = read_checkpoint(path).take_host_tensors()
+    before = taken["quant_conv.weight"].clone()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
+    with path.open("r+b") as file:
+        file.write(content)
+    assert torch.equal(taken["quant_conv.weight"], before)
+    assert all(tensor.any() for name, tensor in taken.items() if name.endswith("weight"))
+
+
 def test_old_pickles_that_cannot_be_mapped_are_read(tmp_path):
     path = tmp_path / "old.bin"
     torch.save(weights("flow_vae"), path, _use_new_zipfile_serialization=False)
