@@ -37,11 +37,11 @@ def check_trackable(clip: Clip, numbers: Sequence[int], allow_cuts: bool, tick: 
     if allow_cuts:
         return
     for cut in cuts(small, numbers, tick):
+        before, after = numbers[cut - 1], numbers[cut]
         raise ValueError(
-            f"the clip is cut between frames {numbers[cut - 1]} and {numbers[cut]}: nothing can be "
-            f"followed from one shot to the next. Take one shot: set 'frames_used' to {cut} for the "
-            f"one before the cut, or 'first_frame' to {numbers[cut]} for the one after; or set 'cuts' "
-            "to 'ignore'"
+            f"the clip is cut between frames {before} and {after}: nothing can be followed from "
+            f"one shot to the next. Take one shot: set 'frames_used' to {cut} for the one before "
+            f"the cut, or 'first_frame' to {after} for the one after; or set 'cuts' to 'ignore'"
         )
 
 

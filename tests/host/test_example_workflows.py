@@ -82,6 +82,8 @@ class TestEveryWorkflow:
 
     def test_frame_0_is_the_photo(self, host: HostProcess, name: str):
         prompt = twin(name)
+        if name == "video-to-video":
+            pytest.skip("its frame 0 is the clip's, restyled")
         assert (frames_of(host, prompt)[0] == photo_of(prompt)[0]).all()
 
     def test_something_moves(self, host: HostProcess, name: str):
