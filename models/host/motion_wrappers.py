@@ -76,12 +76,16 @@ def check_model(model: Any, module: MotionModule) -> None:
             f"the motion modules of {module.source} are for a UNet of widths "
             f"{list(module.widths)}, but the model's are {list(widths)}"
         )
+    _refuse_flow_matching(model)
+    _refuse_context_windows(model.model_options)
+
+
+def _refuse_flow_matching(model: Any) -> None:
     if isinstance(model.get_model_object("model_sampling"), comfy.model_sampling.CONST):
         raise ValueError(
             "motion-augmented attention needs a diffusion schedule (eps or v prediction); the "
             "model was given a flow-matching one. Remove the ModelSampling node"
         )
-    _refuse_context_windows(model.model_options)
 
 
 def _is_larger(config: dict[str, Any]) -> bool:
@@ -135,6 +139,7 @@ class MotionWrappers:
         """Begins a run, and ends it with frame 0 exactly the reference, whatever the sampler."""
         guider = executor.class_obj
         _refuse_context_windows(guider.model_options)
+        _refuse_flow_matching(guider.model_patcher)
         self._check_latents(tuple(noise.shape))
         base = guider.model_patcher.model
         device = guider.model_patcher.load_device
@@ -233,7 +238,7 @@ class MotionWrappers:
         self,
         executor: Any,
         x: torch.Tensor,
-        timesteps: Any = None,
+        timesteps: torch.Tensor,
         context: Any = None,
         y: Any = None,
         control: Any = None,
@@ -249,10 +254,13 @@ class MotionWrappers:
                 "the UNet was called past the host's sampling functions (another node replaced "
                 "them), so the motion field has no place in it; remove that node"
             )
+        frames, areas = self._frames(options), options[AREAS]
+        # Some schedules (LCM's, continuous ones) have no sigma that stands for timestep 1.
+        timesteps = timesteps.clone()
+        timesteps[:: len(frames)] = 1
         arguments = (x, timesteps, context, y, control, transformer_options)
         if strength == 0:
             return executor(*arguments, **kwargs)
-        frames, areas = self._frames(options), options[AREAS]
 
         def follow(temporal: Any, features: torch.Tensor) -> torch.Tensor:
             mixed = _mixed(temporal, features, frames, areas, run)

@@ -169,6 +169,17 @@ def test_a_video_is_repainted(stage2, latents):
     assert not torch.equal(out[1], latents[1])
 
 
+def test_the_switches_against_drift(stage2, latents, reference):
+    switched = {"schedule": "motion-i2v, zero terminal SNR", "rescale_cfg": 0.7}
+    prompt = stage2.video(stage2.parts(), **switched, color_match="histogram")
+    out = stage2.latents(prompt)
+    assert torch.isfinite(out).all()
+    assert torch.equal(out[0], reference[0])
+    assert not torch.equal(out, latents)
+    own = stage2.latents(stage2.video(stage2.parts(), schedule="the model's own"))
+    assert not torch.equal(own, latents)
+
+
 def test_shots_are_chained_and_their_colours_matched(stage2):
     prompt = stage2.video(stage2.parts())
     prompt["first"] = node("MotionI2VChainShots", shot=["video", 1])
