@@ -1,9 +1,9 @@
 # Every target calls dev.py, which also works where there is no make: `python dev.py demo`.
 PYTHON ?= $(shell command -v python3 || command -v python)
 
-.PHONY: setup demo test serve parity bench lint workflows
+.PHONY: setup demo test serve parity bench lint workflows pictures
 
-setup demo serve lint workflows:
+setup demo serve lint workflows pictures:
 	@$(PYTHON) dev.py $@
 
 # make test ARGS="tests/unit -k splat"

@@ -75,6 +75,11 @@ def _workflows(rest: list[str]) -> int:
     return _hand_over("-m", "devkit.workflows", *rest)
 
 
+def _pictures(rest: list[str]) -> int:
+    setup.ensure(tools=True, torch=True)
+    return _hand_over("-m", "devkit.pictures", *rest)
+
+
 RUN = {
     "setup": _setup,
     "demo": _demo,
@@ -84,6 +89,7 @@ RUN = {
     "parity": _parity,
     "bench": _bench,
     "workflows": _workflows,
+    "pictures": _pictures,
 }
 
 

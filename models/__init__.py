@@ -7,5 +7,5 @@ Notation, used in every docstring of this folder:
     h, w    latent height and width, H / 8 and W / 8
     P       points (tracks) that are followed through the clip
     size    always (W, H), in that order
-    flow    [F, 2, H, W], float32, pixels, x then y: where a pixel of frame 0 went, minus where it was
+    flow    [F, 2, H, W], float32, pixels, x then y: where a pixel went since frame 0
 """

@@ -61,12 +61,20 @@ class MotionI2VWarpPreview(io.ComfyNode):
                     tooltip="What shows where something has moved away. background: painted over "
                     "from what is behind it. none: black.",
                 ),
+                io.Boolean.Input(
+                    "even_size",
+                    default=True,
+                    optional=True,
+                    tooltip="Leave out the last row or column where there is an odd number of "
+                    "them: video files (h264) take even sizes only.",
+                ),
             ],
             outputs=[
                 io.Image.Output(
                     "frames",
                     display_name="frames",
-                    tooltip="The clip, as large as the picture. Frame 0 is the picture itself.",
+                    tooltip="The clip, as large as the picture (even_size aside). Frame 0 is the "
+                    "picture itself.",
                 ),
                 io.Mask.Output(
                     "filled",
@@ -88,6 +96,7 @@ class MotionI2VWarpPreview(io.ComfyNode):
         fill,
         depth=None,
         region=None,
+        even_size=True,
     ) -> io.NodeOutput:
         import comfy.utils
 
@@ -109,4 +118,7 @@ class MotionI2VWarpPreview(io.ComfyNode):
             fill=fill,
             on_step=progress.update_absolute,
         )
+        if even_size:
+            height, width = (max(extent - extent % 2, 1) for extent in picture.shape[1:3])
+            frames, filled = frames[:, :height, :width], filled[:, :height, :width]
         return io.NodeOutput(frames, filled)

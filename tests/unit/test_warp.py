@@ -389,3 +389,15 @@ def test_the_node_gives_the_models_result(warp_node):
 def test_the_node_refuses_a_batch_of_pictures(warp_node):
     with pytest.raises(ValueError, match="batch of 2"):
         warp_node.execute(noise().expand(2, -1, -1, -1), clip(torch.zeros(2, 8, 8)), **CHOSEN)
+
+
+def test_the_node_makes_sizes_even_for_video_files(warp_node):
+    picture = noise()[:61, :79]
+    field = clip(torch.zeros(2, 61, 79), 2)
+    frames, filled = warp_node.execute(picture[None], field, **CHOSEN).result
+    assert frames.shape == (2, 60, 78, 3)
+    assert filled.shape == (2, 60, 78)
+    assert torch.equal(frames[0], picture[:60, :78])
+    frames, filled = warp_node.execute(picture[None], field, **CHOSEN, even_size=False).result
+    assert frames.shape == (2, 61, 79, 3)
+    assert filled.shape == (2, 61, 79)
