@@ -74,7 +74,8 @@ def clip(frames=4, size=SIZE):
 def texts(given=None):
     generator = torch.Generator().manual_seed(4)
     made = [[[torch.randn(1, 7, 48, generator=generator), {}]] for _ in range(2)]
-    return [with_clip(text, given or clip()) for text in made]
+    shared = given or clip()
+    return [with_clip(text, shared) for text in made]
 
 
 def tracks(frames=4, size=SIZE):
@@ -121,17 +122,24 @@ def test_a_lora_changes_the_result_and_the_original_stays(model):
     assert torch.equal(sample_flow(model, *texts(), QUICK), before)
 
 
-def test_guidance_in_one_batch_equals_halves_apart(model, control, vae, monkeypatch):
-    positive, negative = apply_control(*texts(), control, hint(vae), 1.0, (0, 1))
-    together = sample_flow(model, positive, negative, QUICK)
-    sizes = []
-    real = type(model.model).apply_model
+def spied(monkeypatch, target, name, seen):
+    """Calls of a method, with what `seen` makes of their arguments collected."""
+    collected, real = [], getattr(target, name)
 
     def spy(self, x, *args, **kwargs):
-        sizes.append(x.shape[0])
+        collected.append(seen(x, kwargs))
         return real(self, x, *args, **kwargs)
 
-    monkeypatch.setattr(type(model.model), "apply_model", spy)
+    monkeypatch.setattr(target, name, spy)
+    return collected
+
+
+def test_guidance_in_one_batch_equals_halves_apart(model, control, vae, monkeypatch):
+    positive, negative = apply_control(*texts(), control, hint(vae), 1.0, (0, 1))
+    sizes = spied(monkeypatch, type(model.model), "apply_model", lambda x, _: x.shape[0])
+    together = sample_flow(model, positive, negative, QUICK)
+    assert set(sizes) == {6}
+    sizes.clear()
     monkeypatch.setattr(comfy.samplers, "can_concat_cond", lambda a, b: a is b)
     apart = sample_flow(model, positive, negative, QUICK)
     assert set(sizes) == {3}
@@ -210,22 +218,25 @@ def test_15_predicted_frames_are_bit_equal_with_and_without_windows(model):
 
 
 def test_64_frames_never_hold_more_than_a_window(model, control, vae, monkeypatch):
+    """And every window brings its own strides and its own part of the hint."""
     given = clip(65, (24, 16))
     positive, negative = apply_control(*texts(given), control, hint(vae, 65), 1.0, (0, 1))
-    strides = []
-    real = type(model.model).apply_model
-
-    def spy(self, x, *args, **kwargs):
-        strides.append(kwargs["y"])
-        assert x.shape[0] <= 30
-        return real(self, x, *args, **kwargs)
-
-    monkeypatch.setattr(type(model.model), "apply_model", spy)
+    strides = spied(monkeypatch, type(model.model), "apply_model", lambda x, k: k["y"])
+    hints = []
+    watched = control.control_model.input_hint_block.register_forward_pre_hook(
+        lambda _, inputs: hints.append(inputs[0].clone())
+    )
     out = sample_flow(model, positive, negative, Settings(steps=1, cfg=5.0))
+    watched.remove()
     assert out.shape[0] == 64
     assert torch.isfinite(out).all()
-    # Every window brings its own strides.
-    assert len({tuple(y[0].tolist()) for y in strides}) == len(strides)
+    assert all(y.shape[0] == 30 for y in strides)
+    assert len({tuple(y[0].tolist()) for y in strides}) == len(strides) > 4
+    whole = hint(vae, 65)(given)
+    windows = MotionWindows().get_context_windows(None, torch.zeros(64, 1), {})
+    for window, seen in zip(windows, hints, strict=True):
+        assert torch.equal(seen[:15], whole[window.index_list])
+        assert torch.equal(seen[15:], whole[window.index_list])
 
 
 def test_windows_cover_every_frame_and_tell_which():
