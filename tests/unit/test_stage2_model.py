@@ -414,11 +414,28 @@ def test_an_area_of_the_whole_picture_changes_nothing(nets):
     close(whole, sample(applied(nets)))
 
 
-def test_area_prompts_see_their_part_of_the_field(nets):
+def test_area_prompts_see_their_part(nets):
+    from comfy.patcher_extension import WrappersMP
+    from motion_i2v.models.host.motion_wrappers import AREAS
+
     left = text(2, area=(HEIGHT, 8, 0, 0))
     right = text(3, area=(HEIGHT, 8, 0, 4))
     motion = make_motion()
-    out = sample(applied(nets, motion), positive=text(0) + left + right)
+    moving = applied(nets, motion)
+    scaled = nets.model.model.process_latent_in(motion.reference)[0]
+    seen = set()
+
+    def spy(executor, x, timesteps, context, y, control, options, **kwargs):
+        for clip, area in zip(x.split(FRAMES), options[AREAS], strict=True):
+            top, start, height, width = area
+            part = scaled[:, top : top + height, start : start + width]
+            torch.testing.assert_close(clip[0], part, rtol=1e-6, atol=1e-6)
+            seen.add(area)
+        return executor(x, timesteps, context, y, control, options, **kwargs)
+
+    moving.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "spy", spy)
+    out = sample(moving, positive=text(0) + left + right)
+    assert seen == {(0, 0, HEIGHT, WIDTH), (0, 0, HEIGHT, 8), (0, 4, HEIGHT, 8)}
     assert torch.isfinite(out).all()
     assert torch.equal(out[0], motion.reference[0])
 
