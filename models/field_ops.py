@@ -200,7 +200,7 @@ def _check_same(first: MotionField, second: MotionField) -> None:
     if first.frames != second.frames:
         raise ValueError(
             f"the two motion fields have {first.frames} and {second.frames} frames; "
-            f"re-time one of them first"
+            f"bring one of them to the other's number with Retime Motion Field first"
         )
 
 

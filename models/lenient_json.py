@@ -1,4 +1,4 @@
-"""JSON as people paste it: single quotes are tolerated, and an error shows the place.
+"""JSON as people paste it: Python's way of writing is tolerated, and an error shows the place.
 
 The text is data and nothing in it is ever evaluated.
 """
@@ -6,6 +6,7 @@ The text is data and nothing in it is ever evaluated.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 LARGEST = 1e300
@@ -14,16 +15,24 @@ LARGEST = 1e300
 AROUND = 24
 """Characters shown on each side of the place of an error."""
 
+_WORDS = {"True": "true", "False": "false", "None": "null", "(": "[", ")": "]"}
+_PYTHON = re.compile(
+    r'"(?:\\.|[^"\\])*"' r"|'(?:\\.|[^'\\])*'" r"|\b(?:True|False|None)\b|[()]", re.DOTALL
+)
+_ESCAPE_OR_QUOTE = re.compile(r'\\.|"', re.DOTALL)
+
 
 def parse_json(text: str) -> Any:
-    """The value of a JSON text in which strings may also stand in single quotes.
+    """The value of a JSON text, in which strings may stand in single quotes, as Python writes them.
+
+    True, False, None and tuples are read too.
 
     Raises:
         ValueError: with line, column and the text around the place that cannot be read; for NaN
             and Infinity too.
     """
     try:
-        return json.loads(_double_quoted(text), parse_constant=_reject_constant)
+        return json.loads(_as_json(text), parse_constant=_reject_constant)
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg}{place(text, error.pos)}") from None
     except RecursionError:
@@ -41,29 +50,30 @@ def place(text: str, position: int) -> str:
     return f" at line {line}, column {column}: {before} >>>{here}<<< {after}"
 
 
-def _double_quoted(text: str) -> str:
-    """Single-quoted strings become double-quoted ones; what is in double quotes stays."""
-    if "'" not in text:
-        return text
-    written: list[str] = []
-    quote = ""
-    escaped = False
-    for character in text:
-        if not quote:
-            quote = character if character in "'\"" else ""
-            written.append('"' if quote else character)
-        elif escaped:
-            # JSON has no \' escape.
-            written.append("'" if character == "'" else "\\" + character)
-            escaped = False
-        elif character == "\\":
-            escaped = True
-        elif character == quote:
-            quote = ""
-            written.append('"')
-        else:
-            written.append('\\"' if character == '"' else character)
-    return "".join(written)
+def unwrapped(text: str) -> str:
+    """The text without a byte order mark, and out of the quotes that make it a JSON string."""
+    text = text.removeprefix("\ufeff").strip()
+    if text.startswith('"'):
+        try:
+            inner = json.loads(text)
+        except json.JSONDecodeError:
+            return text
+        return inner if isinstance(inner, str) else text
+    return text
+
+
+def _as_json(text: str) -> str:
+    """What Python's own way of writing differs in from JSON's; what stands in strings stays."""
+    return _PYTHON.sub(_written_as_json, text)
+
+
+def _written_as_json(found: re.Match[str]) -> str:
+    part = found.group()
+    if part[0] != "'":
+        return _WORDS.get(part, part)
+    # JSON has no \\' escape, and a double quote needs one.
+    inner = _ESCAPE_OR_QUOTE.sub(lambda m: {"\\'": "'", '"': '\\"'}.get(m[0], m[0]), part[1:-1])
+    return f'"{inner}"'
 
 
 def _reject_constant(name: str) -> None:

@@ -14,7 +14,7 @@ import json
 from collections.abc import Sequence
 
 from .editor_document import read_editor_document, write_editor_document
-from .lenient_json import parse_json
+from .lenient_json import parse_json, unwrapped
 from .motion_field import check_size
 from .paths import Path
 from .track_json import Found, kind_of, read_lists, read_store, read_track_dict
@@ -41,7 +41,7 @@ def parse_tracks(
     """Reads tracks in any of the formats above.
 
     Args:
-        text: not empty; JSON may stand in single quotes.
+        text: not empty; JSON may be written as Python does, or stand in a JSON string.
         size: (W, H) of the picture, in pixels, that the tracks are to belong to.
         format: "auto" takes text that begins with "[" or "{" as JSON and tells the kinds apart by
             their keys, and anything else as lines.
@@ -65,9 +65,10 @@ def parse_tracks(
     _check("format", format, FORMATS)
     _check("coordinates", coordinates, COORDINATES)
     _check("flat", flat, FLAT)
+    text = unwrapped(text)
     if not text.strip():
         raise ValueError("the tracks' text is empty: draw or paste at least one point")
-    if format == "lines" or (format == "auto" and text.strip()[0] not in "[{"):
+    if format == "lines" or (format == "auto" and text.strip()[0] not in "[{("):
         return _paths(read_lines(text), coordinates, size, curve, spacing)
     value = parse_json(text)
     kind = kind_of(value) if format == "auto" else format
