@@ -47,11 +47,12 @@ class MotionI2VTrajectoryControlNet(io.ComfyNode):
                 ),
                 io.Int.Input(
                     "half_size",
-                    default=12,
-                    min=4,
-                    max=256,
+                    default=64,
+                    min=1,
+                    max=512,
                     tooltip="Half the side of the square around a track's start that is known to "
-                    "move with it, in pixels of the working size.",
+                    "move with it, in pixels of the working size. Released: 64 at 512x320; smaller "
+                    "for small things.",
                 ),
                 TracksSocket.Input(
                     "tracks",
