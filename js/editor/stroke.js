@@ -1,9 +1,35 @@
 // A freehand stroke turned into a path of few points that keeps its shape and its rhythm.
-// Simplification after D. Douglas and T. Peucker, "Algorithms for the reduction of the number of
+// The samples are simplified first as if the path ran straight between its points; then points are
+// added where the curve that will be drawn through them still leaves the hand. Simplification after D. Douglas and T. Peucker, "Algorithms for the reduction of the number of
 // points required to represent a digitized line or its caricature", Cartographica 10 (1973).
 
-/** Averages each sample with its neighbours, against the tremble of the hand; the ends stay. */
-export function smoothed(samples, passes = 2) {
+import { curveOf } from "./path.js";
+import { knots } from "./timing.js";
+
+/** Pieces in which the curve between two points is compared with the hand. */
+const PIECES = 16;
+/** How far, in stage pixels, smoothing may carry a sample: a tremble, but no corner. */
+const TREMBLE = 1;
+/** A fast hand leaves samples far apart; between them it is taken to have moved straight, by this. */
+const STEP = 4;
+
+/** Samples added on the straight way between those that lie farther apart than `step`. */
+export function dense(samples, step = STEP) {
+  return samples.flatMap((b, i) => {
+    if (!i) return [b];
+    const a = samples[i - 1];
+    const count = Math.max(1, Math.ceil(Math.hypot(b.x - a.x, b.y - a.y) / step));
+    const between = (s) => ({ x: a.x + s * (b.x - a.x), y: a.y + s * (b.y - a.y), time: a.time + s * (b.time - a.time) });
+    return [...Array.from({ length: count - 1 }, (_, k) => between((k + 1) / count)), b];
+  });
+}
+
+/**
+ * Averages each sample with its neighbours, against the tremble of the hand.
+ *
+ * The ends stay, and no sample moves farther than `most`, so that corners stay corners.
+ */
+export function smoothed(samples, passes = 2, most = TREMBLE) {
   let result = samples;
   for (let pass = 0; pass < passes; pass++) {
     const before = result;
@@ -13,7 +39,11 @@ export function smoothed(samples, passes = 2) {
       return { ...sample, x: (a.x + 2 * sample.x + b.x) / 4, y: (a.y + 2 * sample.y + b.y) / 4 };
     });
   }
-  return result;
+  return result.map((sample, i) => {
+    const [dx, dy] = [sample.x - samples[i].x, sample.y - samples[i].y];
+    const share = Math.min(1, most / (Math.hypot(dx, dy) || most));
+    return { ...sample, x: samples[i].x + share * dx, y: samples[i].y + share * dy };
+  });
 }
 
 /** Distance from a point to a segment. */
@@ -67,13 +97,71 @@ export function normalisedTimes(times) {
   return result.map((time) => time / result.at(-1));
 }
 
+/** Distance from a point to a chain of points. */
+function distanceToChain(p, chain) {
+  let least = Infinity;
+  for (let i = 1; i < chain.length; i++) least = Math.min(least, distanceToSegment(p, chain[i - 1], chain[i]));
+  return least;
+}
+
+/**
+ * How far the curves through the samples `kept` (indices) leave the hand, as `excess[i]` for each
+ * sample of `hand`: 1 is as far as is allowed.
+ *
+ * The shape must hold at constant speed and with the recorded times, since either may be chosen
+ * later; the rhythm with the recorded times.
+ */
+function excesses(hand, places, kept, tolerance, rhythm) {
+  const times = normalisedTimes(kept.map((index) => places[index].time));
+  const points = kept.map((index, i) => ({ x: places[index].x, y: places[index].y, t: times[i] }));
+  const excess = new Float64Array(hand.length);
+  for (const spacing of ["arc", "timed"]) {
+    // The stage shows the picture undistorted, so lengths in its pixels are in proportion.
+    const path = { curve: "smooth", spacing, points };
+    const curve = curveOf(path, [1, 1]);
+    const { times: taus, points: owners } = knots(path, [1, 1]);
+    for (let k = 1; k < taus.length; k++) {
+      const [from, span] = [taus[k - 1], taus[k] - taus[k - 1]];
+      const chain = Array.from({ length: PIECES + 1 }, (_, i) => curve(from + (span * i) / PIECES));
+      const [first, last] = [kept[owners[k - 1]], kept[owners[k]]];
+      const duration = hand[last].time - hand[first].time;
+      for (let i = first + 1; i < last; i++) {
+        excess[i] = Math.max(excess[i], distanceToChain(hand[i], chain) / tolerance);
+        if (spacing === "arc" || !(duration > 0)) continue;
+        const { x, y } = curve(from + (span * (hand[i].time - hand[first].time)) / duration);
+        excess[i] = Math.max(excess[i], Math.hypot(x - hand[i].x, y - hand[i].y) / rhythm);
+      }
+    }
+  }
+  return excess;
+}
+
+/** Indices of further samples to keep: the worst one between each two, where the curve is too far. */
+function furtherSamples(excess, kept) {
+  return kept.slice(1).flatMap((last, k) => {
+    let [worst, at] = [1, -1];
+    for (let i = kept[k] + 1; i < last; i++) if (excess[i] > worst) [worst, at] = [excess[i], i];
+    return at < 0 ? [] : [at];
+  });
+}
+
 /**
  * The points of a path from recorded samples `{ x, y, time }` in stage pixels.
  *
- * `toPicture` maps a stage position to the picture. Each point gets its recorded time `t`.
+ * `toPicture` maps a stage position to the picture. Each point gets its recorded time `t`. The
+ * smooth curve through the points stays within `tolerance` of the samples.
  */
 export function strokePoints(samples, toPicture, tolerance = 2.5) {
-  const kept = simplify(smoothed(samples), tolerance, tolerance * 7);
-  const times = normalisedTimes(kept.map((sample) => sample.time));
-  return kept.map((sample, i) => ({ ...toPicture(sample), t: times[i] }));
+  const hand = dense(samples);
+  const places = smoothed(hand);
+  const rhythm = tolerance * 7;
+  const chosen = new Set(simplify(places, tolerance, rhythm));
+  let kept = [...places.keys()].filter((index) => chosen.has(places[index]));
+  for (let more = true; more; ) {
+    const further = kept.length > 1 ? furtherSamples(excesses(hand, places, kept, tolerance, rhythm), kept) : [];
+    more = further.length > 0;
+    kept = [...kept, ...further].sort((a, b) => a - b);
+  }
+  const times = normalisedTimes(kept.map((index) => places[index].time));
+  return kept.map((index, i) => ({ ...toPicture(places[index]), t: times[i] }));
 }
