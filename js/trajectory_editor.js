@@ -115,8 +115,7 @@ class NodeConnection {
       const { history, tool, view, selected, sent, focused } = past;
       Object.assign(this.editor, { history, tool, view, selected });
       this.sent = sent;
-      this.editor.text = text;
-      this.editor.read(text);
+      this.editor.show(text);
       this.editor.layout();
       this.editor.update();
       if (focused) setTimeout(() => this.editor.stage.element.focus({ preventScroll: true }), 80);

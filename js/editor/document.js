@@ -151,6 +151,25 @@ export function formatDocument(document) {
   return JSON.stringify({ ...document, paths });
 }
 
+/** A path that is still being clicked together. It is no path yet, and no pin either. */
+export const isUnfinished = (path) => path.kind === "path" && path.points.length < 2;
+
+/** The document without what is not finished: what a prompt may carry. */
+export function finishedPart(document) {
+  const paths = document.paths.filter((path) => !isUnfinished(path));
+  return paths.length === document.paths.length ? document : { ...document, paths };
+}
+
+/**
+ * A document from elsewhere, in which a path of one point means a pin (Python reads it so, too),
+ * with pins in their place.
+ */
+export function withPins(document) {
+  if (!document.paths.some(isUnfinished)) return document;
+  const paths = document.paths.map((path) => (isUnfinished(path) ? { ...path, kind: "pin" } : path));
+  return { ...document, paths };
+}
+
 /** An id that no path of the document has. */
 export function freshId(document) {
   const taken = new Set(document.paths.map((path) => path.id));

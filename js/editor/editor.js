@@ -7,8 +7,11 @@ import {
   DocumentError,
   emptyDocument,
   findPath,
+  finishedPart,
   formatDocument,
+  isUnfinished,
   parseDocument,
+  withPins,
 } from "./document.js";
 import { el } from "./dom.js";
 import * as edits from "./edits.js";
@@ -35,7 +38,7 @@ export class TrajectoryEditor {
   constructor(host) {
     this.host = host;
     this.document = emptyDocument();
-    this.text = formatDocument(this.document);
+    this.text = this.stored = formatDocument(this.document);
     this.history = new History(this.text);
     this.problem = null;
     this.tool = "draw";
@@ -165,13 +168,31 @@ export class TrajectoryEditor {
 
   /** The node's text changed: loaded, pasted, or put back by the graph's own undo. */
   setText(text, { fresh = false } = {}) {
-    if (text === this.text && !fresh) return;
-    this.text = text;
+    if (text === this.stored && !fresh) return;
     this.base = this.stroke = this.rubber = this.pending = null;
-    if (fresh) this.history = new History(text);
-    else if (!this.history.jumpTo(text)) this.history.record(text);
-    this.read(text);
+    this.show(text);
+    if (fresh) this.history = new History(this.text);
+    else if (!this.history.jumpTo(this.text)) this.history.record(this.text);
     this.update();
+  }
+
+  /** Takes over a text that the node holds. */
+  show(text) {
+    this.text = this.stored = text;
+    this.read(text);
+    const document = withPins(this.document);
+    if (document === this.document) return;
+    this.document = document;
+    this.text = formatDocument(document);
+  }
+
+  /** Gives the node the drawing, without a path that is not finished. */
+  store() {
+    const finished = finishedPart(this.document);
+    const text = finished === this.document ? this.text : formatDocument(finished);
+    if (text === this.stored) return;
+    this.stored = text;
+    this.host.save(text);
   }
 
   read(text) {
@@ -214,7 +235,7 @@ export class TrajectoryEditor {
     if (text !== this.text) {
       this.text = text;
       this.history.record(text, group);
-      this.host.save(text);
+      this.store();
     }
     this.update();
   }
@@ -250,7 +271,9 @@ export class TrajectoryEditor {
     this.text = text;
     this.base = this.stroke = this.rubber = null;
     this.read(text);
-    this.host.save(text);
+    this.store();
+    const unfinished = this.document.paths.find(isUnfinished);
+    if (unfinished) Object.assign(this, { pending: unfinished.id, tool: "points" });
     this.update();
     this.say(word);
   }

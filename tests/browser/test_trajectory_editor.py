@@ -81,7 +81,8 @@ def test_undo_and_redo_stay_inside(editor):
     editor.press("Control+z")
     assert editor.chips == ["Path 1", "Path 2"]
     editor.press("Control+z", "Control+z")
-    assert len(editor.paths[1]["points"]) == 1
+    assert editor.chips == ["Path 1", "Path 2"]
+    assert len(editor.paths) == 1, "one click is no path yet"
     editor.press("Control+Shift+z", "Control+y", "Control+y")
     editor.page.wait_for_timeout(400)
     assert editor.drawing == whole
@@ -130,6 +131,25 @@ def test_points_move_come_and_go(editor):
     )
     editor.press("ArrowRight", "Delete")
     assert editor.paths == []
+
+
+def test_a_path_of_one_click_is_not_queued(editor):
+    queued = (
+        "async () => Object.values((await app.graphToPrompt()).output)"
+        ".find((node) => node.class_type === 'MotionI2VTrajectoryEditor').inputs.drawing"
+    )
+    editor.tool("points")
+    editor.click(0.3, 0.5)
+    assert editor.chips == ["Path 1"]
+    assert json.loads(editor.page.evaluate(queued))["paths"] == []
+    editor.click(0.6, 0.5)
+    (path,) = json.loads(editor.page.evaluate(queued))["paths"]
+    assert [point["x"] for point in path["points"]] == pytest.approx([0.3, 0.6], abs=0.01)
+    editor.press("Control+z", "Control+z", "Control+y")
+    editor.click(0.7, 0.5)
+    assert [point["x"] for point in editor.paths[0]["points"]] == pytest.approx(
+        [0.3, 0.7], abs=0.01
+    )
 
 
 def test_arrow_keys_move_by_a_pixel_of_the_picture(editor):

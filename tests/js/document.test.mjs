@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { COLORS, emptyDocument, formatDocument, freshColor, freshId, parseDocument } from "../../js/editor/document.js";
+import { COLORS, emptyDocument, finishedPart, formatDocument, freshColor, freshId, parseDocument, withPins } from "../../js/editor/document.js";
 import { drawing, path } from "./helpers.mjs";
 
 test("empty text is an empty drawing", () => {
@@ -45,4 +45,20 @@ test("fresh ids and colours are those not used yet", () => {
   const document = drawing(path([[0, 0]], { id: "p1", color: COLORS[0] }), path([[0, 0]], { id: "p3", color: COLORS[1] }));
   assert.equal(freshId(document), "p2");
   assert.equal(freshColor(document), COLORS[2]);
+});
+
+test("a path of one click is left out of what is stored, until it has a second point", () => {
+  const [whole, begun] = [path([[0, 0], [1, 1]], { id: "a" }), path([[0.5, 0.5]], { id: "b" })];
+  const pin = { id: "c", kind: "pin", color: "#33aaff", points: [{ x: 0, y: 1 }] };
+  assert.deepEqual(finishedPart({ ...drawing(whole, begun, pin), author: "A" }), { ...drawing(whole, pin), author: "A" });
+  begun.points.push({ x: 0.6, y: 0.5 });
+  const finished = drawing(whole, begun, pin);
+  assert.equal(finishedPart(finished), finished);
+});
+
+test("a path of one point in a drawing from elsewhere is the pin that it means", () => {
+  const foreign = drawing(path([[0.5, 0.5]], { id: "b", note: "x" }), path([[0, 0], [1, 1]]));
+  const { paths } = withPins(foreign);
+  assert.deepEqual(paths.map(({ kind, note }) => [kind, note]), [["pin", "x"], ["path", undefined]]);
+  assert.equal(foreign.paths[0].kind, "path");
 });
