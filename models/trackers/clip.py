@@ -39,7 +39,8 @@ class Clip:
             raise ValueError(f"a frame is [height, width, 3 colours], got {first}")
         if isinstance(self.frames, torch.Tensor):
             return
-        for i, frame in enumerate(self.frames):
+        for i in range(len(self.frames)):
+            frame = self.frames[i]
             if list(frame.shape) != first:
                 raise ValueError(
                     f"all frames of a clip have one size, but frame {i} is "
