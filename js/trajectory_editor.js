@@ -3,7 +3,7 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { TrajectoryEditor } from "./editor/editor.js";
-import { pictureAt, viewRoute } from "./editor/upstream.js";
+import { numberAt, pictureAt, viewRoute } from "./editor/upstream.js";
 
 const NODE = "MotionI2VTrajectoryEditor";
 /** Under this key the node sends its picture; nodes/trajectory_editor.py knows it too. */
@@ -54,7 +54,6 @@ class NodeConnection {
     this.hideDrawing();
     this.listen();
     this.editor.setText(this.drawing.value, { fresh: true });
-    this.editor.setFrames(this.frames.value);
     this.look();
   }
 
@@ -82,7 +81,7 @@ class NodeConnection {
       };
     };
     chain(drawing, "callback", () => this.saving || this.read());
-    chain(frames, "callback", () => this.editor.setFrames(frames.value));
+    chain(frames, "callback", () => this.takeFrames());
     chain(this.node, "onConfigure", () => this.configured());
     chain(this.node, "onConnectionsChange", () => setTimeout(() => this.look()));
     chain(this.node, "onExecuted", (output) => this.executed(output));
@@ -122,7 +121,7 @@ class NodeConnection {
     } else {
       this.editor.setText(text, { fresh: true });
     }
-    this.editor.setFrames(this.frames.value);
+    this.takeFrames();
     setTimeout(() => this.look());
   }
 
@@ -141,13 +140,19 @@ class NodeConnection {
     editors.delete(this);
   }
 
+  /** A link takes the place of the widget; what it brings may be known only when the graph runs. */
+  takeFrames() {
+    const { value, linked } = numberAt(this.node, "frames");
+    this.editor.setFrames(value ?? this.frames.value, { unknown: Boolean(linked) && value === null });
+  }
+
   // The picture
 
   /** Looks at the graph around again: place, frames and picture; cheap where nothing changed. */
   look() {
     if (!this.node.graph || !this.memory) return;
     this.takePlace();
-    this.editor.setFrames(this.frames.value);
+    this.takeFrames();
     const found = pictureAt(this.node, "image");
     if (this.sent && this.sent.key !== found.key) this.sent = null;
     this.sent ??= this.earlierRun(found);

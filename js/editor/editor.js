@@ -52,6 +52,7 @@ export class TrajectoryEditor {
     this.stroke = null;
     this.strokeColor = COLORS[0];
     this.frames = 16;
+    this.framesUnknown = false;
     this.picture = { status: "none", image: null, size: UNKNOWN_SIZE, hint: "" };
     this.view = new View();
     this.playback = new Playback(() => this.invalidate(), () => this.visible);
@@ -206,9 +207,11 @@ export class TrajectoryEditor {
     }
   }
 
-  setFrames(frames) {
-    if (!(frames >= 1) || frames === this.frames) return;
-    this.frames = frames;
+  /** `unknown` says that the true number comes from a link and `frames` stands in for it. */
+  setFrames(frames, { unknown = false } = {}) {
+    if (!(frames >= 1) || (frames === this.frames && unknown === this.framesUnknown)) return;
+    this.frames = Math.round(frames);
+    this.framesUnknown = unknown;
     this.update();
   }
 

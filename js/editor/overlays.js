@@ -33,7 +33,8 @@ export class Overlays {
       this.problemText,
       el("button", { type: "button", class: "mi2v-text-button", onclick: () => editor.clear() }, "Start afresh"),
     );
-    this.element = el("div", { class: "mi2v-overlays" }, this.card, this.problem, this.tip, this.zoom);
+    this.notes = el("div", { class: "mi2v-notes" });
+    this.element = el("div", { class: "mi2v-overlays" }, this.notes, this.card, this.problem, this.tip, this.zoom);
     this.live = el("div", { class: "mi2v-live", role: "status", "aria-live": "polite" });
   }
 
@@ -48,6 +49,17 @@ export class Overlays {
     this.live.textContent = message;
   }
 
+  /** Small lines in the corner that stay as long as they are true. */
+  showNotes() {
+    const { editor } = this;
+    const lines = [];
+    if (editor.framesUnknown) lines.push(`Frames come from a link; shown with ${editor.frames}`);
+    const shown = lines.join("\n");
+    if (shown === this.shownNotes) return;
+    this.shownNotes = shown;
+    this.notes.replaceChildren(...lines.map((line) => el("span", {}, line)));
+  }
+
   update() {
     const { editor } = this;
     const { picture, document } = editor;
@@ -57,6 +69,7 @@ export class Overlays {
     this.card.hidden = Boolean(editor.problem || picture.image || document.paths.length || busy || !picture.hint);
     this.cardTitle.textContent = picture.title ?? "No picture yet";
     this.cardText.textContent = picture.hint;
+    this.showNotes();
     this.tip.hidden = Boolean(editor.problem) || busy;
     this.tip.classList.toggle("mi2v-loud", Boolean(editor.pending || (picture.image && !document.paths.length)));
     this.tip.textContent = editor.pending ? TIPS.points : TIPS[editor.tool];

@@ -1,9 +1,13 @@
-// Which picture flows into a node, found by walking the links of the graph. No DOM, no ComfyUI
+// Which picture, or which number, flows into a node, found by walking the links of the graph. No DOM, no ComfyUI
 // import: the graph's objects are only read.
 
 const BYPASSED = 4;
 const SUBGRAPH_INPUT = -10;
 const LOADERS = ["LoadImage", "LoadImageOutput"];
+/** Nodes that hand out what their first widget holds. */
+const PRIMITIVES = ["PrimitiveNode", "PrimitiveInt", "INTConstant"];
+
+const kindOf = (node) => node.comfyClass ?? node.type;
 
 /** "folder/name.png [output]", as the host writes it, in its parts. */
 export function parseFileName(text) {
@@ -53,13 +57,14 @@ function passesThrough(node, slot) {
  * Follows an input to the node that makes what flows in.
  *
  * Returns `{ node, slot }`, or null where nothing is connected. Reroutes and bypassed nodes are
- * passed, and the walls of subgraphs.
+ * passed, and the walls of subgraphs; `side: "input"` tells that the way ends at an input of a
+ * subgraph's node to which nothing is linked.
  */
 export function sourceOf(node, slot) {
   for (let steps = 0; steps < 100; steps++) {
     const { graph } = node;
     const link = linkOf(graph, node.inputs?.[slot]?.link);
-    if (!link) return null;
+    if (!link) return node.subgraph ? { node, slot, side: "input" } : null;
     if (link.origin_id === SUBGRAPH_INPUT) {
       node = holderOf(graph, graph.rootGraph);
       slot = link.origin_slot;
@@ -92,12 +97,32 @@ export function sourceOf(node, slot) {
 export function pictureAt(node, inputName) {
   const slot = (node.inputs ?? []).findIndex((input) => input.name === inputName);
   const source = node.graph && slot >= 0 ? sourceOf(node, slot) : null;
-  if (!source) return { kind: "none", key: "none" };
+  if (!source || source.side) return { kind: "none", key: "none" };
   const { node: origin, slot: originSlot } = source;
   const name = origin.widgets?.find((widget) => widget.name === "image")?.value;
-  if (LOADERS.includes(origin.comfyClass ?? origin.type) && originSlot === 0 && typeof name === "string" && name) {
+  if (LOADERS.includes(kindOf(origin)) && originSlot === 0 && typeof name === "string" && name) {
     const file = parseFileName(name);
     return { kind: "file", key: `file:${name}`, file };
   }
   return { kind: "computed", key: `node:${origin.id}:${originSlot}` };
+}
+
+/**
+ * The number that a node's input will get, as far as it is known without running anything.
+ *
+ * Returns `{ value }` from the node's own widget, `{ value, linked: true }` from a primitive or from
+ * the widget of a subgraph's node, and `{ value: null, linked: true }` from anything that computes.
+ */
+export function numberAt(node, name) {
+  const own = node.widgets?.find((widget) => widget.name === name)?.value ?? null;
+  const slot = (node.inputs ?? []).findIndex((input) => input.name === name);
+  if (!node.graph || slot < 0 || !linkOf(node.graph, node.inputs[slot].link)) return { value: own };
+  const source = sourceOf(node, slot);
+  if (!source) return { value: own };
+  const { widgets = [], inputs } = source.node;
+  let widget = null;
+  if (source.side) widget = widgets.find((candidate) => candidate.name === inputs[source.slot].name);
+  else if (PRIMITIVES.includes(kindOf(source.node))) widget = widgets[0];
+  const value = Number(widget?.value ?? NaN);
+  return { value: Number.isFinite(value) ? value : null, linked: true };
 }

@@ -367,6 +367,29 @@ def test_the_number_of_frames_is_the_nodes(editor):
     assert editor.page.locator(".mi2v-number").nth(1).input_value() == "25"
 
 
+def test_linked_frames_are_those_of_the_link(editor):
+    link = f"""(type) => {{
+        const source = LiteGraph.createNode(type)
+        source.pos = [70, 640]
+        app.graph.add(source)
+        const editor = {EDITOR_NODE}
+        source.connect(0, editor, editor.inputs.findIndex((input) => input.name === 'frames'))
+        source.widgets[0].value = 33
+    }}"""
+    counter = editor.page.locator(".mi2v-counter")
+    notes = editor.page.locator(".mi2v-notes")
+    for kind in ("PrimitiveInt", "PrimitiveNode"):
+        editor.page.evaluate(link, kind)
+        editor.page.wait_for_timeout(900)
+        assert counter.inner_text().endswith("/ 33"), kind
+        assert notes.inner_text() == ""
+        editor.build("red.png", (300, 200))
+    editor.page.evaluate(link.replace("source.widgets[0].value = 33", ""), "GetImageSize")
+    editor.page.wait_for_timeout(900)
+    assert counter.inner_text().endswith("/ 16")
+    assert "Frames come from a link" in notes.inner_text()
+
+
 def test_playing_moves_the_playhead(editor):
     editor.drag(*ARC)
     editor.page.wait_for_timeout(2800)

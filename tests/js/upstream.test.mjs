@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { parseFileName, pictureAt, viewRoute } from "../../js/editor/upstream.js";
+import { numberAt, parseFileName, pictureAt, viewRoute } from "../../js/editor/upstream.js";
 
 /** A graph of plain objects: `nodes` by id, links as [id, from, slot, to, slot]. */
 function graph(nodes, links, rootGraph = null) {
@@ -88,4 +88,40 @@ test("a circle of reroutes ends", () => {
   const node = editor(9);
   graph({ 1: through("Reroute", 8), 2: through("Reroute", 7), 3: node }, [[7, "1", 0], [8, "2", 0], [9, "1", 0]]);
   assert.equal(pictureAt(node, "image").kind, "none");
+});
+
+const framed = (link, value = 16) => ({
+  type: "MotionI2VTrajectoryEditor",
+  widgets: [{ name: "drawing", value: "" }, { name: "frames", value }],
+  inputs: [{ name: "image", type: "IMAGE", link: null }, { name: "frames", type: "INT", link }],
+});
+const primitive = (type, value) => ({ type, widgets: [{ name: "value", value }, { name: "control_after_generate", value: "fixed" }], outputs: [{ type: "INT" }] });
+
+test("the number of frames is the widget's own while nothing is linked", () => {
+  const node = framed(null, 25);
+  graph({ 1: node }, []);
+  assert.deepEqual(numberAt(node, "frames"), { value: 25 });
+  assert.deepEqual(numberAt({ ...node, inputs: [] }, "frames"), { value: 25 });
+});
+
+test("a linked primitive tells the number of frames, through reroutes, too", () => {
+  for (const type of ["PrimitiveInt", "PrimitiveNode"]) {
+    const node = framed(8);
+    graph({ 1: primitive(type, 33), 2: { ...through("Reroute", 7), outputs: [{ type: "INT" }] }, 3: node }, [[7, "1", 0], [8, "2", 0]]);
+    assert.deepEqual(numberAt(node, "frames"), { value: 33, linked: true });
+  }
+});
+
+test("a number that is computed is not known", () => {
+  const node = framed(8);
+  graph({ 1: primitive("GetImageSize", 512), 2: node }, [[8, "1", 0]]);
+  assert.deepEqual(numberAt(node, "frames"), { value: null, linked: true });
+});
+
+test("a subgraph's own widget tells the number of frames inside", () => {
+  const node = framed(3);
+  const holder = { type: "subgraph", inputs: [{ name: "frames", type: "INT", link: null }], widgets: [{ name: "frames", value: 40 }] };
+  const root = graph({ 2: holder }, []);
+  holder.subgraph = graph({ 5: node }, [[3, -10, 0]], root);
+  assert.deepEqual(numberAt(node, "frames"), { value: 40, linked: true });
 });
