@@ -1,12 +1,14 @@
 """Paints over a part of a picture: tones led in from its rim, grain mirrored across it.
 
-The tones are a membrane: the smooth part of what is known, continued so that every hidden pixel is
-the mean of its neighbours. It can't invent an object or a tone, which a preview must not. The fine
-texture, which a membrane lacks, is what lies opposite, across the nearest rim.
+The tones are membranes: the smooth part of what is known, continued so that every hidden pixel is
+the mean of its neighbours. They can't invent an object or a tone, which a preview must not. The
+rim's strongly different tones have a membrane each, so that they keep apart behind it, too. The
+fine texture, which a membrane lacks, is what lies opposite, across the nearest rim.
 
 Sources: Perez, Gangnet and Blake, "Poisson Image Editing", SIGGRAPH 2003 (the membrane);
-Bornemann and Deuflhard, "The cascadic multigrid method", Numer. Math. 1996; Gortler et al., "The
-Lumigraph", SIGGRAPH 1996 (`spread`).
+Bornemann and Deuflhard, "The cascadic multigrid method", Numer. Math. 1996; Otsu, "A threshold
+selection method from gray-level histograms", IEEE Trans. SMC 1979 (which tones differ); Gortler et
+al., "The Lumigraph", SIGGRAPH 1996 (`spread`).
 """
 
 from __future__ import annotations
@@ -18,7 +20,23 @@ from torch import Tensor
 SMOOTH = 5.0
 """What is finer than this many pixels is texture, what is coarser is tone."""
 
+DISTINCT = 0.2
+"""How far apart, in RGB, the means of two families of tones are."""
+
+BLENDED = 0.1
+"""Which part of the tones may lie in the middle third between two families; on a steady ramp, which
+is one family, it is more."""
+
+SHARPNESS = 6.0
+"""How narrow the transition between two families of tones is."""
+
+OUTSTANDING = 4.0
+"""Grain stronger than this many times its median is an edge, not grain."""
+
+_DEPTH = 2
 _SWEEPS = 16
+_SWEEPS_LARGE = 4
+_LARGE = 512
 _COARSEST = 8
 
 
@@ -38,7 +56,8 @@ def inpaint(picture: Tensor, hidden: Tensor) -> Tensor:
     rows, columns = _surroundings(hidden)
     part, unknown = picture[:, rows, columns], hidden[rows, columns]
     tone = _tone(part, unknown)
-    painted = _membrane(torch.where(unknown, 0, tone), unknown) + _grain(part - tone, unknown)
+    distance, nearest = _to_the_rim(unknown)
+    painted = _led_in(tone, unknown) + _grain(part - tone, unknown, distance, nearest)
     result = picture.clone()
     result[:, rows, columns] = torch.where(unknown, painted.clamp(0, 1), part)
     return result
@@ -84,18 +103,80 @@ def _surroundings(hidden: Tensor) -> tuple[slice, slice]:
 def _tone(picture: Tensor, unknown: Tensor) -> Tensor:
     """[3, H, W] the smooth part of the picture, from known pixels alone."""
     known = (~unknown).to(picture)
-    share = _blurred(known[None])
-    return _blurred(picture * known) / share.clamp(min=1e-6)
+    blurred = _blurred(torch.cat([picture * known, known[None]]), SMOOTH)
+    return blurred[:3] / blurred[3].clamp(min=1e-6)
 
 
-def _blurred(x: Tensor) -> Tensor:
-    """Gaussian of standard deviation SMOOTH; beyond the picture's border counts as nothing."""
-    reach = int(3 * SMOOTH)
-    at = torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device)
-    kernel = torch.exp(-0.5 * (at / SMOOTH).square())
-    kernel = kernel / kernel.sum()
-    x = F.conv2d(x[:, None], kernel[None, None, None], padding=(0, reach))
-    return F.conv2d(x, kernel[None, None, :, None], padding=(reach, 0))[:, 0]
+def _blurred(x: Tensor, sigma: float) -> Tensor:
+    """Gaussian of [C, H, W]; beyond the picture's border counts as nothing."""
+    import cv2
+
+    rows = x.permute(1, 2, 0).contiguous().cpu().numpy()
+    size = 2 * int(3 * sigma) + 1
+    blurred = cv2.GaussianBlur(rows, (size, size), sigma, borderType=cv2.BORDER_CONSTANT)
+    return torch.from_numpy(blurred.reshape(rows.shape)).permute(2, 0, 1).to(x)
+
+
+def _led_in(tone: Tensor, unknown: Tensor) -> Tensor:
+    """Fills the unknown part with the tones of the rim: [3, H, W].
+
+    Where the rim has one family of tones this is the membrane. Where it has several that differ
+    strongly (a dark collar before a light wall), each has a membrane of its own, and a narrow
+    transition lies where they have equal claims; else one would cast a fog over the other.
+    """
+    families = _families(tone, unknown)
+    if len(families) == 1:
+        return _membrane(torch.where(unknown, 0, tone), unknown)
+    claims = _membrane(torch.stack(families).to(tone), unknown).clamp(min=0)
+    claims = claims.pow(SHARPNESS)
+    claims = claims / claims.sum(0).clamp(min=1e-12)
+    filled = torch.zeros_like(tone)
+    for claim, family in zip(claims, families, strict=True):
+        filled += claim * _membrane(torch.where(family, tone, 0), ~family)
+    return filled
+
+
+def _families(tone: Tensor, unknown: Tensor) -> list[Tensor]:
+    """The known pixels, [H, W] bool each, parted by which of the rim's tones they resemble.
+
+    Tones are parted in two, again and again, where they lie in two separate clumps.
+    """
+    grown = F.max_pool2d(unknown[None].float(), 5, stride=1, padding=2)[0] > 0
+    rim = tone[:, grown & ~unknown]
+    centres = torch.stack(_centres(rim, _DEPTH))
+    nearest = torch.cdist(tone.flatten(1).T[None], centres[None])[0].argmin(1).view(unknown.shape)
+    families = [(nearest == i) & ~unknown for i in range(len(centres))]
+    return [family for family in families if bool(family.any())]
+
+
+def _centres(tones: Tensor, depth: int) -> list[Tensor]:
+    """The means of the clumps in which tones [3, K] lie."""
+    centre = tones.mean(1)
+    parts = _parted(tones) if depth else None
+    if parts is None:
+        return [centre]
+    return [c for part in parts for c in _centres(tones[:, part], depth - 1)]
+
+
+def _parted(tones: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Parts tones [3, K] in two along their main direction (Otsu 1979), if two clumps they are."""
+    count = tones.shape[1]
+    if count < 8:
+        return None
+    offset = tones - tones.mean(1, keepdim=True)
+    direction = torch.linalg.eigh((offset @ offset.T).double().cpu()).eigenvectors[:, -1]
+    along = (direction.to(tones) @ offset).double()
+    values = along.sort().values
+    sums, below = values.cumsum(0)[:-1], torch.arange(1, count).to(values)
+    gap = (sums[-1] + values[-1] - sums) / (count - below) - sums / below
+    best = int((gap.square() * below * (count - below)).argmax())
+    apart = float(gap[best])
+    middle = float(sums[best]) / (best + 1) + apart / 2
+    between = float(((values - middle).abs() < apart / 6).double().mean())
+    if apart < DISTINCT or between > BLENDED:
+        return None
+    low = along <= values[best]
+    return low, ~low
 
 
 def _membrane(values: Tensor, unknown: Tensor) -> Tensor:
@@ -117,7 +198,7 @@ def _membrane(values: Tensor, unknown: Tensor) -> Tensor:
         below = _membrane(torch.where(share[0] > 0, coarse, 0), share[0] == 0)
         up = F.interpolate(below[None], (height, width), mode="bilinear", align_corners=False)[0]
         filled = torch.where(unknown, up, values)
-    for _ in range(_SWEEPS):
+    for _ in range(_SWEEPS if max(height, width) <= _LARGE else _SWEEPS_LARGE):
         filled = torch.where(unknown, _mean_of_neighbours(filled), filled)
     return filled
 
@@ -128,23 +209,33 @@ def _mean_of_neighbours(x: Tensor) -> Tensor:
     return (beside + padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1]) / 4
 
 
-def _grain(texture: Tensor, unknown: Tensor) -> Tensor:
-    """[3, H, W] the texture, mirrored into the unknown part across the nearest known pixel.
-
-    It fades with the distance, and there is none where the mirrored place is unknown itself.
-    """
+def _to_the_rim(unknown: Tensor) -> tuple[Tensor, Tensor]:
+    """[H, W] how far the nearest known pixel is, and [2, H, W] int64 which it is, y then x."""
     from scipy.ndimage import distance_transform_edt
 
     distance, nearest = distance_transform_edt(unknown.cpu().numpy(), return_indices=True)
-    height, width = unknown.shape
-    rim = torch.from_numpy(nearest).long().to(unknown.device)
-    here = torch.stack(torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")).to(
-        unknown.device
+    device = unknown.device
+    return torch.from_numpy(distance).float().to(device), torch.from_numpy(nearest).long().to(
+        device
     )
-    row, column = 2 * rim - here
+
+
+def _grain(texture: Tensor, unknown: Tensor, distance: Tensor, rim: Tensor) -> Tensor:
+    """[3, H, W] the texture, mirrored into the unknown part across the nearest known pixel.
+
+    It fades with the distance, and there is none where the mirrored place is unknown itself. What
+    stands out from the texture around is an object, and is not repeated.
+    """
+    height, width = unknown.shape
+    row = 2 * rim[0] - torch.arange(height, device=unknown.device)[:, None]
+    column = 2 * rim[1] - torch.arange(width, device=unknown.device)
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
     row, column = row.clamp(0, height - 1), column.clamp(0, width - 1)
     there = inside & ~unknown[row, column]
-    depth = torch.from_numpy(distance).to(texture)
-    fading = 1 - depth / (depth.max() + 1)
-    return torch.where(there, fading * texture[:, row, column], 0)
+    fading = 1 - distance / (distance.max() + 1)
+    mirrored = torch.where(there, fading * texture[:, row, column], 0)
+    usual = mirrored[:, there & unknown].abs()
+    if usual.numel() == 0:
+        return mirrored
+    bound = OUTSTANDING * float(usual.median())
+    return mirrored.clamp(-bound, bound)

@@ -54,6 +54,26 @@ def test_between_two_tones_lies_no_third():
     torch.testing.assert_close(result[1:], picture[1:], atol=1e-4, rtol=0)
 
 
+def test_a_dark_thing_casts_no_fog_over_a_light_wall():
+    picture = torch.full((3, 160, 160), 0.75)
+    picture[:, 110:] = 0.08
+    hidden = hole(160, 160, 20, 40, 110)
+    result = inpaint(torch.where(hidden, 0.5, picture), hidden)
+    assert result[:, 20:60, 40:150].min() > 0.68
+    assert result[:, 118:130, 40:150].max() < 0.16
+    middle = result[0, :, 95]
+    assert ((middle > 0.2) & (middle < 0.6)).sum() < 24
+
+
+def test_an_object_beside_the_rim_is_not_repeated():
+    grain = 0.01 * torch.randn(3, 120, 120, generator=torch.Generator().manual_seed(0))
+    picture = 0.7 + grain
+    picture[:, 40:80, 25:28] = 0.1
+    hidden = hole(120, 120, 32, 36, 50)
+    result = inpaint(torch.where(hidden, 0.5, picture), hidden)
+    assert result[:, hidden].min() > 0.5
+
+
 def test_texture_goes_on_beyond_the_rim():
     noise = 0.1 * torch.randn(3, 96, 96, generator=torch.Generator().manual_seed(0))
     picture = (0.5 + noise).clamp(0, 1)
