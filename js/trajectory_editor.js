@@ -13,6 +13,8 @@ const NO_ID = "00000000-0000-0000-0000-000000000000";
 const LOOK_EVERY = 600;
 const FIRST_SIZE = [560, 740];
 const LEAST_HEIGHT = 420;
+/** The editor's buttons wrap down to this width of the node. */
+const LEAST_WIDTH = 340;
 
 const HINTS = {
   none: {
@@ -122,6 +124,7 @@ class NodeConnection {
       this.editor.setText(text, { fresh: true });
     }
     this.takeFrames();
+    this.node.onResize?.(this.node.size);
     setTimeout(() => this.look());
   }
 
@@ -226,6 +229,24 @@ class NodeConnection {
   }
 }
 
+/** Keeps a node at least as large as its editor needs, whoever sets its size. */
+function keepLarge(node) {
+  const { computeSize, onResize } = node;
+  node.computeSize = function (...args) {
+    const size = computeSize.apply(this, args);
+    size[0] = Math.max(size[0], LEAST_WIDTH);
+    return size;
+  };
+  node.onResize = function (size) {
+    const least = this.computeSize();
+    if (size[0] < least[0] || size[1] < least[1]) {
+      return this.setSize([Math.max(size[0], least[0]), Math.max(size[1], least[1])]);
+    }
+    onResize?.call(this, size);
+    this.graph?.setDirtyCanvas(true, true);
+  };
+}
+
 function addStyles() {
   const link = document.createElement("link");
   link.rel = "stylesheet";
@@ -257,6 +278,7 @@ app.registerExtension({
       onDraw: () => connection.editor.follow(),
     });
     widget.serialize = false;
+    keepLarge(node);
     node.setSize(FIRST_SIZE.map((least, i) => Math.max(least, node.size[i])));
   },
 });

@@ -213,6 +213,47 @@ def test_a_resized_node_keeps_the_drawing_and_the_aspect(editor):
     assert editor.paths[2]["points"][0]["x"] == pytest.approx(0.8, abs=0.01)
 
 
+CUT_OFF = """
+() => {
+    const whole = document.querySelector('.mi2v-editor').getBoundingClientRect()
+    const parts = document.querySelectorAll('.mi2v-editor :is(button, input, select, .mi2v-stage)')
+    return [...parts].filter((part) => {
+        const box = part.getBoundingClientRect()
+        const out = box.left < whole.left || box.right > whole.right + 1
+        return box.width && (out || box.bottom > whole.bottom + 1)
+    }).map((part) => part.title || part.className)
+}
+"""
+
+
+def test_a_narrow_node_cuts_nothing_off(editor):
+    page = editor.page
+    editor.drag(*ARC)
+    editor.press("v")
+    editor.click(0.3, 0.5)
+    if editor.renderer == "vue":
+        handle = page.locator("[data-node-id] [aria-label='Resize from bottom-right corner']")
+        grip = handle.last.bounding_box()
+        page.mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(560, 350, steps=6)
+        page.mouse.up()
+    else:
+        page.evaluate(f"{EDITOR_NODE}.setSize([220, 300])")
+    page.wait_for_timeout(600)
+    width = page.evaluate(f"{EDITOR_NODE}.size[0]")
+    box = page.locator(".mi2v-editor").bounding_box()
+    assert 340 <= width < 400
+    assert box["x"] >= 430
+    assert box["x"] + box["width"] <= 430 + width
+    assert page.evaluate(CUT_OFF) == []
+    overflow = "() => document.querySelector('.mi2v-inspector').scrollHeight"
+    seen = "() => document.querySelector('.mi2v-inspector').clientHeight"
+    assert page.evaluate(overflow) <= page.evaluate(seen)
+    assert page.locator(".mi2v-stage").bounding_box()["height"] >= 130
+    editor.shot("narrow")
+
+
 def test_saved_and_reloaded(editor):
     draw_two_paths_and_a_pin(editor)
     before = editor.drawing
