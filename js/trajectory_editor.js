@@ -157,20 +157,26 @@ class NodeConnection {
     this.takePlace();
     this.takeFrames();
     const found = pictureAt(this.node, "image");
-    if (this.sent && this.sent.key !== found.key) this.sent = null;
+    if (this.sent && this.sent.key !== found.key) {
+      this.outdated = this.sent.file.filename;
+      this.sent = null;
+    }
     this.sent ??= this.earlierRun(found);
-    const shown = found.kind === "file" ? found.file : found.kind === "computed" ? this.sent?.file : null;
-    const key = shown ? `${viewRoute(shown)}` : found.kind;
+    const sent = found.kind === "computed" ? this.sent?.file : null;
+    const shown = sent ?? found.file;
+    const before = sent ? null : (found.before ?? null);
+    const key = shown ? [viewRoute(shown), before].join(" ") : found.kind;
     if (key === this.key) return;
     this.key = key;
-    if (shown) this.load(key, shown);
+    if (shown) this.load(key, shown, before);
     else this.editor.setPicture({ status: found.kind, ...HINTS[found.kind] });
   }
 
   /** The picture of a run before this node object existed, as the page remembers it. */
   earlierRun(found) {
     const file = app.nodeOutputs?.[this.node.id]?.[UI_KEY]?.[0];
-    return file && found.kind === "computed" ? { key: found.key, file } : null;
+    const fits = file && found.kind === "computed" && file.filename !== this.outdated;
+    return fits ? { key: found.key, file } : null;
   }
 
   /**
@@ -184,19 +190,20 @@ class NodeConnection {
     if (shown && shown !== element) shown.replaceWith(element);
   }
 
-  load(key, file) {
+  /** Shows a file; `before` names the node that will still change it. */
+  load(key, file, before) {
     const image = new Image();
     const { size } = this.editor.picture;
     if (!this.editor.picture.image) this.editor.setPicture({ status: "loading", size, ...HINTS.loading });
     image.onload = () => {
       if (this.key !== key) return;
       const own = [file.width ?? image.naturalWidth, file.height ?? image.naturalHeight];
-      this.editor.setPicture({ status: "ready", image, size: own });
+      this.editor.setPicture({ status: "ready", image, size: own, before });
     };
     image.onerror = () => {
       if (this.key === key) this.editor.setPicture({ status: "failed", ...HINTS.failed });
     };
-    image.src = api.apiURL(key);
+    image.src = api.apiURL(viewRoute(file));
   }
 
   executed(output) {

@@ -53,6 +53,7 @@ export class Overlays {
   showNotes() {
     const { editor } = this;
     const lines = [];
+    if (editor.picture.before) lines.push(`Before “${editor.picture.before}”: queue once to see its picture`);
     if (editor.framesUnknown) lines.push(`Frames come from a link; shown with ${editor.frames}`);
     const shown = lines.join("\n");
     if (shown === this.shownNotes) return;

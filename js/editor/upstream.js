@@ -88,23 +88,50 @@ export function sourceOf(node, slot) {
   return null;
 }
 
+/** The file that a loader's picture output hands out, or null. */
+function fileOf({ node, slot, side }) {
+  if (side || slot !== 0 || !LOADERS.includes(kindOf(node))) return null;
+  const name = node.widgets?.find((widget) => widget.name === "image")?.value;
+  return typeof name === "string" && name ? { name, file: parseFileName(name) } : null;
+}
+
+/** The sources of the pictures that a node makes its own of; itself where it takes none. */
+function leavesOf(node, seen = new Set()) {
+  if (seen.has(node)) return [];
+  seen.add(node);
+  const sources = (node.inputs ?? []).flatMap((input, slot) =>
+    input.type === "IMAGE" ? [sourceOf(node, slot)].filter(Boolean) : [],
+  );
+  if (!sources.length) return [{ node, slot: -1 }];
+  return sources.flatMap((source) => (fileOf(source) ? [source] : leavesOf(source.node, seen)));
+}
+
+/** The one file from which a node's picture is made, as far as its pictures go back; or null. */
+function fileBefore(node) {
+  const leaves = leavesOf(node);
+  const files = leaves.map(fileOf);
+  return files.length && files.every((found) => found && found.name === files[0].name) ? files[0] : null;
+}
+
 /**
  * What is known of the picture at a node's input, without running anything.
  *
  * Returns `{ kind: "none" }`, `{ kind: "file", key, file }` or `{ kind: "computed", key }`; the key
- * changes whenever the picture may have changed.
+ * changes whenever the picture may have changed. A computed picture that is made of a single loaded
+ * one also has that `file`, and in `before` the title of the node that comes after it.
  */
 export function pictureAt(node, inputName) {
   const slot = (node.inputs ?? []).findIndex((input) => input.name === inputName);
   const source = node.graph && slot >= 0 ? sourceOf(node, slot) : null;
   if (!source || source.side) return { kind: "none", key: "none" };
+  const own = fileOf(source);
+  if (own) return { kind: "file", key: `file:${own.name}`, file: own.file };
   const { node: origin, slot: originSlot } = source;
-  const name = origin.widgets?.find((widget) => widget.name === "image")?.value;
-  if (LOADERS.includes(kindOf(origin)) && originSlot === 0 && typeof name === "string" && name) {
-    const file = parseFileName(name);
-    return { kind: "file", key: `file:${name}`, file };
-  }
-  return { kind: "computed", key: `node:${origin.id}:${originSlot}` };
+  const key = `node:${origin.id}:${originSlot}`;
+  const earlier = origin.outputs?.[originSlot]?.type === "IMAGE" ? fileBefore(origin) : null;
+  if (!earlier) return { kind: "computed", key };
+  const before = origin.title || kindOf(origin);
+  return { kind: "computed", key: `${key}:${earlier.name}`, file: earlier.file, before };
 }
 
 /**

@@ -11,6 +11,7 @@ EXTENSION = "/extensions/ComfyUI-MotionI2V"
 
 BUILD = """
 async ([picture, at]) => {
+    app.clean()
     app.graph.clear()
     const load = LiteGraph.createNode('LoadImage')
     load.pos = [70, 140]

@@ -443,20 +443,23 @@ def test_playing_moves_the_playhead(editor):
     assert play.get_attribute("aria-label").startswith("Play")
 
 
+INVERT = """
+() => {
+    const editor = app.graph.nodes.find((node) => node.type === 'MotionI2VTrajectoryEditor')
+    const between = LiteGraph.createNode('ImageInvert')
+    between.pos = [70, 600]
+    app.graph.add(between)
+    app.graph.nodes.find((node) => node.type === 'LoadImage').connect(0, between, 0)
+    between.connect(0, editor, 0)
+}
+"""
 QUEUE = """
-async (invert) => {
+async () => {
     const editor = app.graph.nodes.find((node) => node.type === 'MotionI2VTrajectoryEditor')
     const show = LiteGraph.createNode('PreviewImage')
     show.pos = [1060, 140]
     app.graph.add(show)
     editor.connect(2, show, 0)
-    if (invert) {
-        const between = LiteGraph.createNode('ImageInvert')
-        between.pos = [70, 600]
-        app.graph.add(between)
-        app.graph.nodes.find((node) => node.type === 'LoadImage').connect(0, between, 0)
-        between.connect(0, editor, 0)
-    }
     await new Promise((done) => setTimeout(done, 900))
     await app.queuePrompt(0)
     return show.id
@@ -466,7 +469,7 @@ async (invert) => {
 
 def test_queued_and_the_picture_comes_out(editor, host):
     draw_two_paths_and_a_pin(editor)
-    show = editor.page.evaluate(QUEUE, False)
+    show = editor.page.evaluate(QUEUE)
     outputs = f"() => app.nodeOutputs[{show}]?.images?.length"
     editor.page.wait_for_function(outputs, timeout=60_000)
     (file,) = editor.page.evaluate(f"app.nodeOutputs[{show}].images")
@@ -483,13 +486,28 @@ def test_queued_and_the_picture_comes_out(editor, host):
 
 
 def test_a_computed_picture_is_shown_after_the_run(editor, host):
-    editor.page.evaluate(QUEUE, True)
+    # Until the run, the loaded picture stands in.
+    editor.page.evaluate(INVERT)
+    editor.page.wait_for_timeout(900)
+    assert editor.color_at(0.5, 0.5) == pytest.approx(RED, abs=12)
+    note = editor.page.locator(".mi2v-notes")
+    assert "Before “Invert Image”" in note.inner_text()
+    editor.page.evaluate(QUEUE)
     inverted = [255 - value for value in RED]
     for _ in range(40):
         editor.page.wait_for_timeout(500)
         if editor.color_at(0.5, 0.5) == pytest.approx(inverted, abs=12):
             break
     assert editor.color_at(0.5, 0.5) == pytest.approx(inverted, abs=12)
+    assert note.inner_text() == ""
+    # Another picture in the loader: the one of the run is outdated.
+    editor.page.evaluate(
+        "app.graph.nodes.find((n) => n.type === 'LoadImage').widgets[0].value = 'blue.png'"
+    )
+    editor.size = [200, 300]
+    editor.page.wait_for_timeout(1500)
+    assert editor.color_at(0.5, 0.5) == pytest.approx(BLUE, abs=12)
+    assert "Before" in note.inner_text()
 
 
 def test_screenshots_on_a_photo(opened):

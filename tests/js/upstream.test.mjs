@@ -59,8 +59,29 @@ test("reroutes and bypassed nodes are passed", () => {
 
 test("a node that computes has to run first", () => {
   const node = editor(8);
-  graph({ 1: load("cat.jpg"), 2: through("ImageScale", 7), 3: node }, [[7, "1", 0], [8, "2", 0]]);
+  graph({ 2: { type: "VAEDecode", inputs: [{ type: "LATENT", link: null }], outputs: [{ type: "IMAGE" }] }, 3: node }, [[8, "2", 0]]);
   assert.deepEqual(pictureAt(node, "image"), { kind: "computed", key: "node:2:0" });
+});
+
+test("until then, the one loaded picture that it is made of stands in", () => {
+  const node = editor(9);
+  const loader = load("cat.jpg");
+  const scale = through("ImageScale", 7, { title: "Upscale Image" });
+  graph({ 1: loader, 2: scale, 3: through("ImageInvert", 8), 4: node }, [[7, "1", 0], [8, "2", 0], [9, "3", 0]]);
+  const found = pictureAt(node, "image");
+  assert.deepEqual([found.kind, found.file.filename, found.before], ["computed", "cat.jpg", "ImageInvert"]);
+  loader.widgets[0].value = "dog.jpg";
+  assert.notEqual(pictureAt(node, "image").key, found.key);
+});
+
+test("a picture made of two, or of something unknown, too, has no stand-in", () => {
+  const blend = (a, b) => ({ type: "ImageBlend", inputs: [{ type: "IMAGE", link: a }, { type: "IMAGE", link: b }], outputs: [{ type: "IMAGE" }] });
+  const unknown = { type: "EmptyImage", inputs: [], outputs: [{ type: "IMAGE" }] };
+  for (const [second, expected] of [[load("dog.jpg"), undefined], [unknown, undefined], [load("cat.jpg"), "cat.jpg"]]) {
+    const node = editor(9);
+    graph({ 1: load("cat.jpg"), 2: second, 3: blend(7, 8), 4: node }, [[7, "1", 0], [8, "2", 0], [9, "3", 0]]);
+    assert.equal(pictureAt(node, "image").file?.filename, expected);
+  }
 });
 
 test("a loader's mask is not its picture", () => {
