@@ -3,7 +3,8 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { TrajectoryEditor } from "./editor/editor.js";
-import { numberAt, pictureAt, viewRoute } from "./editor/upstream.js";
+import { regionOf } from "./editor/region.js";
+import { maskRoute, numberAt, pictureAt, viewRoute } from "./editor/upstream.js";
 
 const NODE = "MotionI2VTrajectoryEditor";
 /** Under this key the node sends its picture; nodes/trajectory_editor.py knows it too. */
@@ -113,8 +114,8 @@ class NodeConnection {
     const past = remembered.get(this.memory);
     if (past?.history.jumpTo(text)) {
       remembered.delete(this.memory);
-      const { history, tool, view, selected, sent, focused } = past;
-      Object.assign(this.editor, { history, tool, view, selected });
+      const { history, tool, view, selected, showRegion, sent, focused } = past;
+      Object.assign(this.editor, { history, tool, view, selected, showRegion });
       this.sent = sent;
       this.editor.show(text);
       this.editor.layout();
@@ -135,9 +136,9 @@ class NodeConnection {
   }
 
   removed() {
-    const { history, tool, view, selected, focused } = this.editor;
+    const { history, tool, view, selected, showRegion, focused } = this.editor;
     remembered.delete(this.memory);
-    remembered.set(this.memory, { history, tool, view, selected, focused, sent: this.sent });
+    remembered.set(this.memory, { history, tool, view, selected, showRegion, focused, sent: this.sent });
     if (remembered.size > REMEMBERED) remembered.delete(remembered.keys().next().value);
     this.editor.detach();
     editors.delete(this);
@@ -168,6 +169,8 @@ class NodeConnection {
     const key = shown ? [viewRoute(shown), before].join(" ") : found.kind;
     if (key === this.key) return;
     this.key = key;
+    this.editor.setRegion(null);
+    if (shown && shown !== sent) this.loadRegion(key, shown);
     if (shown) this.load(key, shown, before);
     else this.editor.setPicture({ status: found.kind, ...HINTS[found.kind] });
   }
@@ -204,6 +207,15 @@ class NodeConnection {
       if (this.key === key) this.editor.setPicture({ status: "failed", ...HINTS.failed });
     };
     image.src = api.apiURL(viewRoute(file));
+  }
+
+  /** Shows what was brushed on a loaded file in the mask editor. */
+  loadRegion(key, file) {
+    const route = maskRoute(file);
+    if (!route) return;
+    const image = new Image();
+    image.onload = () => this.key === key && this.editor.setRegion(regionOf(image));
+    image.src = api.apiURL(route);
   }
 
   executed(output) {

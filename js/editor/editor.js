@@ -54,6 +54,8 @@ export class TrajectoryEditor {
     this.frames = 16;
     this.framesUnknown = false;
     this.picture = { status: "none", image: null, size: UNKNOWN_SIZE, hint: "" };
+    this.region = null;
+    this.showRegion = true;
     this.view = new View();
     this.playback = new Playback(() => this.invalidate(), () => this.visible);
     this.build();
@@ -120,6 +122,10 @@ export class TrajectoryEditor {
 
   get showTravellers() {
     return this.playback.running || this.playback.time > 0;
+  }
+
+  get tint() {
+    return this.showRegion ? this.region : null;
   }
 
   get image() {
@@ -218,6 +224,13 @@ export class TrajectoryEditor {
   setPicture(picture) {
     this.picture = { image: null, size: UNKNOWN_SIZE, hint: "", ...picture };
     this.layout();
+    this.update();
+  }
+
+  /** A tint of the picture's brushed region, or null where there is none. */
+  setRegion(region) {
+    if (region === this.region) return;
+    this.region = region;
     this.update();
   }
 
@@ -394,6 +407,11 @@ export class TrajectoryEditor {
 
   fit() {
     this.view.fit();
+    this.update();
+  }
+
+  toggleRegion() {
+    this.showRegion = !this.showRegion;
     this.update();
   }
 

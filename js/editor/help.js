@@ -11,6 +11,7 @@ const ENTRIES = [
   ["Ctrl held", "select while drawing"],
   ["Wheel, pinch, + −", "zoom the picture"],
   ["Space+drag, middle button", "pan; F fits the view"],
+  ["B", "show or hide the brushed region"],
   ["Space", "play and pause; , and . step"],
   ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo"],
   ["Ctrl+C, Ctrl+V, Ctrl+D", "copy, paste, duplicate a path"],

@@ -92,6 +92,7 @@ export class Keyboard {
       Delete: () => editor.removeSelection(),
       Backspace: () => (editor.pending ? editor.undo() : editor.removeSelection()),
       f: () => editor.fit(),
+      b: () => editor.toggleRegion(),
       "+": () => editor.zoom(1.25),
       "=": () => editor.zoom(1.25),
       "-": () => editor.zoom(0.8),

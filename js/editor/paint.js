@@ -8,8 +8,8 @@ const HALO = "rgba(8, 10, 14, 0.5)";
 const CASING = "rgba(255, 255, 255, 0.92)";
 const TAIL = 0.16;
 
-/** The picture, or a checkerboard where none is known yet. */
-export function paintPicture(context, view, image) {
+/** The picture with the tint of its brushed region, or a checkerboard where none is known yet. */
+export function paintPicture(context, view, image, tint = null) {
   const [width, height] = [view.size[0] * view.scale, view.size[1] * view.scale];
   context.save();
   context.shadowColor = "rgba(0, 0, 0, 0.55)";
@@ -21,6 +21,7 @@ export function paintPicture(context, view, image) {
     context.imageSmoothingQuality = "high";
     context.imageSmoothingEnabled = view.scale < 4;
     context.drawImage(image, view.left, view.top, width, height);
+    if (tint) context.drawImage(tint, view.left, view.top, width, height);
     return;
   }
   const cell = 14;

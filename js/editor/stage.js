@@ -61,9 +61,10 @@ export class Stage {
     const density = this.density;
     const { left, top, scale, size } = view;
     const below = [width, height, density, left, top, scale, ...size, state.image?.src].join();
-    if (below !== this.shown) {
+    if (below !== this.shown || state.tint !== this.tint) {
       this.shown = below;
-      paintPicture(this.prepare(this.picture, width, height, density), view, state.image);
+      this.tint = state.tint;
+      paintPicture(this.prepare(this.picture, width, height, density), view, state.image, state.tint);
     }
     paintDrawing(this.prepare(this.drawing, width, height, density), state, view, this.unit);
   }

@@ -26,6 +26,9 @@ export class Toolbar {
     this.clear = iconButton("clear", "Clear everything (undo brings it back)", () => editor.clear(), {
       "data-action": "clear",
     });
+    this.region = iconButton("brush", "Show the brushed region (B)", () => editor.toggleRegion(), {
+      "data-action": "region",
+    });
     const group = (label, ...children) =>
       el("div", { class: "mi2v-group", role: "group", "aria-label": label }, ...children);
     this.element = el(
@@ -36,6 +39,7 @@ export class Toolbar {
       el("span", { class: "mi2v-spring" }),
       group(
         "View",
+        this.region,
         iconButton("fit", "Fit the picture into the view (F)", () => editor.fit(), { "data-action": "fit" }),
         this.clear,
         iconButton("help", "Keys and gestures (?)", () => editor.help.toggle(), { "data-action": "help" }),
@@ -48,6 +52,8 @@ export class Toolbar {
     for (const [tool, button] of this.tools) {
       button.setAttribute("aria-pressed", String(tool === editor.tool));
     }
+    this.region.hidden = !editor.region;
+    this.region.setAttribute("aria-pressed", String(editor.showRegion));
     this.undo.disabled = !editor.history.past.length;
     this.redo.disabled = !editor.history.future.length;
     this.clear.disabled = !editor.document.paths.length && !editor.problem;

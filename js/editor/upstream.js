@@ -29,6 +29,12 @@ export function viewRoute({ filename, subfolder = "", type = "input" }) {
   return `/view?${query}`;
 }
 
+/** The address of a file's transparency, where a mask may be stored; null where there can be none. */
+export function maskRoute({ filename, subfolder = "", type = "input" }) {
+  if (!/\.(png|webp)$/i.test(filename)) return null;
+  return `/view?${new URLSearchParams({ filename, subfolder, type, channel: "a" })}`;
+}
+
 function linkOf(graph, id) {
   if (id === null || id === undefined) return null;
   return graph.getLink?.(id) ?? graph.links?.get?.(id) ?? graph.links?.[id] ?? null;

@@ -311,6 +311,26 @@ def test_the_picture_follows_the_loader_without_queueing(editor):
     assert editor.color_at(0.5, 0.6) != pytest.approx(BLUE, abs=30)
 
 
+def test_a_brushed_region_is_tinted_until_it_is_switched_off(editor, host):
+    brushed = np.full((200, 300, 4), (*RED, 255), np.uint8)
+    brushed[50:150, 30:120, 3] = 0
+    Image.fromarray(brushed).save(host.input_dir / "brushed.png")
+    toggle = editor.page.locator("[data-action=region]")
+    assert not toggle.is_visible()
+    editor.build("brushed.png", (300, 200))
+    toggle.wait_for()
+    inside, outside = editor.color_at(0.2, 0.5), editor.color_at(0.7, 0.5)
+    assert outside == pytest.approx(RED, abs=3)
+    assert inside[1] > RED[1] + 40
+    editor.drag((0.25, 0.5), (0.7, 0.35))
+    editor.shot("region")
+    toggle.click()
+    editor.page.wait_for_timeout(150)
+    assert editor.color_at(0.2, 0.6) == pytest.approx(RED, abs=3)
+    editor.build("red.png", (300, 200))
+    assert not toggle.is_visible()
+
+
 def test_zoom_and_pan_leave_the_drawing_alone(editor):
     editor.tool("pin")
     editor.click(0.3, 0.3)
