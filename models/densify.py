@@ -227,7 +227,7 @@ def _interpolate(
     part = None if allowed is None else allowed[rows, columns]
     grid = edge_aware.Grid(small, _domain(part, shape), open_border=allowed is None)
     cells, seed_of = _cells(seeds, window, shape)
-    values = edge_aware.spread(grid, cells, reach, edges)
+    values = edge_aware.spread(grid, cells, reach, edges, seeds.moving[seed_of])
     upsample = edge_aware.Upsampling(small, full, shape, window.size, edges)
     frame_of = _frames_of(seeds, seed_of, values, upsample, shape, len(flow))
     hold = _Hold.around(seeds, window)

@@ -11,7 +11,8 @@ joint bilateral upsampling (Kopf et al. 2007).
 
 Two things are added for drawings, where few seeds stand for whole objects: the picture's border
 seeds "the background, which is still", and edges are taken at two scales, so that a short gap in
-an outline lets nothing through.
+an outline lets nothing through. `whole_objects.py` finds the objects that moving seeds start on;
+edges inside them stop nothing, and their outlines let nothing through.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+
+from . import whole_objects
 
 CELLS = 48_000
 """The interpolation is solved on at most this many grid cells, whatever the picture's size."""
@@ -65,7 +68,7 @@ def grid_shape(width: int, height: int) -> tuple[int, int]:
 
 
 def spread(
-    grid: Grid, seeds: np.ndarray, reach: float, edges: float
+    grid: Grid, seeds: np.ndarray, reach: float, edges: float, moving: np.ndarray | None = None
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Prepares the interpolation of values at `seeds` over the grid.
 
@@ -74,14 +77,22 @@ def spread(
         seeds: [S] int, distinct flat indices of cells inside the domain.
         reach: how far a value spreads where no edge stops it, as a part of the diagonal.
         edges: how much edges count; 0 for not at all.
+        moving: [S] bool, which of the seeds ever move; None for all. What lies open to the other
+            ones belongs to no moving object.
 
     Returns:
         A linear function from values [S, C] to [h * w, C] float32; it never leaves the range of
         its values and 0. Cells that no seed reaches are 0.
     """
-    labels = _nearest_seed(grid, seeds, reach, edges)
+    moving = np.ones(len(seeds), dtype=bool) if moving is None else moving
+    bonds = _edges(grid)
+    labels = _nearest_seed(grid, bonds, seeds, reach, edges)
+    mask = _objects(grid, seeds, moving) if edges > 0 else None
+    if mask is not None:
+        more = whole_objects.filled(bonds, mask, seeds, reach, edges)
+        labels = np.where(labels >= 0, labels, more)
     data = _data_weight(grid, seeds, labels, reach)
-    factor = _factorised(grid, labels, data, edges)
+    factor = _factorised(grid, data, edges, mask)
     reached = labels >= 0
     pull = np.where(reached, data, 0.0)[:, None]
     seed_of = np.where(reached, labels, 0)
@@ -123,21 +134,20 @@ def _colour_step(grid: Grid, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.maximum(*steps)
 
 
-def _nearest_seed(grid: Grid, seeds: np.ndarray, reach: float, edges: float) -> np.ndarray:
+def _nearest_seed(
+    grid: Grid, bonds: whole_objects.Edges, seeds: np.ndarray, reach: float, edges: float
+) -> np.ndarray:
     """[h * w] the index of the seed that each cell belongs to; -1 for the background."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import dijkstra
 
     cells = grid.domain.size
-    a, b, length = _bonds(grid.shape, diagonal=True)
-    inside = grid.domain.ravel()[a] & grid.domain.ravel()[b]
-    a, b, length = a[inside], b[inside], length[inside]
-    step = np.maximum(0, _colour_step(grid, a, b) / length - TOLERANCE)
-    barrier = 1 - np.exp(-((step / 8) ** 2))
-    cost = length * (1 + edges * grid.diagonal * barrier)
+    inside = bonds.within(grid.domain.ravel())
+    a, b = inside.a, inside.b
+    cost = inside.length * (1 + edges * grid.diagonal * inside.barrier)
     sources = seeds
     if grid.open_border:
-        border = _border(grid.shape)
+        border = whole_objects.border(grid.shape)
         a = np.concatenate([a, border])
         b = np.concatenate([b, np.full(len(border), cells)])
         cost = np.concatenate([cost, np.full(len(border), 0.7 * reach * grid.diagonal)])
@@ -155,9 +165,32 @@ def _nearest_seed(grid: Grid, seeds: np.ndarray, reach: float, edges: float) -> 
     return labels
 
 
-def _border(shape: tuple[int, int]) -> np.ndarray:
-    index = np.arange(shape[0] * shape[1]).reshape(shape)
-    return np.unique(np.concatenate([index[0], index[-1], index[:, 0], index[:, -1]]))
+def _objects(grid: Grid, seeds: np.ndarray, moving: np.ndarray) -> np.ndarray | None:
+    """[h * w] bool: the objects that moving seeds start on; None where none is told apart."""
+    import cv2
+
+    if grid.lab is None or not grid.open_border or moving.sum() > whole_objects.OBJECTS:
+        return None
+    rows, columns = grid.shape
+    shrink = max(1.0, (rows * columns / whole_objects.COARSE_CELLS) ** 0.5)
+    shape = max(1, round(rows / shrink)), max(1, round(columns / shrink))
+    small = cv2.resize(grid.lab, shape[::-1], interpolation=cv2.INTER_AREA)
+    y, x = np.divmod(seeds, columns)
+    cells = (y * shape[0] // rows) * shape[1] + x * shape[1] // columns
+    coarse = _edges(Grid(small, np.ones(shape, dtype=bool), True))
+    found, maybe = whole_objects.objects(coarse, cells[moving], cells[~moving])
+    return whole_objects.refined(grid.lab, found, maybe).ravel() if found.any() else None
+
+
+def _edges(grid: Grid) -> whole_objects.Edges:
+    a, b, length = _bonds(grid.shape, diagonal=True)
+    return whole_objects.Edges(grid.shape, a, b, length, _barrier(grid, a, b, length))
+
+
+def _barrier(grid: Grid, a: np.ndarray, b: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """How much of an edge each bond crosses, 0..1."""
+    step = np.maximum(0, _colour_step(grid, a, b) / length - TOLERANCE)
+    return 1 - np.exp(-((step / 8) ** 2))
 
 
 def _distance_to_seed(grid: Grid, seeds: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -188,7 +221,7 @@ def _data_weight(grid: Grid, seeds: np.ndarray, labels: np.ndarray, reach: float
 
 
 def _factorised(
-    grid: Grid, labels: np.ndarray, data: np.ndarray, edges: float
+    grid: Grid, data: np.ndarray, edges: float, objects: np.ndarray | None
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Solves (data + Laplacian of the bonds) x = right side; the matrix is factorised once."""
     from scipy.sparse import coo_matrix, diags
@@ -197,6 +230,8 @@ def _factorised(
     a, b, _ = _bonds(grid.shape, diagonal=False)
     step = np.maximum(0, _colour_step(grid, a, b) - TOLERANCE / 2)
     bond = np.exp(-edges * step / FLAT_BOND) + CLOSED_BOND
+    if objects is not None:
+        bond[objects[a] != objects[b]] = CLOSED_BOND
     bond[~(grid.domain.ravel()[a] & grid.domain.ravel()[b])] = 0
     upper = coo_matrix((bond, (a, b)), shape=(len(data), len(data))).tocsr()
     bonds = upper + upper.T

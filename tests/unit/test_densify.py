@@ -1,5 +1,7 @@
 """Densifying: exact where it is drawn, still where it must be, and stopped by edges."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,10 @@ from motion_i2v.models import densify as module
 from motion_i2v.models.densify import densify
 from motion_i2v.models.edge_aware import Grid, spread
 from motion_i2v.models.tracks import Tracks
+from PIL import Image
 
 SIZE = (96, 64)
+PHOTO = Path(__file__).resolve().parents[2] / "example_workflows" / "input" / "rocket.png"
 
 
 def arrows(paths, size=SIZE, frames=5) -> Tracks:
@@ -67,6 +71,47 @@ def test_without_edges_motion_leaves_the_object():
     stopped = densify(tracks, SIZE, two_objects(), edges=1.0).flow[-1, 0, 32, 46]
     assert spilled > 1
     assert stopped < 0.5
+
+
+@pytest.fixture(scope="module")
+def rocket() -> tuple[torch.Tensor, np.ndarray]:
+    """The example photo [H, W, 3], and the brush that is painted over its rocket."""
+    pixels = np.asarray(Image.open(PHOTO).convert("RGBA"))
+    return torch.from_numpy(pixels[..., :3] / np.float32(255)), pixels[..., 3] < 128
+
+
+def carried(picture: torch.Tensor, start, end, *pins) -> np.ndarray:
+    """[H, W] how much of the arrow's motion each pixel makes; coordinates relative."""
+    size = (picture.shape[1], picture.shape[0])
+    paths = [tuple((x * size[0], y * size[1]) for x, y in path) for path in ((start, end), *pins)]
+    tracks = arrows(paths, size, frames=2)
+    move = tracks.points[-1, 0] - tracks.points[0, 0]
+    moved = densify(tracks, size, picture).flow[-1]
+    return (torch.einsum("chw,c->hw", moved, move) / move.square().sum()).numpy()
+
+
+@pytest.mark.parametrize("start", [(0.5, 0.6), (0.5, 0.75), (0.505, 0.4)])
+def test_one_arrow_moves_the_whole_rocket_and_no_tower(rocket, start):
+    from scipy.ndimage import binary_dilation, binary_erosion
+
+    picture, brush = rocket
+    part = carried(picture, start, (start[0], start[1] - 0.35))
+    assert (part[binary_erosion(brush, iterations=3)] >= 0.8).mean() > 0.9
+    away = ~binary_dilation(brush, iterations=12)
+    assert (np.abs(part[away]) > 0.2).mean() < 0.02
+    assert np.abs(part[:, :250]).max() < 0.05
+    assert np.abs(part[:, 400:]).max() < 0.05
+
+
+def test_edges_inside_an_object_do_not_hold_its_parts_back():
+    picture = torch.full((120, 160, 3), 0.35)
+    picture[30:90, 40:120] = torch.tensor([0.7, 0.1, 0.1])
+    picture[30:50, 40:120] = torch.tensor([0.95, 0.95, 0.9])
+    part = carried(picture, (0.5, 0.6), (0.6, 0.6))
+    assert part[34:86, 44:116].min() > 0.9
+    assert np.abs(part[:24]).max() < 0.05
+    pinned = carried(picture, (0.5, 0.6), (0.6, 0.6), ((0.5, 0.33),))
+    assert np.abs(pinned[34:46, 44:116]).max() < 0.1
 
 
 def test_two_arrows_move_two_objects_apart():
