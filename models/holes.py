@@ -52,6 +52,13 @@ def torn_cells(right: Tensor, down: Tensor) -> Tensor:
     return right | right_of_next_row | down | down_of_next_column
 
 
+def cells_of(pixels: Tensor) -> Tensor:
+    """[H, W] bool: whether the square to the right of and below each pixel has one of `pixels`."""
+    below = torch.cat([pixels[1:], pixels[-1:]])
+    either = pixels | below
+    return either | torch.cat([either[:, 1:], either[:, -1:]], dim=1)
+
+
 def foreground(importance: Tensor, right: Tensor, down: Tensor) -> Tensor:
     """Tells the pixels in front of a tear from those behind it.
 
@@ -93,7 +100,30 @@ def foreground(importance: Tensor, right: Tensor, down: Tensor) -> Tensor:
     parts = torch.from_numpy(label(~in_front.cpu().numpy())[0]).to(importance.device)
     behind = torch.zeros(int(parts.max()) + 1, dtype=torch.bool, device=importance.device)
     behind[parts[back]] = True
-    return in_front | ~behind[parts]
+    return _without_pockets(in_front | ~behind[parts], importance)
+
+
+def _without_pockets(front: Tensor, importance: Tensor) -> Tensor:
+    """Gives to the front what is enclosed by it and nearer to it than to the rest, in importance.
+
+    Where the motion within a thing is uneven enough to tear it, its slower parts are no gaps.
+    """
+    from scipy.ndimage import label, maximum_filter
+
+    mask, level = front.cpu().numpy(), importance.cpu().numpy()
+    parts, count = label(~mask)
+    if count < 2:
+        return front
+    ring = maximum_filter(parts, size=3) * mask
+    means = []
+    for which in (parts.ravel(), ring.ravel()):
+        size = np.bincount(which, minlength=count + 1)
+        means.append(np.bincount(which, level.ravel(), count + 1) / np.maximum(size, 1))
+    own, around = means
+    base = own[1 + np.bincount(parts.ravel(), minlength=count + 1)[1:].argmax()]
+    pocket = own - base > (around - base) / 2
+    pocket[0] = False
+    return front | torch.from_numpy(pocket[parts]).to(front.device)
 
 
 def inward(front: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import holes
+from .contours import Contours, contours
 from .inpaint import spread
 from .motion_field import MotionField
 from .region import region_of, resized
@@ -135,12 +136,14 @@ def warp_picture(
     _check(picture, depth, order, splatting, fill)
     height, width, _ = picture.shape
     source = picture.to(torch.float32).permute(2, 0, 1).contiguous()
-    scene = _scene(source, field, depth, order, splatting, fill)
+    motion = _motion(source, field)
+    scene = _scene(source, motion, depth, order, splatting, fill)
     matte = None if region is None else region_of(region, (width, height))
     frames = source.new_empty(field.frames, height, width, 3)
     filled = source.new_zeros(field.frames, height, width)
     for i in range(field.frames):
-        frame, hole = _changed(scene, _flow_of(field, i, source))
+        flow = motion.flow(i)
+        frame, hole = _changed(scene, flow, motion.abandoned(flow))
         if matte is not None:
             frame = torch.lerp(source, frame, matte)
             hole = hole * matte
@@ -151,33 +154,72 @@ def warp_picture(
     return frames, filled
 
 
+@dataclass(frozen=True)
+class _Motion:
+    """The field as large as the picture, with its soft borders laid along contours."""
+
+    field: MotionField
+    size: tuple[int, int]
+    contours: Contours | None
+
+    def abandoned(self, flow: Tensor) -> Tensor:
+        """[H, W] bool: pixels of one frame that go nowhere and are not to be seen."""
+        if self.contours is None:
+            return torch.zeros_like(flow[0], dtype=torch.bool)
+        return self.contours.abandoned(flow)
+
+    def flow(self, frame: int) -> Tensor:
+        """[2, H, W] one frame's displacements."""
+        flow = _flow_of(self.field, frame, self.size)
+        return flow if self.contours is None else self.contours.settle(flow)
+
+    def torn(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """[H, W] the largest displacement of the clip, what tears in it, as `torn_edges`, and
+        [H, W] bool what is abandoned in it."""
+        reach = torch.zeros_like(self.flow(0)[0])
+        right = torch.zeros_like(reach[:, 1:], dtype=torch.bool)
+        down = torch.zeros_like(reach[1:], dtype=torch.bool)
+        gone = torch.zeros_like(reach, dtype=torch.bool)
+        for i in range(1, self.field.frames):
+            flow = self.flow(i)
+            reach = torch.maximum(reach, torch.hypot(flow[0], flow[1]))
+            torn = holes.torn_edges(flow)
+            right |= torn[0]
+            down |= torn[1]
+            gone |= self.abandoned(flow)
+        return reach, right, down, gone
+
+
+def _motion(source: Tensor, field: MotionField) -> _Motion:
+    raw = _Motion(field, (source.shape[2], source.shape[1]), None)
+    return _Motion(field, raw.size, contours(source, *raw.torn()[:3]))
+
+
 def _scene(
     source: Tensor,
-    field: MotionField,
+    motion: _Motion,
     depth: Tensor | None,
     order: str,
     splatting: str,
     fill: str,
 ) -> _Scene:
     """Looks once through the clip for what is in front and what it will uncover."""
-    _, height, width = source.shape
-    reach = source.new_zeros(height, width)
-    right = torch.zeros(height, width - 1, dtype=torch.bool, device=source.device)
-    down = torch.zeros(height - 1, width, dtype=torch.bool, device=source.device)
-    for i in range(1, field.frames):
-        flow = _flow_of(field, i, source)
-        reach = torch.maximum(reach, torch.hypot(flow[0], flow[1]))
-        torn = holes.torn_edges(flow)
-        right |= torn[0]
-        down |= torn[1]
+    reach, right, down, gone = motion.torn()
     # By the clip's largest displacement: the order must not flip while something turns back.
     importance = MOTION_CONTRAST * reach / reach.max().clamp(min=1e-6)
-    if depth is not None and order in ("auto", "depth"):
-        importance = DEPTH_CONTRAST * _nearness(depth, (width, height)).to(source.device)
-    front = holes.foreground(importance, right, down)
+    by_depth = depth is not None and order in ("auto", "depth")
+    if depth is not None and by_depth:
+        importance = DEPTH_CONTRAST * _nearness(depth, (reach.shape[1], reach.shape[0])).to(
+            source.device
+        )
+    if motion.contours is not None and motion.contours.front is not None and not by_depth:
+        front = motion.contours.front
+    else:
+        front = holes.foreground(importance, right, down)
     plate = None
     if fill == "background":
-        plate = holes.background_plate(source, front | holes.loose_pixels(right, down))
+        hidden = front | holes.loose_pixels(right, down) | gone
+        plate = holes.background_plate(source, hidden)
     importance = importance + SURFACE_CONTRAST * front
     if order == "none":
         importance = torch.zeros_like(importance)
@@ -218,7 +260,7 @@ def _slack(importance: Tensor, right: Tensor, down: Tensor) -> Tensor:
     return 1 + 3 * slack
 
 
-def _changed(scene: _Scene, flow: Tensor) -> tuple[Tensor, Tensor]:
+def _changed(scene: _Scene, flow: Tensor, abandoned: Tensor) -> tuple[Tensor, Tensor]:
     """One frame [3, H, W] and how far each of its pixels was filled in [H, W], computed within the
     rectangle that holds what moves and where it goes."""
     hole = torch.zeros_like(flow[0])
@@ -227,7 +269,11 @@ def _changed(scene: _Scene, flow: Tensor) -> tuple[Tensor, Tensor]:
         return scene.picture, hole
     rows = _span(row, row + flow[1, row, column], flow.shape[1])
     columns = _span(column, column + flow[0, row, column], flow.shape[2])
-    part, part_hole = _frame(scene.cropped(rows, columns), flow[:, rows, columns].contiguous())
+    part, part_hole = _frame(
+        scene.cropped(rows, columns),
+        flow[:, rows, columns].contiguous(),
+        abandoned[rows, columns],
+    )
     frame = scene.picture.clone()
     frame[:, rows, columns] = part
     hole[rows, columns] = part_hole
@@ -241,17 +287,17 @@ def _span(start: Tensor, end: Tensor, extent: int) -> slice:
     return slice(max(low, 0), min(high, extent))
 
 
-def _frame(scene: _Scene, flow: Tensor) -> tuple[Tensor, Tensor]:
+def _frame(scene: _Scene, flow: Tensor, abandoned: Tensor) -> tuple[Tensor, Tensor]:
     """One frame [3, H, W] and how far each of its pixels was filled in [H, W]."""
     still = (flow == 0).all(0)
     right, down = holes.torn_edges(flow)
-    loose = holes.loose_pixels(right, down)
+    loose = holes.loose_pixels(right, down) | abandoned
     plan = SplatPlan(torch.where(loose, _FAR, flow)[None])
     landed_besides = plan.coverage[0, 0] - (still & ~loose).float()
     settled = still & (landed_besides <= 0)
 
     landed = _splatted(scene, plan, flow)
-    torn = holes.torn_cells(right, down)
+    torn = holes.torn_cells(right, down) | holes.cells_of(abandoned)
     place, solved = _sources(flow, _slopes(flow), torn, landed.back, ~settled)
     level = landed.importance[~settled]
     own_level, slack = _at(scene.importance, place)
@@ -425,11 +471,10 @@ def _at(image: Tensor, place: Tensor, mode: str = "bilinear", padding: str = "bo
     )[0, :, 0]
 
 
-def _flow_of(field: MotionField, frame: int, like: Tensor) -> Tensor:
-    """[2, H, W] one frame's displacements at the size of the picture `like`."""
+def _flow_of(field: MotionField, frame: int, size: tuple[int, int]) -> Tensor:
+    """[2, H, W] one frame's displacements at a size (W, H)."""
     pair = torch.stack([field.flow[0], field.flow[frame]])
-    size = (like.shape[-1], like.shape[-2])
-    return MotionField(pair).resized(size).flow[1].to(like.device)
+    return MotionField(pair).resized(size).flow[1]
 
 
 def _nearness(depth: Tensor, size: tuple[int, int]) -> Tensor:

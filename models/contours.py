@@ -1,0 +1,193 @@
+"""Lays the ragged border of a soft motion along the contour of the thing that moves.
+
+A field that was spread by colours or tracked fades out within a few pixels of an object's outline,
+here sooner, there later. Torn apart as it is, it leaves bites in the outline and specks at the old
+place. So the pixels near such a border are told apart anew, by the colours on both sides, and
+follow the mover or the rest wholly. A border without a transition, as a brushed region has it, is
+meant as it is and stays.
+
+Source of the idea: the trimap of image matting; Chuang et al., "A Bayesian approach to digital
+matting", CVPR 2001 (Gaussian colours of the sure pixels nearby, on either side).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import holes
+
+BAND = 4.0
+"""How far a border may be off, in pixels of a picture of 720 pixels' diagonal."""
+
+SPECK = 32
+"""Fewer pixels (of such a picture) than this are no part of their own beside a mover."""
+
+FRINGE = 2.0
+"""How wide the mover's colour reaches beyond its contour, in pixels of such a picture."""
+
+_COLOUR_LIMIT = 4.0
+_PRIOR = 3.0
+_NOISE = 0.02
+
+
+@dataclass(frozen=True)
+class Contours:
+    """Which pixels move as another one does, and which hold some of a mover's colour.
+
+    Args:
+        pixel, source: [K] int64, indices into the H*W pixels.
+        fringe, mover: [L] int64, pixels beside a contour, and the one of the mover next to each.
+        front: [H, W] bool, what is within the contours; None where there are none.
+    """
+
+    pixel: Tensor
+    source: Tensor
+    fringe: Tensor
+    mover: Tensor
+    front: Tensor | None = None
+
+    def settle(self, flow: Tensor) -> Tensor:
+        """[2, H, W] the flow of one frame with its borders laid along the contours."""
+        if self.pixel.numel() == 0:
+            return flow
+        flat = flow.flatten(1)
+        settled = flat.clone()
+        settled[:, self.pixel] = flat[:, self.source]
+        return settled.view_as(flow)
+
+    def abandoned(self, flow: Tensor) -> Tensor:
+        """[H, W] bool: the fringe that a mover has left behind, by a frame's settled flow."""
+        gone = torch.zeros_like(flow[0], dtype=torch.bool).flatten()
+        if self.fringe.numel():
+            flat = flow.flatten(1)
+            apart = (flat[:, self.fringe] - flat[:, self.mover]).square().sum(0)
+            gone[self.fringe] = apart > holes.TEAR**2
+        return gone.view_as(flow[0])
+
+
+def contours(picture: Tensor, reach: Tensor, right: Tensor, down: Tensor) -> Contours:
+    """Finds the borders of a clip's motion that fade out, and where they belong.
+
+    Pixels that never move at all (0 exactly) keep still.
+
+    Args:
+        picture: [3, H, W] in 0..1.
+        reach: [H, W] each pixel's largest displacement in the clip.
+        right, down: the torn edges of the whole clip, as from `holes.torn_edges`.
+    """
+    nothing = torch.zeros(0, dtype=torch.int64, device=picture.device)
+    loose = holes.loose_pixels(right, down) & (reach > 0)
+    if not bool(loose.any()):
+        return Contours(nothing, nothing, nothing, nothing)
+    scale = max(1.0, float(np.hypot(*reach.shape)) / 720)
+    band = round(BAND * scale)
+    front = holes.foreground(reach, right, down)
+    whole = _without_specks(front, reach, SPECK * scale**2)
+    unsure = _near_border(whole, band) & (_grown(loose, 4 * band) | _grown(front != whole, band))
+    unsure = (unsure | loose | (front != whole)) & (reach > 0)
+    member = _told_apart(picture, whole, unsure, band)
+    member = torch.where(unsure, _without_specks(member, reach, SPECK * scale**2), whole)
+    pixels, sources = [], []
+    for side in (member, ~member):
+        pixel, source = _nearest(unsure & side, side & ~unsure, 4 * band)
+        pixels.append(pixel)
+        sources.append(source)
+    beside = _grown(unsure, band) & ~member & (reach > 0)
+    fringe, mover = _nearest(beside, member, FRINGE * scale)
+    device = reach.device
+    return Contours(
+        torch.cat(pixels).to(device),
+        torch.cat(sources).to(device),
+        fringe.to(device),
+        mover.to(device),
+        member,
+    )
+
+
+def _grown(mask: Tensor, radius: int) -> Tensor:
+    import cv2
+
+    size = 2 * radius + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    grown = cv2.dilate(mask.cpu().numpy().astype(np.uint8), kernel)
+    return torch.from_numpy(grown > 0).view(mask.shape).to(mask.device)
+
+
+def _near_border(mask: Tensor, radius: int) -> Tensor:
+    return _grown(mask, radius) & _grown(~mask, radius)
+
+
+def _without_specks(front: Tensor, reach: Tensor, size: float) -> Tensor:
+    """Gives small parts of either side to what surrounds them.
+
+    Of the front only those that something nearby outruns: a small thing may move alone. Of the
+    rest none that keeps still exactly.
+    """
+    from scipy.ndimage import label, maximum_filter
+
+    mask, moved = front.cpu().numpy(), reach.cpu().numpy()
+    result = mask.copy()
+    parts, _ = label(mask, np.ones((3, 3)))
+    small = np.bincount(parts.ravel()) < size
+    small[0] = False
+    if small.any():
+        fastest = np.zeros(len(small))
+        np.maximum.at(fastest, parts.ravel(), moved.ravel())
+        around = np.zeros(len(small))
+        nearby = maximum_filter(moved, size=15)
+        np.maximum.at(around, parts.ravel(), nearby.ravel())
+        outrun = small & (fastest < 0.9 * around)
+        result[outrun[parts]] = False
+    parts, _ = label(~mask)
+    small = np.bincount(parts.ravel()) < size
+    small[0] = False
+    held = np.zeros(len(small), dtype=bool)
+    held[parts[moved == 0]] = True
+    result[(small & ~held)[parts]] = True
+    return torch.from_numpy(result).to(front.device)
+
+
+def _told_apart(picture: Tensor, front: Tensor, unsure: Tensor, band: int) -> Tensor:
+    """[H, W] bool: what belongs to the front, by the colours of the sure pixels around."""
+    window = 4 * band
+    logs = []
+    for side in (front, ~front):
+        sure = (side & ~unsure).to(picture)[None]
+        sums = _mean(
+            torch.cat([picture * sure, picture.square().sum(0, True) * sure, sure]), window
+        )
+        share = sums[4].clamp(min=1e-6)
+        mean = sums[:3] / share
+        variance = (sums[3] / share - mean.square().sum(0)).clamp(min=0) / 3 + _NOISE**2
+        log = -(picture - mean).square().sum(0) / (2 * variance) - 1.5 * variance.log()
+        logs.append(torch.where(sums[4] > 1e-3, log, torch.nan))
+    colour = (logs[0] - logs[1]).nan_to_num(0.0, 0.0, 0.0).clamp(-_COLOUR_LIMIT, _COLOUR_LIMIT)
+    prior = _PRIOR * (2 * _mean(front.to(picture)[None], band)[0] - 1)
+    score = _mean(_mean((colour + prior)[None], max(1, band // 3)), max(1, band // 3))[0]
+    return torch.where(unsure, score > 0, front)
+
+
+def _mean(x: Tensor, radius: int) -> Tensor:
+    """[C, H, W] the mean within a square window."""
+    import cv2
+
+    size = 2 * radius + 1
+    maps = [cv2.blur(c, (size, size)).reshape(c.shape) for c in x.cpu().numpy()]
+    return torch.from_numpy(np.stack(maps)).to(x)
+
+
+def _nearest(wanted: Tensor, among: Tensor, limit: float) -> tuple[Tensor, Tensor]:
+    """[K] flat indices of `wanted` pixels with one of `among` within the limit, and of that one."""
+    from scipy.ndimage import distance_transform_edt
+
+    goal = among.cpu().numpy()
+    if not goal.any():
+        return torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int64)
+    distance, (row, column) = distance_transform_edt(~goal, return_indices=True)
+    pixel = np.flatnonzero(wanted.cpu().numpy() & (distance <= limit))
+    source = (row * goal.shape[1] + column).ravel()[pixel]
+    return torch.from_numpy(pixel), torch.from_numpy(source).long()
