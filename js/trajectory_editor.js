@@ -21,13 +21,19 @@ const HINTS = {
   none: {
     title: "No picture yet",
     hint: "Connect a Load Image node to “image”. You can draw already: paths adapt to any size.",
+    note: "Connect a picture to “image”",
   },
   computed: {
     title: "Not computed yet",
     hint: "Queue the workflow once and the picture appears here. You can draw already.",
+    note: "Queue the workflow once to see the picture",
   },
   loading: { title: "Loading the picture …", hint: "" },
-  failed: { title: "The picture cannot be shown", hint: "Its file is not in ComfyUI's input folder." },
+  failed: {
+    title: "The picture cannot be shown",
+    hint: "Its file is not in ComfyUI's input folder.",
+    note: "The picture cannot be shown: its file is not in ComfyUI's input folder",
+  },
 };
 
 /**

@@ -52,8 +52,11 @@ export class Overlays {
   /** Small lines in the corner that stay as long as they are true. */
   showNotes() {
     const { editor } = this;
+    const { picture } = editor;
     const lines = [];
-    if (editor.picture.before) lines.push(`Before “${editor.picture.before}”: queue once to see its picture`);
+    // The card says the same at length, until something is drawn.
+    if (picture.note && editor.document.paths.length) lines.push(picture.note);
+    if (picture.before) lines.push(`Before “${picture.before}”: queue once to see its picture`);
     if (editor.framesUnknown) lines.push(`Frames come from a link; shown with ${editor.frames}`);
     const shown = lines.join("\n");
     if (shown === this.shownNotes) return;

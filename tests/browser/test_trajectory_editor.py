@@ -288,6 +288,8 @@ def test_a_copied_node_has_a_drawing_of_its_own(editor):
     )
     first, second = page.evaluate(drawings)
     assert first == second
+    assert page.locator(".mi2v-notes").nth(0).inner_text() == ""
+    assert "Connect a picture" in page.locator(".mi2v-notes").nth(1).inner_text()
     page.locator(".mi2v-editor").nth(1).locator("[data-action=clear]").click()
     page.wait_for_timeout(100)
     first, second = page.evaluate(drawings)
