@@ -57,6 +57,9 @@ class NodeConnection {
       save: (text) => this.save(text),
       select: () => this.select(),
       forward: (event) => this.forward(event),
+      // The classic renderer cuts out of an editor what the selected node covers, but measures the
+      // editor before it has moved it: only the next drawing of the graph gets it right.
+      resized: () => app.canvas?.setDirty(true, false),
       // With "queue on change" the graph's undo ignores the focus: it puts the drawing back then.
       undoesAnyway: () => Boolean(app.ui?.autoQueueEnabled && app.ui.autoQueueMode !== "instant"),
     });

@@ -33,7 +33,8 @@ export class TrajectoryEditor {
   /**
    * `host` connects the editor with its node: `save(text)` stores the drawing, `select()` marks
    * the node as selected, `forward(event)` hands the graph an event that the editor does not want,
-   * and `undoesAnyway()` says that the graph undoes at Ctrl+Z whatever has the focus.
+   * `resized()` is called when it has found its place and size, and `undoesAnyway()` says that the
+   * graph undoes at Ctrl+Z whatever has the focus.
    */
   constructor(host) {
     this.host = host;
@@ -83,7 +84,10 @@ export class TrajectoryEditor {
     this.gestures = new Gestures(this);
     this.keyboard = new Keyboard(this);
     keepUndoHere(this.element);
-    this.observer = new ResizeObserver(() => this.layout());
+    this.observer = new ResizeObserver(() => {
+      this.layout();
+      this.host.resized();
+    });
   }
 
   /** Starts to listen to the window; may be called again after `detach`. */

@@ -297,6 +297,23 @@ def test_a_copied_node_has_a_drawing_of_its_own(editor):
     assert json.loads(second)["paths"] == []
 
 
+def test_a_second_editor_is_whole_while_the_first_is_selected(editor):
+    editor.drag(*ARC)
+    editor.page.evaluate(
+        """() => {
+            const editor = LiteGraph.createNode('MotionI2VTrajectoryEditor')
+            editor.pos = [1020, 120]
+            app.graph.add(editor)
+        }"""
+    )
+    editor.page.wait_for_timeout(1500)
+    clips = """() => [...document.querySelectorAll('.mi2v-editor')].map((shown) => {
+        const holder = shown.closest('.dom-widget')
+        return holder ? getComputedStyle(holder).clipPath : 'none'
+    })"""
+    assert editor.page.evaluate(clips) == ["none", "none"]
+
+
 def test_the_picture_follows_the_loader_without_queueing(editor):
     draw_two_paths_and_a_pin(editor)
     before = editor.drawing
