@@ -59,9 +59,9 @@ def _grab_cut(
     marks[possible] = cv2.GC_PR_BGD
     marks[likely] = cv2.GC_PR_FGD
     marks[inside & possible] = cv2.GC_FGD
-    scaled = lab * np.float32([2.55, 1, 1]) + np.float32([0, 128, 128])
+    scaled = lab * np.array([2.55, 1, 1]) + np.array([0, 128, 128])
     colours = np.ascontiguousarray(scaled.round().clip(0, 255).astype(np.uint8))
     models = np.zeros((2, 1, 65))
     cv2.setRNGSeed(0)
-    cv2.grabCut(colours, marks, None, models[0], models[1], TURNS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(colours, marks, (0, 0, 1, 1), models[0], models[1], TURNS, cv2.GC_INIT_WITH_MASK)
     return (marks & 1).astype(bool)

@@ -125,28 +125,35 @@ def _seeds(tracks: Tracks, allowed: torch.Tensor | None, paths_outside: PathsOut
     if paths_outside == "error" and (moving & ~movable).any():
         number = int(np.flatnonzero(moving & ~movable)[0])
         _refuse(number, starts[number], tracks.size, allowed)
-    seeds = _Seeds(starts[movable], displacements[movable], moving[movable])
+    last_pixel = np.array(tracks.size) - 1
+    seeds = _Seeds(starts[movable].clip(0, last_pixel), displacements[movable], moving[movable])
     _check_agreement(seeds, np.flatnonzero(movable))
     return seeds
 
 
 def _may_move(start: np.ndarray, size: tuple[int, int], allowed: torch.Tensor | None) -> bool:
-    x, y = _pixel(start)
-    if not (0 <= x < size[0] and 0 <= y < size[1]):
+    if not _inside(start, size):
         return False
+    x, y = _pixel(start, size)
     return allowed is None or bool(allowed[y, x] > 0)
 
 
-def _pixel(point: np.ndarray) -> tuple[int, int]:
-    """The pixel nearest to a point; pixel centres are at whole numbers."""
-    return int(np.floor(point[0] + 0.5)), int(np.floor(point[1] + 0.5))
+def _inside(point: np.ndarray, size: tuple[int, int]) -> bool:
+    """Whether a point lies in the picture: from half a pixel before the first centre to its size,
+    the right and lower end of what can be drawn on it."""
+    return bool((point >= -0.5).all() and (point <= size).all())
+
+
+def _pixel(point: np.ndarray, size: tuple[int, int]) -> tuple[int, int]:
+    """The pixel nearest to a point of the picture; pixel centres are at whole numbers."""
+    x, y = np.floor(point + 0.5).clip(0, np.array(size) - 1)
+    return int(x), int(y)
 
 
 def _refuse(
     number: int, start: np.ndarray, size: tuple[int, int], allowed: torch.Tensor | None
 ) -> None:
-    x, y = _pixel(start)
-    inside = 0 <= x < size[0] and 0 <= y < size[1]
+    inside = _inside(start, size)
     where = "the region" if inside else f"the {size[0]} x {size[1]} picture"
     cure = "start it inside"
     if inside and allowed is not None:

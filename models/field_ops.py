@@ -124,7 +124,7 @@ def tracks_at(field: MotionField, starts: torch.Tensor) -> Tracks:
     width, height = field.size
     starts = starts.to(field.flow)
     low = starts.min(dim=1).values < -0.5
-    outside = low | (starts[:, 0] > width - 0.5) | (starts[:, 1] > height - 0.5)
+    outside = low | (starts[:, 0] > width) | (starts[:, 1] > height)
     if bool(outside.any()):
         index = int(torch.nonzero(outside)[0])
         x, y = starts[index].tolist()

@@ -278,6 +278,17 @@ def test_pins_alone_and_ignored_paths_give_a_still_field():
     assert not densify(away, SIZE, paths_outside="ignore").flow.any()
 
 
+@pytest.mark.parametrize("size", [(1, 1), SIZE])
+@pytest.mark.parametrize("with_region", [False, True])
+def test_a_start_on_the_very_edge_is_inside(size, with_region):
+    region = torch.ones(size[1], size[0]) if with_region else None
+    for corner in ((0.0, 0.0), (float(size[0]), float(size[1])), (size[0] - 0.4, size[1] - 0.5)):
+        move = (corner[0] + 5, corner[1] - 2)
+        flow = densify(arrows([(corner, move)], size), size, None, region).flow
+        x, y = (min(int(c), extent - 1) for c, extent in zip(corner, size, strict=True))
+        torch.testing.assert_close(flow[-1, :, y, x], torch.tensor([5.0, -2.0]))
+
+
 def test_one_frame_is_still():
     assert not densify(arrows([((26, 32), (40, 32))], frames=1), SIZE).flow.any()
 
@@ -303,6 +314,7 @@ ARROW = [((20, 30), (30, 30))]
             {"region": LEFT_HALF},
             r"path 2 .*\(70.0, 30",
         ),
+        ([((96.1, 30), (30, 30))], {}, r"path 1 .*outside the 96 x 64 picture"),
         ([((-9, 30), (30, 30))], {}, r"path 1 .*outside the 96 x 64 picture"),
         ([((20, 30), (30, 30)), ((20.3, 30), (20, 50))], {}, "paths 1 and 2 both start"),
         (ARROW, {"reach": 0.0}, "reach is 0.0"),

@@ -198,6 +198,15 @@ def test_hidden_pixels_give_hidden_points_and_no_points_give_no_tracks():
     assert ops.tracks_at(field, torch.zeros(0, 2)).count == 0
 
 
+def test_points_up_to_the_picture_s_end_are_followed():
+    moved = torch.arange(24.0).view(2, 3, 4)
+    field = MotionField(torch.stack([torch.zeros(2, 3, 4), moved]))
+    tracks = ops.tracks_at(field, torch.tensor([[4.0, 3.0], [0.0, 0.0]]))
+    assert tracks.points[1].tolist() == [[4.0 + 11, 3.0 + 23], [0.0, 12.0]]
+    with pytest.raises(ValueError, match=r"\(4.1, 3\)"):
+        ops.tracks_at(field, torch.tensor([[4.1, 3.0]]))
+
+
 def test_a_grid_is_centred_and_inside():
     points = ops.grid_points((20, 14), 6)
     assert points[:, 0].unique().tolist() == [0, 6, 12, 18]
