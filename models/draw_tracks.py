@@ -72,17 +72,66 @@ def draw_tracks(
         raise ValueError(f"a picture is [B, height, width, 3], got {list(picture.shape)}")
     canvas = first[..., :3].detach().cpu().float().clamp(0, 1).mul(255).round().byte().numpy()
     canvas = np.ascontiguousarray(canvas)
-    height, width = canvas.shape[:2]
     if fine is not None and fine.count != tracks.count:
         raise ValueError(f"fine tracks of {fine.count} points for tracks of {tracks.count}")
+    _draw_all(canvas, tracks, colors, fine)
+    return torch.from_numpy(canvas.astype(np.float32) / 255)[None]
+
+
+class TracksLayer:
+    """Tracks drawn once, to be laid over many pictures of one size.
+
+    Args:
+        tracks: rescaled to the pictures.
+        size: (W, H) of the pictures.
+    """
+
+    def __init__(self, tracks: Tracks, size: tuple[int, int]) -> None:
+        # Over black it is what the ink adds, and over white less that, what of a picture is left.
+        ink, left = (np.full((size[1], size[0], 3), level, np.uint8) for level in (0, 255))
+        _draw_all(ink, tracks)
+        _draw_all(left, tracks)
+        self.ink = ink.astype(np.float32)
+        self.left = (left - self.ink) / 255
+        self.points = _points(tracks, *size)
+
+    def over(self, canvas: np.ndarray, frame: int) -> None:
+        """Lays it over [H, W, 3] uint8 in place, with a dot where each track is in a frame."""
+        canvas[:] = (self.ink + canvas * self.left).round().clip(0, 255).astype(np.uint8)
+        pen = _pen(canvas)
+        now = self.points[min(frame, len(self.points) - 1)]
+        for number, at in enumerate(now):
+            if _is_still(self.points[:, number]):
+                continue
+            for radius, ink in ((6.6, SHADOW), (5.4, WHITE), (3.4, _color(number))):
+                pen.disc(at, ink, radius)
+
+
+def _draw_all(
+    canvas: np.ndarray,
+    tracks: Tracks,
+    colors: Sequence[str | None] = (),
+    fine: Tracks | None = None,
+) -> None:
+    height, width = canvas.shape[:2]
     points = _points(tracks, width, height)
     lines = points if fine is None else _points(fine, width, height)
-    pen = _Pen(canvas, max(0.6, min(width, height) / 420))
+    pen = _pen(canvas)
     for number in range(points.shape[1]):
-        chosen = colors[number] if number < len(colors) else None
-        color = _rgb(chosen or COLORS[number % len(COLORS)])
-        _draw_track(pen, lines[:, number], points[:, number], color)
-    return torch.from_numpy(canvas.astype(np.float32) / 255)[None]
+        _draw_track(pen, lines[:, number], points[:, number], _color(number, colors))
+
+
+def _pen(canvas: np.ndarray) -> _Pen:
+    return _Pen(canvas, max(0.6, min(canvas.shape[:2]) / 420))
+
+
+def _color(number: int, colors: Sequence[str | None] = ()) -> tuple[int, ...]:
+    chosen = colors[number] if number < len(colors) else None
+    return _rgb(chosen or COLORS[number % len(COLORS)])
+
+
+def _is_still(points: np.ndarray) -> bool:
+    return bool(np.hypot(*(points - points[0]).T).max() <= STILL)
 
 
 def _points(tracks: Tracks, width: int, height: int) -> np.ndarray:
@@ -92,7 +141,7 @@ def _points(tracks: Tracks, width: int, height: int) -> np.ndarray:
 
 
 def _draw_track(pen: _Pen, line: np.ndarray, points: np.ndarray, color: tuple[int, ...]) -> None:
-    if np.hypot(*(points - points[0]).T).max() <= STILL:
+    if _is_still(points):
         for radius, ink in (
             (9.5, SHADOW),
             (8, WHITE),

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from .draw_tracks import TracksLayer
 from .flow_colors import flow_to_color
 from .motion_field import MotionField
 from .tracks import Tracks
@@ -63,14 +64,16 @@ def preview_field(
     under = None if picture is None else _picture(picture)
     size = field.size if under is None else (under.shape[1], under.shape[0])
     field = field.resized(size)
-    paths = None if tracks is None else tracks.rescaled(size).points.cpu().numpy()
+    paths = None if tracks is None else TracksLayer(tracks, size)
     full = scale or max(_longest(field), 1e-3)
     frames = torch.empty(field.frames, size[1], size[0], 3)
     for index in range(field.frames):
         flow = field.flow[index].detach().cpu().float()
         canvas = _canvas(flow, style, under, full, opacity, arrows_across)
         if paths is not None:
-            _draw_paths(canvas, paths, min(index, len(paths) - 1))
+            paths.over(canvas, index)
+            if style == "arrows":
+                _draw_arrows_at(canvas, flow, full, arrows_across, paths.points[0])
         if legend:
             _draw_legend(canvas, style, full)
         frames[index] = torch.from_numpy(canvas.astype(np.float32) / 255)
@@ -134,17 +137,31 @@ def _fixed(points: np.ndarray) -> np.ndarray:
 
 
 def _draw_arrows(canvas: np.ndarray, flow: torch.Tensor, full: float, across: int) -> None:
+    """Arrows on a grid, `across` of them along the longer side."""
     height, width = canvas.shape[:2]
     step = max(2.0, max(width, height) / across)
-    xs = np.arange(step / 2, width, step)
-    ys = np.arange(step / 2, height, step)
+    y, x = np.meshgrid(
+        np.arange(step / 2, height, step), np.arange(step / 2, width, step), indexing="ij"
+    )
+    _draw_arrows_at(canvas, flow, full, across, np.stack([x.ravel(), y.ravel()], 1).astype(int))
+
+
+def _draw_arrows_at(
+    canvas: np.ndarray, flow: torch.Tensor, full: float, across: int, starts: np.ndarray
+) -> None:
+    """Arrows [2, H, W] from places [P, 2], those outside and those that stand still left out."""
+    height, width = canvas.shape[:2]
+    step = max(2.0, max(width, height) / across)
     line = max(1, round(step / 14))
     colours = _bytes((flow_to_color(flow, full).numpy() * 0.9).clip(0, 1))
     moves = flow.numpy()
-    for y in ys.astype(int):
-        for x in xs.astype(int):
+    inside = ((starts >= -0.5) & (starts <= (width, height))).all(axis=1)
+    last = np.array([width, height]) - 1
+    for start in starts[inside]:
+        x, y = np.floor(start + 0.5).clip(0, last).astype(int)
+        if np.hypot(*moves[:, y, x]) >= 1:
             colour = tuple(int(c) for c in colours[y, x])
-            _draw_arrow(canvas, np.array([x, y], float), moves[:, y, x], colour, line, step)
+            _draw_arrow(canvas, np.asarray(start, float), moves[:, y, x], colour, line, step)
 
 
 def _draw_arrow(
@@ -158,11 +175,6 @@ def _draw_arrow(
     import cv2
 
     length = float(np.hypot(*move))
-    if length < 1:
-        radius = round(max(1.0, line * 0.75) * (1 << SUBPIXEL))
-        x, y = _fixed(start).tolist()
-        cv2.circle(canvas, (x, y), radius, (150, 150, 150), -1, cv2.LINE_AA, SUBPIXEL)
-        return
     along = move / length
     aside = np.array([-along[1], along[0]])
     head = min(length * 0.6, step * 0.4)
@@ -174,32 +186,6 @@ def _draw_arrow(
         cv2.polylines(canvas, [shaft], False, ink, width, cv2.LINE_AA, SUBPIXEL)
         cv2.polylines(canvas, [triangle], True, ink, width, cv2.LINE_AA, SUBPIXEL)
         cv2.fillPoly(canvas, [triangle], ink, cv2.LINE_AA, SUBPIXEL)
-
-
-def _draw_paths(canvas: np.ndarray, paths: np.ndarray, index: int) -> None:
-    """Each whole path thin, what has been travelled thick, and a dot where it is now."""
-    import cv2
-
-    line = max(1, round(min(canvas.shape[:2]) / 220))
-    dot = (2.2 * line + 1) * (1 << SUBPIXEL)
-    for number in range(paths.shape[1]):
-        path = _fixed(paths[:, number])
-        ink = _path_colour(number)
-        cv2.polylines(canvas, [path], False, (20, 20, 20), line + 2, cv2.LINE_AA, SUBPIXEL)
-        cv2.polylines(canvas, [path], False, (235, 235, 235), line, cv2.LINE_AA, SUBPIXEL)
-        cv2.polylines(canvas, [path[: index + 1]], False, ink, line, cv2.LINE_AA, SUBPIXEL)
-        x, y = path[index].tolist()
-        edge = round(dot + (1 << SUBPIXEL) * line)
-        cv2.circle(canvas, (x, y), edge, (255, 255, 255), -1, cv2.LINE_AA, SUBPIXEL)
-        cv2.circle(canvas, (x, y), round(dot), ink, -1, cv2.LINE_AA, SUBPIXEL)
-
-
-def _path_colour(number: int) -> tuple[int, int, int]:
-    """Hues a golden angle apart, so that neighbours differ however many there are."""
-    from colorsys import hsv_to_rgb
-
-    red, green, blue = hsv_to_rgb((0.02 + number * 0.618034) % 1.0, 0.85, 0.95)
-    return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def _draw_legend(canvas: np.ndarray, style: Style, full: float) -> None:

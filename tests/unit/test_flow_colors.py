@@ -96,6 +96,32 @@ def test_arrows_point_where_things_go():
     assert lit[:, 43].sum() > lit[:, 33].sum()
 
 
+def test_still_places_have_no_arrow_and_tracks_have_one_from_their_start():
+    flow = torch.zeros(2, 2, 60, 80)
+    flow[1, 0, 20:40, 30:60] = 18
+    still = preview_field(MotionField(torch.zeros(2, 2, 60, 80)), "arrows", legend=False)
+    assert (still == still[0, 0, 0]).all()
+    tracks = Tracks(
+        torch.tensor([[[33.0, 26]], [[51, 26]]]), torch.ones(2, 1, dtype=torch.bool), (80, 60)
+    )
+    frames = preview_field(MotionField(flow), "arrows", None, tracks, legend=False, arrows_across=1)
+    wheel = flow_to_color(torch.tensor([18.0, 0]).view(2, 1, 1), 18.0)[0, 0] * 0.9
+    assert (frames[1, 26, 38:44] - wheel).abs().max() < 0.1
+    assert (frames[0, 26, 38:44] - wheel).abs().max() > 0.1
+
+
+def test_tracks_are_seen_on_their_own_colour():
+    flow = torch.zeros(2, 2, 500, 640)
+    flow[1, 0] = 300
+    tracks = Tracks(
+        torch.tensor([[[100.0, 250]], [[400, 250]]]), torch.ones(2, 1, dtype=torch.bool), (640, 500)
+    )
+    drawn = preview_field(MotionField(flow), "color wheel", None, tracks, legend=False)[1]
+    across = drawn[240:261, 250]
+    assert across.amax(1).min() < 0.3
+    assert across.amin(1).max() > 0.9
+
+
 def test_a_still_field_draws():
     for style in STYLES:
         assert torch.isfinite(preview_field(MotionField(torch.zeros(2, 2, 40, 50)), style)).all()
