@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from . import edge_aware
+from .lab import lab_of
 from .motion_field import MotionField, check_size
 from .region import region_of
 from .tracks import Tracks
@@ -72,7 +73,7 @@ def densify(
     _check_number("edges", edges, 0.0, 4.0)
     allowed = None if region is None else region_of(region, size)
     seeds = _seeds(tracks.rescaled(size), allowed, paths_outside)
-    colours = None if picture is None else _lab(picture, size)
+    colours = None if picture is None else lab_of(picture, size)
     flow = torch.zeros(tracks.frames, 2, size[1], size[0])
     if seeds.moving.any():
         window = _window(size, allowed)
@@ -183,25 +184,6 @@ def _check_agreement(seeds: _Seeds, numbers: np.ndarray) -> None:
         f"paths {first} and {second} both start at ({x:.1f}, {y:.1f}) but move apart by "
         f"{apart[worst]:.1f} px: move one start by more than a pixel, or delete one path"
     )
-
-
-def _lab(picture: torch.Tensor, size: tuple[int, int]) -> np.ndarray:
-    """[H, W, 3] float32 CIELAB colours of the picture at `size`."""
-    import cv2
-
-    first = picture[0] if picture.ndim == 4 and picture.shape[0] else picture
-    if first.ndim != 3 or first.shape[2] < 3 or 0 in first.shape:
-        raise ValueError(
-            f"the picture is [height, width, 3] or a batch of such, got shape {list(picture.shape)}"
-        )
-    rgb = first[..., :3].detach().cpu().float().numpy()
-    if not np.isfinite(rgb).all():
-        raise ValueError("the picture holds values that are not finite")
-    if (rgb.shape[1], rgb.shape[0]) != size:
-        shrinks = size[0] * size[1] < rgb.shape[0] * rgb.shape[1]
-        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    soft = cv2.GaussianBlur(np.ascontiguousarray(rgb.clip(0, 1)), (0, 0), 0.6)
-    return cv2.cvtColor(soft, cv2.COLOR_RGB2LAB)
 
 
 def _window(size: tuple[int, int], allowed: torch.Tensor | None) -> _Window:

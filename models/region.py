@@ -8,9 +8,17 @@ from typing import Literal
 import numpy as np
 import torch
 
+from .cut_out import cut_out
+from .lab import lab_of
 from .motion_field import check_size
 
 Combination = Literal["union", "intersect", "subtract"]
+
+SNAP_IN, SNAP_OUT = 0.02, 0.012
+"""How loose a brush may be that snaps to edges, inwards and outwards, in picture diagonals."""
+
+SNAP_PIXELS = 500_000
+"""Outlines are looked for in at most so many pixels."""
 
 
 def check_region(region: torch.Tensor) -> torch.Tensor:
@@ -69,10 +77,11 @@ def brush(
     invert: bool = False,
     fill_holes: bool = False,
     empty_is_everything: bool = True,
+    snap_to: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """A region as it will be used, from a painted mask.
 
-    In this order: holes filled, resized to the picture, grown, inverted, feathered.
+    In this order: holes filled, resized to the picture, snapped, grown, inverted, feathered.
 
     Args:
         region: a MASK, [H, W] or [1, H, W] in 0..1, of any size.
@@ -84,6 +93,8 @@ def brush(
         fill_holes: what is enclosed by the region becomes part of it.
         empty_is_everything: an empty mask, also one like LoadImage's 64 x 64 for a picture without
             transparency, gives a region of ones, inverted or not. Otherwise it is an error.
+        snap_to: the picture [H, W, C] or [B, H, W, C], to whose outlines the region is led; None
+            leaves it as it was painted.
 
     Returns:
         [H, W] float32 in 0..1.
@@ -107,6 +118,8 @@ def brush(
     if fill_holes:
         painted = torch.from_numpy(_filled(painted.numpy()))
     mask = resized(painted, size).numpy()
+    if snap_to is not None:
+        mask = snapped(mask, snap_to)
     mask = _grown(mask, grow)
     if invert:
         mask = 1 - mask
@@ -116,6 +129,39 @@ def brush(
             "would take that for an empty brush, with which everything moves; shrink it less"
         )
     return torch.from_numpy(_feathered(mask, feather).astype(np.float32))
+
+
+def snapped(mask: np.ndarray, picture: torch.Tensor) -> np.ndarray:
+    """A loose brush [H, W] led to the outline of what it covers (see `cut_out.py`); 0 or 1.
+
+    What lies deep in the brush stays, and nothing is added further out than SNAP_OUT.
+
+    Raises:
+        ValueError: for a brush whose values are all below 0.5, or a picture that is none.
+    """
+    import cv2
+
+    height, width = mask.shape
+    painted = (mask >= 0.5).astype(np.uint8)
+    if not painted.any():
+        raise ValueError(
+            f"the brush is {float(mask.max()):.2g} at most: to snap it to edges, paint what "
+            "belongs to the object with at least 0.5"
+        )
+    shrink = min(1.0, (SNAP_PIXELS / mask.size) ** 0.5)
+    size = max(1, round(width * shrink)), max(1, round(height * shrink))
+    covered = cv2.resize(painted.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    small = (covered > 0.25).astype(np.uint8)
+    depth = cv2.distanceTransform(np.pad(small, 1, mode="edge"), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    outside = cv2.distanceTransform(1 - small, cv2.DIST_L2, 5)
+    diagonal = float(np.hypot(*size))
+    rim = min(SNAP_IN * diagonal, float(depth.max()) / 3)
+    found = cut_out(
+        lab_of(picture, size), depth > 2 * rim, depth > rim, outside <= SNAP_OUT * diagonal
+    )
+    smooth = cv2.medianBlur(found.astype(np.uint8), 5).astype(np.float32)
+    full = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+    return (full > 0.5).astype(np.float32)
 
 
 def combine(regions: Sequence[torch.Tensor], how: Combination) -> torch.Tensor:

@@ -59,6 +59,13 @@ class MotionI2VRegionMask(io.ComfyNode):
                     tooltip="On: where nothing is painted, everything may move. Off: an empty "
                     "mask is an error.",
                 ),
+                io.Boolean.Input(
+                    "snap_to_edges",
+                    default=False,
+                    optional=True,
+                    tooltip="On: a loosely painted brush is led to the outline of the object under "
+                    "it. Needs the picture.",
+                ),
             ],
             outputs=[
                 io.Mask.Output(
@@ -74,8 +81,20 @@ class MotionI2VRegionMask(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, mask, grow, feather, invert, fill_holes, empty_means_everything, picture=None
+        cls,
+        mask,
+        grow,
+        feather,
+        invert,
+        fill_holes,
+        empty_means_everything,
+        picture=None,
+        snap_to_edges=False,
     ) -> io.NodeOutput:
+        if snap_to_edges and picture is None:
+            raise ValueError(
+                "snap_to_edges looks for outlines in the picture: connect picture, or switch it off"
+            )
         height, width = picture.shape[1:3] if picture is not None else mask.shape[-2:]
         region = brush(
             mask,
@@ -85,6 +104,7 @@ class MotionI2VRegionMask(io.ComfyNode):
             invert=invert,
             fill_holes=fill_holes,
             empty_is_everything=empty_means_everything,
+            snap_to=picture if snap_to_edges else None,
         )
         ground = picture[0] if picture is not None else torch.full((height, width, 3), 0.5)
         return io.NodeOutput(region[None], overlay(ground, region)[None])

@@ -118,6 +118,7 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VRegionMask", {**REGION, "grow": 4000}, "grow"),
     ("MotionI2VRegionMask", {**REGION, "feather": -1.0}, "feather"),
     ("MotionI2VRegionMask", {**REGION, "mask": PICTURE}, "MASK"),
+    ("MotionI2VRegionMask", {**REGION, "snap_to_edges": True}, "connect picture"),
     ("MotionI2VCombineRegions", {"region_1": MASK, "region_2": MASK, "operation": "xor"}, "xor"),
     ("MotionI2VCombineRegions", {"region_1": MASK, "operation": "union"}, "region_2"),
     ("MotionI2VDensifyTracks", {**DENSIFY, "reach": 5.0}, "reach"),

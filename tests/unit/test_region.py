@@ -137,3 +137,42 @@ def test_overlay_tints_inside_and_dims_outside():
     assert shown.shape == picture.shape
     assert shown[15, 22, 0] > 0.7
     assert shown[35, 55].max() < 0.4
+
+
+def loose_brush_and_object():
+    """A green disc on a brown, noisy ground, its mask, and a brush that overlaps it unevenly."""
+    y, x = torch.meshgrid(torch.arange(200) + 0.5, torch.arange(300) + 0.5, indexing="ij")
+    disc = (x - 150).square() + (y - 100).square() < 60**2
+    loose = (x - 153).square() + (y - 98).square() < 64**2
+    noise = torch.rand(200, 300, 3, generator=torch.Generator().manual_seed(1)) * 0.06
+    colour = torch.where(
+        disc[..., None], torch.tensor([0.2, 0.6, 0.3]), torch.tensor([0.5, 0.3, 0.2])
+    )
+    return colour + noise, disc, loose.float()
+
+
+def test_a_loose_brush_snaps_to_the_outline():
+    picture, disc, loose = loose_brush_and_object()
+    plain = brush(loose, (300, 200))
+    found = brush(loose, (300, 200), snap_to=picture[None])
+    assert ((plain >= 0.5) != disc).sum() > 1000
+    assert ((found >= 0.5) != disc).sum() < 100
+    assert set(found.unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(found, brush(loose, (300, 200), snap_to=picture[None]))
+
+
+def test_snapping_stays_near_the_brush():
+    picture, disc, _ = loose_brush_and_object()
+    part = disc.float()
+    part[:, 150:] = 0
+    found = brush(part, (300, 200), snap_to=picture)
+    assert found[100, 100:148].all()
+    assert not found[:, 160:].any()
+    assert torch.equal(brush(torch.zeros(4, 4), (300, 200), snap_to=picture), torch.ones(200, 300))
+    assert brush(torch.ones(4, 4), (300, 200), snap_to=picture).all()
+
+
+def test_a_faint_brush_does_not_snap():
+    picture, _, loose = loose_brush_and_object()
+    with pytest.raises(ValueError, match=r"0\.4 at most"):
+        brush(loose * 0.4, (300, 200), snap_to=picture)
