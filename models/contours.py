@@ -12,6 +12,7 @@ matting", CVPR 2001 (Gaussian colours of the sure pixels nearby, on either side)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +70,19 @@ class Contours:
         return gone.view_as(flow[0])
 
 
-def contours(picture: Tensor, reach: Tensor, right: Tensor, down: Tensor) -> Contours:
+def scale_of(size: tuple[int, int]) -> float:
+    """How much larger than one of 720 pixels' diagonal a picture (W, H) is, at least 1."""
+    return max(1.0, float(np.hypot(*size)) / 720)
+
+
+def contours(
+    picture: Tensor,
+    reach: Tensor,
+    right: Tensor,
+    down: Tensor,
+    scale: float = 1.0,
+    tick: Callable[[], None] = lambda: None,
+) -> Contours:
     """Finds the borders of a clip's motion that fade out, and where they belong.
 
     Pixels that never move at all (0 exactly) keep still.
@@ -78,24 +91,29 @@ def contours(picture: Tensor, reach: Tensor, right: Tensor, down: Tensor) -> Con
         picture: [3, H, W] in 0..1.
         reach: [H, W] each pixel's largest displacement in the clip.
         right, down: the torn edges of the whole clip, as from `holes.torn_edges`.
+        scale: as from `scale_of`.
+        tick: called after every part of the work.
     """
     nothing = torch.zeros(0, dtype=torch.int64, device=picture.device)
     loose = holes.loose_pixels(right, down) & (reach > 0)
     if not bool(loose.any()):
         return Contours(nothing, nothing, nothing, nothing)
-    scale = max(1.0, float(np.hypot(*reach.shape)) / 720)
     band = round(BAND * scale)
     front = holes.foreground(reach, right, down)
+    tick()
     whole = _without_specks(front, reach, SPECK * scale**2)
     unsure = _near_border(whole, band) & (_grown(loose, 4 * band) | _grown(front != whole, band))
     unsure = (unsure | loose | (front != whole)) & (reach > 0)
+    tick()
     member = _told_apart(picture, whole, unsure, band)
+    tick()
     member = torch.where(unsure, _without_specks(member, reach, SPECK * scale**2), whole)
     pixels, sources = [], []
     for side in (member, ~member):
         pixel, source = _nearest(unsure & side, side & ~unsure, 4 * band)
         pixels.append(pixel)
         sources.append(source)
+        tick()
     beside = _grown(unsure, band) & ~member & (reach > 0)
     fringe, mover = _nearest(beside, member, FRINGE * scale)
     device = reach.device
@@ -111,10 +129,11 @@ def contours(picture: Tensor, reach: Tensor, right: Tensor, down: Tensor) -> Con
 def _grown(mask: Tensor, radius: int) -> Tensor:
     import cv2
 
-    size = 2 * radius + 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    grown = cv2.dilate(mask.cpu().numpy().astype(np.uint8), kernel)
-    return torch.from_numpy(grown > 0).view(mask.shape).to(mask.device)
+    if not bool(mask.any()):
+        return mask
+    elsewhere = (~mask).cpu().numpy().astype(np.uint8)
+    distance = cv2.distanceTransform(elsewhere, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return torch.from_numpy(distance <= radius).view(mask.shape).to(mask.device)
 
 
 def _near_border(mask: Tensor, radius: int) -> Tensor:

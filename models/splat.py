@@ -277,9 +277,10 @@ class SplatPlan:
         return weight * (z - largest).clamp(max=0).exp()
 
     def _matrix(self, shared: bool, pixels_first: bool) -> _Matrix:
-        key = (shared, pixels_first)
+        # Of a single field all layouts are the same.
+        key = (shared or self.fields == 1, pixels_first and self.fields > 1)
         if key not in self._matrices:
-            self._matrices[key] = self._build_matrix(shared, pixels_first)
+            self._matrices[key] = self._build_matrix(*key)
         return self._matrices[key]
 
     def _build_matrix(self, shared: bool, pixels_first: bool) -> _Matrix:

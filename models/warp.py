@@ -9,14 +9,14 @@ what nothing reaches is taken from the background plate (see `holes`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from . import holes
-from .contours import Contours, contours
+from .contours import Contours, contours, scale_of
 from .inpaint import spread
 from .motion_field import MotionField
 from .region import region_of, resized
@@ -35,8 +35,12 @@ DEPTH_CONTRAST = 50.0
 SURFACE_CONTRAST = 10.0
 """Importance that the foreground has besides: its slow parts, too, cover what is behind."""
 
+SEEN = 1 / 32
+"""Pixels that never move further than this (in pixels) stay as they are."""
+
 _FAR = 1e9
 _NEWTON_STEPS = 4
+_STEPS_A_FRAME = 10
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class _Scene:
             x; 0 there.
         plate: [3, H, W], the picture without its foreground; None where holes stay black.
         average: mix all that lands in one place instead of ordering it.
+        tick: to be called after every part of a frame.
     """
 
     picture: Tensor
@@ -62,6 +67,7 @@ class _Scene:
     inward: Tensor
     plate: Tensor | None
     average: bool
+    tick: Callable[[], None]
 
     def cropped(self, row: slice, column: slice) -> _Scene:
         return _Scene(
@@ -72,6 +78,7 @@ class _Scene:
             self.inward[:, row, column],
             None if self.plate is None else self.plate[:, row, column],
             self.average,
+            self.tick,
         )
 
 
@@ -109,8 +116,8 @@ def warp_picture(
 ) -> tuple[Tensor, Tensor]:
     """Moves a picture by a motion field, by forward splatting, and fills what it uncovers.
 
-    Frame 0 is the picture, bit for bit, and so is every pixel that does not move and on which
-    nothing lands. A field of another size is resized to the picture.
+    Frame 0 is the picture, bit for bit, and so is every pixel that does not move (by SEEN, at
+    most) and on which nothing lands. A field of another size is resized to the picture.
 
     Args:
         picture: [H, W, 3] in 0..1.
@@ -123,7 +130,7 @@ def warp_picture(
         splatting: "softmax" (what is in front covers what is behind) or "average" (everything that
             lands in one place is mixed; this is what stage 2 does with its features).
         fill: "background" (from what is behind the hole), or "none" (holes stay black).
-        on_step: called with (frames done, F) after every frame.
+        on_step: called with (steps done, steps in all), several times a frame.
 
     Returns:
         frames [F, H, W, 3], float32, and filled [F, H, W], float32: the share of each pixel that
@@ -135,83 +142,166 @@ def warp_picture(
     """
     _check(picture, depth, order, splatting, fill)
     height, width, _ = picture.shape
-    source = picture.to(torch.float32).permute(2, 0, 1).contiguous()
-    motion = _motion(source, field)
-    scene = _scene(source, motion, depth, order, splatting, fill)
-    matte = None if region is None else region_of(region, (width, height))
-    frames = source.new_empty(field.frames, height, width, 3)
+    size = (width, height)
+    source = picture.to(torch.float32)
+    near = None if depth is None else _nearness(depth, size)
+    matte = None if region is None else region_of(region, size)
+    matte = None if matte is None else matte.to(source.device)
+    progress = _Progress(field.frames, on_step)
+    frames = source.expand(field.frames, -1, -1, -1).contiguous()
     filled = source.new_zeros(field.frames, height, width)
+    motion = _motion(field, source, progress.tick)
+    if motion is None:
+        progress.finish(field.frames)
+        return frames, filled
+    rows, columns = motion.window
+    source = source[rows, columns].permute(2, 0, 1).contiguous()
+    if near is not None:
+        near = near[rows, columns].to(source.device)
+    scene = _scene(source, motion, near, order, splatting, fill, progress.tick)
+    progress.finish(0)
     for i in range(field.frames):
         flow = motion.flow(i)
         frame, hole = _changed(scene, flow, motion.abandoned(flow))
         if matte is not None:
-            frame = torch.lerp(source, frame, matte)
-            hole = hole * matte
-        frames[i] = frame.permute(1, 2, 0)
-        filled[i] = hole
-        if on_step is not None:
-            on_step(i + 1, field.frames)
+            frame = torch.lerp(source, frame, matte[rows, columns])
+            hole = hole * matte[rows, columns]
+        frames[i, rows, columns] = frame.permute(1, 2, 0)
+        filled[i, rows, columns] = hole
+        progress.finish(i + 1)
     return frames, filled
+
+
+class _Progress:
+    """Tells how far a clip is, several times within each frame, so that it can be stopped there."""
+
+    def __init__(self, frames: int, on_step: Callable[[int, int], None] | None) -> None:
+        self._total = (frames + 1) * _STEPS_A_FRAME
+        self._on_step = on_step
+        self._done = 0
+        self._end = _STEPS_A_FRAME
+
+    def tick(self) -> None:
+        """One more step within a frame (the preparation counts as one) is done."""
+        self._tell(min(self._done + 1, self._end - 1))
+
+    def finish(self, frames: int) -> None:
+        """So many frames are done."""
+        self._tell((frames + 1) * _STEPS_A_FRAME)
+        self._end = self._done + _STEPS_A_FRAME
+
+    def _tell(self, done: int) -> None:
+        self._done = done
+        if self._on_step is not None:
+            self._on_step(done, self._total)
 
 
 @dataclass(frozen=True)
 class _Motion:
-    """The field as large as the picture, with its soft borders laid along contours."""
+    """The field, as large as the picture and within a window of it, with its soft borders laid
+    along contours, and without what is too slow to be seen.
+
+    Args:
+        field, size: (W, H) of the picture.
+        window: rows and columns.
+        still: [h, w] bool, pixels of the window that are taken to stay; None for no such.
+    """
 
     field: MotionField
     size: tuple[int, int]
-    contours: Contours | None
+    device: torch.device
+    window: tuple[slice, slice]
+    contours: Contours | None = None
+    still: Tensor | None = None
 
     def abandoned(self, flow: Tensor) -> Tensor:
-        """[H, W] bool: pixels of one frame that go nowhere and are not to be seen."""
+        """[h, w] bool: pixels of one frame that go nowhere and are not to be seen."""
         if self.contours is None:
             return torch.zeros_like(flow[0], dtype=torch.bool)
         return self.contours.abandoned(flow)
 
     def flow(self, frame: int) -> Tensor:
-        """[2, H, W] one frame's displacements."""
-        flow = _flow_of(self.field, frame, self.size)
-        return flow if self.contours is None else self.contours.settle(flow)
+        """[2, h, w] one frame's displacements."""
+        rows, columns = self.window
+        flow = _flow_of(self.field, frame, self.size)[:, rows, columns].to(self.device)
+        if self.contours is not None:
+            flow = self.contours.settle(flow)
+        return flow if self.still is None else torch.where(self.still, 0, flow)
 
-    def torn(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """[H, W] the largest displacement of the clip, what tears in it, as `torn_edges`, and
-        [H, W] bool what is abandoned in it."""
-        reach = torch.zeros_like(self.flow(0)[0])
-        right = torch.zeros_like(reach[:, 1:], dtype=torch.bool)
-        down = torch.zeros_like(reach[1:], dtype=torch.bool)
-        gone = torch.zeros_like(reach, dtype=torch.bool)
+    def reach(self) -> Tensor:
+        """[h, w] the largest displacement of the clip."""
+        square = torch.zeros_like(self.flow(0)[0])
         for i in range(1, self.field.frames):
             flow = self.flow(i)
-            reach = torch.maximum(reach, torch.hypot(flow[0], flow[1]))
+            square = torch.maximum(square, flow[0].square().addcmul_(flow[1], flow[1]))
+        return square.sqrt_()
+
+    def torn(self, tick: Callable[[], None]) -> tuple[Tensor, Tensor, Tensor]:
+        """What tears in the clip, as `torn_edges`, and [h, w] bool what is abandoned in it."""
+        gone = torch.zeros_like(self.flow(0)[0], dtype=torch.bool)
+        right, down = gone[:, 1:].clone(), gone[1:].clone()
+        for i in range(1, self.field.frames):
+            flow = self.flow(i)
             torn = holes.torn_edges(flow)
             right |= torn[0]
             down |= torn[1]
             gone |= self.abandoned(flow)
-        return reach, right, down, gone
+            tick()
+        return right, down, gone
 
 
-def _motion(source: Tensor, field: MotionField) -> _Motion:
-    raw = _Motion(field, (source.shape[2], source.shape[1]), None)
-    return _Motion(field, raw.size, contours(source, *raw.torn()[:3]))
+def _motion(field: MotionField, picture: Tensor, tick: Callable[[], None]) -> _Motion | None:
+    """The field within the window that changes, and some margin; None where nothing moves."""
+    height, width, _ = picture.shape
+    everywhere = slice(0, height), slice(0, width)
+    raw = _Motion(field, (width, height), picture.device, everywhere)
+    reach = raw.reach()
+    tick()
+    moving = reach >= SEEN
+    if not bool(moving.any()):
+        return None
+    low, high = field.flow.amin((0, 2, 3)), field.flow.amax((0, 2, 3))
+    scale = low.new_tensor([width / field.size[0], height / field.size[1]])
+    low, high = low * scale, high * scale
+    rows, columns = (
+        _window(moving.any(axis), float(low[axis]), float(high[axis])) for axis in (1, 0)
+    )
+    raw = replace(raw, window=(rows, columns))
+    right, down, _ = raw.torn(tick)
+    part = picture[rows, columns].permute(2, 0, 1).contiguous()
+    edges = contours(part, reach[rows, columns], right, down, scale_of((width, height)), tick)
+    tick()
+    settled = replace(raw, contours=edges)
+    return replace(settled, still=settled.reach() < SEEN)
+
+
+def _window(moving: Tensor, back: float, ahead: float) -> slice:
+    """Along one axis: what moves and where it goes, with as much around it again for the fill."""
+    there = moving.nonzero()
+    low, high, extent = int(there.min()), int(there.max()) + 1, len(moving)
+    margin = max((high - low) // 2, 32) + 32
+    start = low - margin + max(min(back, 0.0), -extent)
+    end = high + margin + min(max(ahead, 0.0), extent)
+    return slice(max(int(start), 0), min(int(end) + 1, extent))
 
 
 def _scene(
     source: Tensor,
     motion: _Motion,
-    depth: Tensor | None,
+    near: Tensor | None,
     order: str,
     splatting: str,
     fill: str,
+    tick: Callable[[], None],
 ) -> _Scene:
     """Looks once through the clip for what is in front and what it will uncover."""
-    reach, right, down, gone = motion.torn()
+    reach = motion.reach()
+    right, down, gone = motion.torn(tick)
     # By the clip's largest displacement: the order must not flip while something turns back.
     importance = MOTION_CONTRAST * reach / reach.max().clamp(min=1e-6)
-    by_depth = depth is not None and order in ("auto", "depth")
-    if depth is not None and by_depth:
-        importance = DEPTH_CONTRAST * _nearness(depth, (reach.shape[1], reach.shape[0])).to(
-            source.device
-        )
+    by_depth = near is not None and order in ("auto", "depth")
+    if near is not None and by_depth:
+        importance = DEPTH_CONTRAST * near
     if motion.contours is not None and motion.contours.front is not None and not by_depth:
         front = motion.contours.front
     else:
@@ -219,16 +309,17 @@ def _scene(
     plate = None
     if fill == "background":
         hidden = front | holes.loose_pixels(right, down) | gone
+        tick()
         plate = holes.background_plate(source, hidden)
+    tick()
     importance = importance + SURFACE_CONTRAST * front
     if order == "none":
         importance = torch.zeros_like(importance)
     importance = torch.stack([importance, _slack(importance, right, down)])
     inward = holes.inward(front)
     cutout = _cutout(source, importance, front, inward)
-    return _Scene(
-        source, importance, front, cutout, inward, plate, splatting == "average" or order == "none"
-    )
+    average = splatting == "average" or order == "none"
+    return _Scene(source, importance, front, cutout, inward, plate, average, tick)
 
 
 def _cutout(source: Tensor, importance: Tensor, front: Tensor, inward: Tensor) -> Tensor:
@@ -294,11 +385,14 @@ def _frame(scene: _Scene, flow: Tensor, abandoned: Tensor) -> tuple[Tensor, Tens
     loose = holes.loose_pixels(right, down) | abandoned
     plan = SplatPlan(torch.where(loose, _FAR, flow)[None])
     landed_besides = plan.coverage[0, 0] - (still & ~loose).float()
-    settled = still & (landed_besides <= 0)
+    settled = still & ~abandoned & (landed_besides <= 0)
+    scene.tick()
 
     landed = _splatted(scene, plan, flow)
+    scene.tick()
     torn = holes.torn_cells(right, down) | holes.cells_of(abandoned)
     place, solved = _sources(flow, _slopes(flow), torn, landed.back, ~settled)
+    scene.tick()
     level = landed.importance[~settled]
     own_level, slack = _at(scene.importance, place)
     solved &= (own_level > level - slack) | (landed.share[~settled] < 1e-3)
@@ -307,7 +401,9 @@ def _frame(scene: _Scene, flow: Tensor, abandoned: Tensor) -> tuple[Tensor, Tens
     colour, share = landed.colour, torch.where(surface | settled, 1, landed.share)
     if not scene.average:
         colour[:, surface] = _at(scene.picture, place[:, solved], "bicubic").clamp(0, 1)
+    scene.tick()
     behind = _behind(scene, plan, flow)
+    scene.tick()
     frame = colour * share if scene.plate is None else torch.lerp(behind, colour, share)
     if not scene.average and bool(scene.foreground.any()):
         settled &= ~_draw_rims(scene, flow, landed, behind, settled, frame, share)
@@ -363,6 +459,7 @@ def _draw_rims(
     if not bool(rim.any()):
         return rim
     own_flow, slopes = _continued(flow, scene.inward, scene.foreground)
+    scene.tick()
     back = spread(landed.back, (landed.foreground > 0.1).float())
     place, solved = _sources(own_flow, slopes, torch.zeros_like(rim), back, rim)
     *colour, level, slack, outline = _at(scene.cutout, place, "bicubic")
@@ -473,6 +570,8 @@ def _at(image: Tensor, place: Tensor, mode: str = "bilinear", padding: str = "bo
 
 def _flow_of(field: MotionField, frame: int, size: tuple[int, int]) -> Tensor:
     """[2, H, W] one frame's displacements at a size (W, H)."""
+    if field.size == size:
+        return field.flow[frame]
     pair = torch.stack([field.flow[0], field.flow[frame]])
     return MotionField(pair).resized(size).flow[1]
 

@@ -320,16 +320,55 @@ def test_tiny_pictures_work(shape):
     assert torch.isfinite(filled).all()
 
 
-def test_progress_is_told_and_an_interrupt_goes_through():
+def test_progress_is_told_many_times_a_frame():
     seen = []
-    warp_picture(noise(), clip(torch.zeros(2, 4, 4), 3), on_step=lambda i, n: seen.append((i, n)))
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    field = clip(moved(box(20, 20, 40, 40), 17, 5), 5)
+    warp_picture(noise(), field, on_step=lambda done, total: seen.append((done, total)))
+    done = [step for step, _ in seen]
+    assert len({total for _, total in seen}) == 1
+    assert done == sorted(done)
+    assert done[-1] == seen[-1][1]
+    assert len(done) > 5 * 5
 
-    def stop(done: int, frames: int) -> None:
-        raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        warp_picture(noise(), clip(torch.zeros(2, 4, 4)), on_step=stop)
+def test_an_interrupt_goes_through_within_a_frame():
+    field = clip(moved(box(20, 20, 40, 40), 17, 5))
+    seen = []
+    warp_picture(noise(), field, on_step=lambda done, _: seen.append(done))
+    for last in range(1, len(seen) + 1):
+        calls = []
+
+        def stop(done: int, total: int, calls=calls, last=last) -> None:
+            calls.append(done)
+            if len(calls) == last:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            warp_picture(noise(), field, on_step=stop)
+        assert len(calls) == last
+
+
+def test_a_clip_without_motion_tells_its_end():
+    seen = []
+    warp_picture(noise(), clip(torch.zeros(2, 4, 4)), on_step=lambda *step: seen.append(step))
+    assert seen[-1][0] == seen[-1][1]
+
+
+def test_what_is_too_slow_to_be_seen_stays_bit_identical():
+    picture, square = noise(), box(20, 20, 40, 40)
+    flow = moved(square, 17.3, 5.8)
+    frames, _ = warp_picture(picture, clip(flow + moved(~square, 0.02, 0.01)))
+    for frame in frames:
+        assert torch.equal(frame[:, 70:], picture[:, 70:])
+    torch.testing.assert_close(frames, warp_picture(picture, clip(flow))[0])
+
+
+def test_a_thing_may_travel_far_beyond_where_it_was():
+    square = box(2, 2, 12, 12)
+    for dx, dy in ((80, 48), (80, 0), (0, 48)):
+        frames, _ = warp_picture(painted((square, RED)), clip(moved(square, dx, dy)))
+        there = box(4 + dx, 4 + dy, 10 + dx, 10 + dy)
+        assert (frames[-1][there] - RED).abs().max() < 1e-4
 
 
 def test_spread_keeps_what_is_known_and_continues_it():
