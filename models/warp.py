@@ -228,12 +228,13 @@ class _Motion:
             flow = self.contours.settle(flow)
         return flow if self.still is None else torch.where(self.still, 0, flow)
 
-    def reach(self) -> Tensor:
+    def reach(self, tick: Callable[[], None]) -> Tensor:
         """[h, w] the largest displacement of the clip."""
         square = torch.zeros_like(self.flow(0)[0])
         for i in range(1, self.field.frames):
             flow = self.flow(i)
             square = torch.maximum(square, flow[0].square().addcmul_(flow[1], flow[1]))
+            tick()
         return square.sqrt_()
 
     def torn(self, tick: Callable[[], None]) -> tuple[Tensor, Tensor, Tensor]:
@@ -255,8 +256,7 @@ def _motion(field: MotionField, picture: Tensor, tick: Callable[[], None]) -> _M
     height, width, _ = picture.shape
     everywhere = slice(0, height), slice(0, width)
     raw = _Motion(field, (width, height), picture.device, everywhere)
-    reach = raw.reach()
-    tick()
+    reach = raw.reach(tick)
     moving = reach >= SEEN
     if not bool(moving.any()):
         return None
@@ -272,7 +272,7 @@ def _motion(field: MotionField, picture: Tensor, tick: Callable[[], None]) -> _M
     edges = contours(part, reach[rows, columns], right, down, scale_of((width, height)), tick)
     tick()
     settled = replace(raw, contours=edges)
-    return replace(settled, still=settled.reach() < SEEN)
+    return replace(settled, still=settled.reach(tick) < SEEN)
 
 
 def _window(moving: Tensor, back: float, ahead: float) -> slice:
@@ -295,7 +295,7 @@ def _scene(
     tick: Callable[[], None],
 ) -> _Scene:
     """Looks once through the clip for what is in front and what it will uncover."""
-    reach = motion.reach()
+    reach = motion.reach(tick)
     right, down, gone = motion.torn(tick)
     # By the clip's largest displacement: the order must not flip while something turns back.
     importance = MOTION_CONTRAST * reach / reach.max().clamp(min=1e-6)
