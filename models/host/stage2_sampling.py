@@ -123,17 +123,38 @@ def make_motion(
         raise ValueError("the reference's latent holds NaN or infinite values")
     size = (reference.shape[2], reference.shape[3])
     _check_proportions(field, size)
-    return Motion(field, reference.float().cpu(), latent_region(region, size), **options)
+    exactly = options.get("keep_exactly", True)
+    brush = latent_region(region, size, exactly)
+    return Motion(field, reference.float().cpu(), brush, **options)
 
 
-def latent_region(region: torch.Tensor | None, size: tuple[int, int]) -> torch.Tensor | None:
-    """A mask of what may move at latent size (h, w), [1, 1, h, w]; None where everything may."""
+def latent_region(
+    region: torch.Tensor | None, size: tuple[int, int], whole_cells: bool = True
+) -> torch.Tensor | None:
+    """A mask of what may move at latent size (h, w), [1, 1, h, w]; None where everything may.
+
+    Args:
+        whole_cells: a latent pixel may move where any of its cell of the mask may; otherwise one
+            pixel of the cell decides, as in the released code.
+
+    Raises:
+        ValueError: for a brush that the released code's rule would lose wholly.
+    """
     if region is None:
         return None
     single = check_region(region)
     if not bool(single.any()):
         return None
-    return F.interpolate(single[None, None], size=size, mode="nearest")
+    if whole_cells:
+        return F.adaptive_max_pool2d(single[None, None], size)
+    nearest = F.interpolate(single[None, None], size=size, mode="nearest")
+    if not bool(nearest.any()):
+        raise ValueError(
+            f"the region's brush is so thin that none of it is left at 1/8 of the size "
+            f"({size[1]}x{size[0]}), where nothing could move: grow the brush by 8 px, or set "
+            f"'keep_outside' to '{KEEP_EXACTLY}', which takes every part of it"
+        )
+    return nearest
 
 
 def _check_proportions(field: MotionField, size: tuple[int, int]) -> None:

@@ -263,6 +263,35 @@ def test_a_soft_region_follows_the_released_rule(nets):
     close(ours[1:], theirs[1:])
 
 
+def thin_brush():
+    """6 px wide, between the pixels that a reduction to 1/8 would look at."""
+    region = torch.zeros(1, 8 * HEIGHT, 8 * WIDTH)
+    region[:, 10:60, 17:23] = 0.5
+    return region
+
+
+def test_a_thin_brush_moves_every_cell_that_it_touches(host_env):
+    from motion_i2v.models.host.stage2_sampling import make_motion as checked
+
+    given = make_motion()
+    kept = checked(given.field, given.reference, thin_brush()).region
+    expected = torch.zeros(1, 1, HEIGHT, WIDTH)
+    expected[..., 1:8, 2] = 0.5
+    assert torch.equal(kept, expected)
+
+
+def test_a_brush_that_the_released_rule_loses_is_an_error(host_env):
+    from motion_i2v.models.host.stage2_sampling import make_motion as checked
+
+    given = make_motion()
+    with pytest.raises(ValueError, match="grow the brush"):
+        checked(given.field, given.reference, thin_brush(), keep_exactly=False)
+    wide = thin_brush()
+    wide[:, :, 24] = 1
+    kept = checked(given.field, given.reference, wide, keep_exactly=False).region
+    assert torch.equal(kept[0, 0], wide[0, ::8, ::8])
+
+
 def test_sampling_in_two_halves_is_sampling_at_once(nets):
     import comfy.sample
 
