@@ -36,7 +36,8 @@ NECK = 2
 FURTHER = 1.5
 """Inside an object motion reaches so many times as far, lest the object is torn."""
 
-SLOWED = 0.008
+
+SLOWED = 0.01
 """An edge inside the object is as long as this part of the picture's diagonal."""
 
 OBJECTS = 32
@@ -100,7 +101,10 @@ def objects(coarse: Edges, moving: np.ndarray, still: np.ndarray) -> tuple[np.nd
             continue
         clear = behind >= CLEAR * min(1.0, behind[start])
         square = clear.reshape(coarse.shape).astype(np.uint8)
-        compact = cv2.morphologyEx(square, cv2.MORPH_OPEN, np.ones((NECK, NECK), np.uint8))
+        # Opposite anchors, or a neck of an even number of cells would shift everything.
+        neck = np.ones((NECK, NECK), np.uint8)
+        thin = cv2.erode(square, neck, anchor=(0, 0))
+        compact = cv2.dilate(thin, neck, anchor=(NECK - 1, NECK - 1))
         _, part = cv2.connectedComponents(compact, connectivity=4)
         if compact.flat[start]:
             found |= part == part.flat[start]
@@ -117,9 +121,9 @@ def refined(lab: np.ndarray, found: np.ndarray, maybe: np.ndarray) -> np.ndarray
     shape = lab.shape[:2]
     likely = cv2.resize(found.astype(np.float32), shape[::-1]) > 0.5
     band = max(2, round(BAND * float(np.hypot(*shape))))
-    cell = max(1, round(shape[1] / found.shape[1]))
-    near = cv2.resize(maybe.astype(np.float32), shape[::-1]) > 0.25
-    mask = cut_out(lab, _moved(likely, -cell), likely, _moved(likely, band) & near)
+    near = cv2.resize(maybe.astype(np.float32), shape[::-1])
+    possible = _moved(likely, band)
+    mask = cut_out(lab, _moved(likely, -1), possible & (near > 0.5), possible & (near > 0.25))
     return cv2.medianBlur(mask.astype(np.uint8), 5) > 0
 
 
