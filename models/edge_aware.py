@@ -267,14 +267,19 @@ class Upsampling:
         size: tuple[int, int],
         edges: float,
     ) -> None:
+        import cv2
+
         self.row, offset_y = _cells_of(size[1], shape[0])
         self.column, offset_x = _cells_of(size[0], shape[1])
-        guide = _planes(small) if small is not None and full is not None else None
-        pixels = _planes(full) if guide is not None and full is not None else None
+        guide = pixels = None
+        if small is not None and full is not None:
+            # Noise in the colours would fray the outlines.
+            guide = _planes(cv2.bilateralFilter(small, 5, 20, 2))
+            pixels = _planes(cv2.medianBlur(full, 5))
         weights = []
         for dy, dx in self._taps():
-            y = torch.exp(-((offset_y - dy) ** 2) / (2 * 0.5**2))
-            x = torch.exp(-((offset_x - dx) ** 2) / (2 * 0.5**2))
+            y = torch.exp(-((offset_y - dy) ** 2) / (2 * 0.7**2))
+            x = torch.exp(-((offset_x - dx) ** 2) / (2 * 0.7**2))
             weight = y[:, None] * x[None, :]
             if guide is not None and pixels is not None and edges > 0:
                 unlike = (self._gather(guide, dy, dx) - pixels).square_().sum(0)

@@ -114,6 +114,23 @@ def test_edges_inside_an_object_do_not_hold_its_parts_back():
     assert np.abs(pinned[34:46, 44:116]).max() < 0.1
 
 
+def test_the_outline_is_smooth_in_a_noisy_picture():
+    import cv2
+
+    y, x = torch.meshgrid(torch.arange(400.0), torch.arange(600.0), indexing="ij")
+    disc = (x - 300).square() + (y - 200).square() < 100**2
+    noise = torch.randn(400, 600, 3, generator=torch.Generator().manual_seed(0)) * 0.05
+    base = torch.where(
+        disc[..., None], torch.tensor([0.6, 0.4, 0.4]), torch.tensor([0.4, 0.5, 0.4])
+    )
+    part = carried((base + noise).clamp(0, 1), (0.5, 0.5), (0.6, 0.5))
+    moved = (part > 0.5).astype(np.uint8)
+    assert (moved != disc.numpy()).sum() < 0.03 * disc.sum()
+    outlines, _ = cv2.findContours(moved, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    around = sum(cv2.arcLength(outline, True) for outline in outlines)
+    assert around < 1.09 * 2 * np.pi * 100
+
+
 def test_two_arrows_move_two_objects_apart():
     field = densify(arrows([((26, 32), (36, 32)), ((70, 32), (60, 32))]), SIZE, two_objects())
     assert field.flow[-1, 0, 20:44, 16:36].min() > 9
