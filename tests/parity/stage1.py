@@ -12,11 +12,16 @@ def frames(x: torch.Tensor) -> torch.Tensor:
     return rearrange(x, "b c f h w -> (b f) c h w")
 
 
-def load_model(folder: Folder):
+def load_model(folder: Folder, predicted: int = 0):
+    """The MODEL, that takes up to 32 predicted frames in one pass, as the released code does."""
     from motion_i2v.models.host.loading import load_motion_field_model
+    from motion_i2v.models.host.windows import TRAINED_FRAMES, MotionWindows
+    from motion_i2v.models.temporal import MAX_TOKENS
 
     weights = folder.weights("stage1_unet")
-    return load_motion_field_model(checkpoint_of(weights, "weights.json", "stage1_unet"))
+    checkpoint = checkpoint_of(weights, "weights.json", "stage1_unet")
+    windows = MotionWindows(length=min(max(TRAINED_FRAMES, predicted), MAX_TOKENS))
+    return load_motion_field_model(checkpoint, windows=windows)
 
 
 def load_control(folder: Folder):

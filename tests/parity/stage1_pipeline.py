@@ -23,7 +23,7 @@ def run(folder: Folder) -> dict[str, float]:
 def _sampled(folder: Folder, given: dict) -> dict[str, torch.Tensor]:
     from motion_i2v.models.host.stage1_sampling import Settings, sample_flow
 
-    model = stage1.load_model(folder)
+    model = stage1.load_model(folder, given["noise"].shape[2])
     net = stage1.load_control(folder)
     clip = stage1.make_clip(given["image_latent"], given["stride"])
     settings = Settings(steps=int(given["steps"]), cfg=float(given["guidance"]), seed=0)
