@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -141,12 +143,15 @@ def inward(front: Tensor) -> Tensor:
     return steps.long()
 
 
-def background_plate(picture: Tensor, hidden: Tensor) -> Tensor:
+def background_plate(
+    picture: Tensor, hidden: Tensor, tick: Callable[[], None] = lambda: None
+) -> Tensor:
     """The picture with its foreground taken out and painted over from around it.
 
     Args:
         picture: [3, H, W] in 0..1.
         hidden: [H, W] bool, the foreground; a fringe of it is taken out too.
+        tick: called after every part of the work.
 
     Returns:
         [3, H, W], equal to the picture away from the foreground. Unchanged where nothing or
@@ -154,7 +159,7 @@ def background_plate(picture: Tensor, hidden: Tensor) -> Tensor:
     """
     size = 2 * FRINGE + 1
     grown = F.max_pool2d(hidden[None].float(), size, stride=1, padding=FRINGE)[0] > 0
-    return inpaint(picture, grown)
+    return inpaint(picture, grown, tick)
 
 
 def _all_torn(edges: Tensor, dim: int) -> Tensor:

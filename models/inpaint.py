@@ -13,6 +13,8 @@ al., "The Lumigraph", SIGGRAPH 1996 (`spread`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -40,12 +42,13 @@ _LARGE = 512
 _COARSEST = 8
 
 
-def inpaint(picture: Tensor, hidden: Tensor) -> Tensor:
+def inpaint(picture: Tensor, hidden: Tensor, tick: Callable[[], None] = lambda: None) -> Tensor:
     """Replaces the hidden pixels by what could be behind them.
 
     Args:
         picture: [3, H, W] in 0..1.
         hidden: [H, W] bool.
+        tick: called after every part of the work.
 
     Returns:
         [3, H, W], equal to the picture where nothing is hidden; the picture itself where nothing
@@ -57,7 +60,10 @@ def inpaint(picture: Tensor, hidden: Tensor) -> Tensor:
     part, unknown = picture[:, rows, columns], hidden[rows, columns]
     tone = _tone(part, unknown)
     distance, nearest = _to_the_rim(unknown)
-    painted = _led_in(tone, unknown) + _grain(part - tone, unknown, distance, nearest)
+    tick()
+    led_in = _led_in(tone, unknown)
+    tick()
+    painted = led_in + _grain(part - tone, unknown, distance, nearest)
     result = picture.clone()
     result[:, rows, columns] = torch.where(unknown, painted.clamp(0, 1), part)
     return result

@@ -11,6 +11,7 @@ Sums run in float32 (float64 for float64 features); results have the features' d
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -127,7 +128,9 @@ class SplatPlan:
         """
         return self._maps(x, self._importance_weights(importance, x))
 
-    def layers(self, x: Tensor, importance: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def layers(
+        self, x: Tensor, importance: Tensor, tick: Callable[[], None] = lambda: None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Splats what is in front and what it hides apart, for soft compositing of edges.
 
         Of each weight w that lands on a target, the share exp(importance - the largest there)
@@ -136,6 +139,7 @@ class SplatPlan:
         Args:
             x: [B, C, H, W] or [C, H, W], as for `average`.
             importance: [B, 1, H, W], [1, 1, H, W] or [H, W]; larger covers smaller.
+            tick: called before each layer, for progress and interrupts.
 
         Returns:
             front [B, C, H, W] (equal to `softmax`), its coverage [B, 1, H, W], and the same two of
@@ -149,9 +153,10 @@ class SplatPlan:
         ones = torch.ones_like(x[..., :1, :, :])
         both = torch.cat([x, ones], dim=-3)
         layers = []
+        rows, shared = self._rows_of(both)
+        matrix = self._matrix(shared, pixels_first=False)
         for weight in (in_front, behind):
-            rows, shared = self._rows_of(both)
-            matrix = self._matrix(shared, pixels_first=False)
+            tick()
             values = weight.detach().index_select(0, matrix.entry)
             total = self._maps_of(_Splat.apply(rows, weight, matrix, values, None), both)
             coverage = total[:, -1:]

@@ -40,7 +40,7 @@ SEEN = 1 / 32
 
 _FAR = 1e9
 _NEWTON_STEPS = 4
-_STEPS_A_FRAME = 10
+_STEPS_A_FRAME = 12
 
 
 @dataclass(frozen=True)
@@ -310,7 +310,7 @@ def _scene(
     if fill == "background":
         hidden = front | holes.loose_pixels(right, down) | gone
         tick()
-        plate = holes.background_plate(source, hidden)
+        plate = holes.background_plate(source, hidden, tick)
     tick()
     importance = importance + SURFACE_CONTRAST * front
     if order == "none":
@@ -384,6 +384,7 @@ def _frame(scene: _Scene, flow: Tensor, abandoned: Tensor) -> tuple[Tensor, Tens
     right, down = holes.torn_edges(flow)
     loose = holes.loose_pixels(right, down) | abandoned
     plan = SplatPlan(torch.where(loose, _FAR, flow)[None])
+    scene.tick()
     landed_besides = plan.coverage[0, 0] - (still & ~loose).float()
     settled = still & ~abandoned & (landed_besides <= 0)
     scene.tick()
@@ -414,7 +415,7 @@ def _splatted(scene: _Scene, plan: SplatPlan, flow: Tensor) -> _Landed:
     is_front = scene.foreground.float()[None]
     carried = torch.cat([scene.picture, -flow, scene.importance[:1], is_front])
     front, front_share, back, back_share = (
-        layer[0] for layer in plan.layers(carried, scene.importance[0])
+        layer[0] for layer in plan.layers(carried, scene.importance[0], scene.tick)
     )
     is_front_there = front[6] * front_share[0] + back[6] * back_share[0]
     background = (front_share + back_share)[0] - is_front_there
