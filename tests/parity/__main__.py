@@ -1,8 +1,8 @@
 """Compares the pack with the fixtures in a folder: `python -m tests.parity DIR [FAMILY ...]`.
 
-Prints one JSON line a family and exits with 1 where one misses its bar. A family is a module of
-this package with `NETWORKS` (that weights.json must have), `BAR` (of the relative error) and
-`run(folder) -> {output: relative error}`.
+Prints one JSON line a family and exits with 1 where one misses its bar or cannot be run. A family
+is a module of this package with `NETWORKS` (that weights.json must have), `BAR` (of the relative
+error) and `run(folder) -> {output: relative error}`.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import importlib
 import json
 import math
 import sys
+import traceback
 from pathlib import Path
 
 from tests.parity.host import load_host
@@ -75,6 +76,15 @@ def compare(family: str, folder: Folder) -> dict:
     }
 
 
+def compared_or_failed(family: str, folder: Folder) -> dict:
+    """The line of one family; a family that breaks must not take the later ones with it."""
+    try:
+        return compare(family, folder)
+    except Exception as error:
+        traceback.print_exc()
+        return {"family": family, "passed": False, "error": f"{type(error).__name__}: {error}"}
+
+
 def _without_nan(value):
     """JSON has no NaN: null."""
     if isinstance(value, dict):
@@ -93,7 +103,7 @@ def main() -> int:
     folder = Folder.open(arguments.folder)
     good, compared = True, 0
     for family in arguments.family or FAMILIES:
-        line = compare(family, folder)
+        line = compared_or_failed(family, folder)
         print(json.dumps(_without_nan(line)), flush=True)
         good &= line.get("passed", True)
         compared += "passed" in line

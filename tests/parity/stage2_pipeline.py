@@ -26,7 +26,7 @@ def run(folder: Folder) -> dict[str, float]:
     size = reference.shape[2:]
     moving = 1 - F.interpolate(given["brush"][0], size=size, mode="nearest")
     errors = {}
-    if folder.has("image_vae"):
+    if folder.has("image_vae") and "image" in given:
         errors["image_latent"] = relative_error(_image_latent(folder, given), reference)
     for name, region in (("latents", None), ("latents_brush", moving)):
         motion = stage2.make_motion(given["flow"], reference, region=region, keep_exactly=False)

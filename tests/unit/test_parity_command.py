@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from motion_i2v.models.splat import splat_average
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from tests import pack
 
@@ -60,6 +60,29 @@ def test_networks_that_weights_json_lacks_are_named(tmp_path):
     code, lines = parity(tmp_path)
     assert code == 0
     assert lines["flow_vae"]["skipped"] == "weights.json has no flow_vae"
+
+
+def test_a_family_that_breaks_fails_and_the_later_ones_are_still_run(tmp_path):
+    save_file({"x": torch.zeros(1)}, splat_folder(tmp_path, 0.0) / "flow_vae.safetensors")
+    save_file({"x": torch.zeros(1, 1, 4, 4)}, tmp_path / "splat_avg.safetensors")
+    code, lines = parity(tmp_path)
+    assert code == 1
+    assert not lines["splat_avg"]["passed"]
+    assert "KeyError: 'flow'" in lines["splat_avg"]["error"]
+    assert "weights.json has no flow_vae" in lines["flow_vae"]["skipped"]
+
+
+@pytest.mark.skipif(not FIXTURES.is_dir(), reason=f"no fixtures at {FIXTURES}")
+def test_loops_need_no_picture_and_no_picture_vae(tmp_path):
+    weights = json.loads((FIXTURES / "weights.json").read_text())
+    del weights["shapes"]["image_vae/"]
+    (tmp_path / "weights.json").write_text(json.dumps(weights))
+    tensors = load_file(FIXTURES / "stage1_pipeline.safetensors")
+    tensors.pop("image01", None)
+    save_file(tensors, tmp_path / "stage1_pipeline.safetensors")
+    code, lines = parity(tmp_path, "stage1_pipeline")
+    assert code == 0
+    assert set(lines["stage1_pipeline"]["outputs"]) == {"flow01", "flow01_no_control"}
 
 
 @pytest.mark.skipif(not FIXTURES.is_dir(), reason=f"no fixtures at {FIXTURES}")
