@@ -15,7 +15,7 @@ HELP = {
     "serve": "start ComfyUI with the pack for your browser",
     "test": "lint, types, JavaScript and Python tests; more arguments go to pytest",
     "lint": "only ruff and the type checker",
-    "parity": "compare with a folder of reference results: parity DIR",
+    "parity": "compare with a folder of reference results: parity DIR [FAMILY ...]",
     "bench": "run the benchmarks; name some to run only those",
     "workflows": "re-save the example workflows and their API twins through ComfyUI's page",
 }
@@ -62,7 +62,9 @@ def _lint(rest: list[str]) -> int:
 
 def _parity(rest: list[str]) -> int:
     setup.ensure(torch=True)
-    return _hand_over("-m", "tests.parity", *[os.path.abspath(folder) for folder in rest])
+    # The folder is meant from where the user is; what follows are names of families.
+    folder = [os.path.abspath(name) for name in rest[:1] if not name.startswith("-")]
+    return _hand_over("-m", "tests.parity", *folder, *rest[len(folder) :])
 
 
 def _bench(rest: list[str]) -> int:

@@ -1,0 +1,27 @@
+"""What dev.py's commands hand over."""
+
+import os
+
+import pytest
+
+from devkit import commands, setup
+
+
+@pytest.fixture
+def handed(monkeypatch):
+    made = []
+    monkeypatch.setattr(setup, "ensure", lambda **_: None)
+    monkeypatch.setattr(commands, "_hand_over", lambda *arguments: made.append(arguments) or 0)
+    return made
+
+
+def test_parity_takes_a_folder_from_here_and_names_of_families(handed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    commands.run(["parity", "tiny", "flow_vae", "splat_avg"])
+    folder = os.path.join(os.getcwd(), "tiny")
+    assert handed == [("-m", "tests.parity", folder, "flow_vae", "splat_avg")]
+
+
+def test_parity_without_a_folder_is_left_to_the_program(handed):
+    commands.run(["parity", "--help"])
+    assert handed == [("-m", "tests.parity", "--help")]
