@@ -204,7 +204,9 @@ class MotionI2VMotionFieldSampler(io.ComfyNode):
         start = None
         if initial_field is not None:
             clip.check_frames("the initial field", initial_field.frames)
-            start = encode_field(flow_vae, initial_field, clip.view)
+            # At 1 nothing of it is kept, not even what strong noise would leave through.
+            if denoise < 1:
+                start = encode_field(flow_vae, initial_field, clip.view)
         conditioned = with_clip(positive, clip), with_clip(negative, clip)
         latents = sample_flow(model, *conditioned, settings, start)
         field = decode_field(flow_vae, latents, clip.view, region, on_step=progress(frames - 1))

@@ -32,13 +32,20 @@ def ddim_leading_sigmas(model_sampling: object, steps: int, denoise: float = 1.0
         [steps + 1]; empty for denoise 0.
 
     Raises:
-        ValueError: for too many steps or none, or a denoise outside 0..1.
+        ValueError: for too many steps or none, a denoise outside 0..1, or a schedule without
+            numbered timesteps.
     """
     if not 0 <= denoise <= 1:
         raise ValueError(f"denoise must be 0..1, not {denoise}")
     if denoise == 0:
         return torch.zeros(0)
-    total = model_sampling.num_timesteps  # type: ignore[attr-defined]
+    total = getattr(model_sampling, "num_timesteps", None)
+    if total is None:
+        raise ValueError(
+            f"'{DDIM_LEADING}' counts timesteps, but the model's noise schedule "
+            f"({type(model_sampling).__mro__[1].__name__}) is continuous; choose a core scheduler "
+            "such as 'normal', or remove the continuous ModelSampling node"
+        )
     whole = max(steps, int(steps / denoise))
     if steps < 1 or whole > total:
         raise ValueError(

@@ -10,6 +10,7 @@ from tests.parity.host import load_host
 
 load_host()
 
+import comfy.controlnet
 import comfy.model_management
 import comfy.samplers
 from motion_i2v.models.checkpoints import checkpoint_of
@@ -239,6 +240,43 @@ def test_64_frames_never_hold_more_than_a_window(model, control, vae, monkeypatc
         assert torch.equal(seen[15:], whole[window.index_list])
 
 
+@pytest.mark.parametrize("frames", [4, 21])
+def test_prompts_are_one_or_one_a_predicted_frame(model, frames):
+    given = clip(frames, (24, 16))
+    positive, negative = texts(given)
+    positive[0][0] = positive[0][0].repeat(frames, 1, 1)
+    fitting = f"has {frames - 1} predicted frames .*: give 1 or {frames - 1}"
+    with pytest.raises(ValueError, match=f"{frames} prompts, but the clip {fitting}"):
+        sample_flow(model, positive, negative, QUICK)
+
+
+class CoreControl(comfy.controlnet.ControlBase):
+    """As a core ControlNet; notes which pictures it is asked for, and does nothing."""
+
+    def __init__(self, pictures, seen):
+        super().__init__()
+        self.set_cond_hint(pictures)
+        self.seen = seen
+
+    def get_control(self, *_):
+        self.seen.append(self.cond_hint_original.flatten().tolist())
+
+
+def test_the_pictures_of_core_controlnets_slide_along(model):
+    frames = 21
+    positive, negative = texts(clip(frames, (24, 16)))
+    seen = []
+    pictures = torch.arange(frames - 1.0).view(-1, 1, 1, 1)
+    positive[0][1]["control"] = CoreControl(pictures, seen)
+    positive[0][1]["control_apply_to_uncond"] = True
+    sample_flow(model, positive, negative, Settings(steps=1, cfg=5.0))
+    windows = MotionWindows().get_context_windows(None, torch.zeros(frames - 1, 1), {})
+    assert seen == [window.index_list for window in windows]
+    positive[0][1]["control"] = CoreControl(pictures[:15], seen)
+    with pytest.raises(ValueError, match="15 control pictures, but the clip has 20 predicted"):
+        sample_flow(model, positive, negative, Settings(steps=1, cfg=5.0))
+
+
 def test_windows_cover_every_frame_and_tell_which():
     windows = MotionWindows(overlap=5)
     made = windows.get_context_windows(None, torch.zeros(40, 4, 2, 2), {})
@@ -274,6 +312,15 @@ def test_impossible_schedules(model, steps, denoise, words):
         schedule(model, Settings(steps, denoise=denoise))
 
 
+def test_a_continuous_schedule_is_sent_to_a_core_scheduler(model):
+    from comfy_extras.nodes_model_advanced import ModelSamplingContinuousEDM
+
+    (continuous,) = ModelSamplingContinuousEDM().patch(model, "eps", 120.0, 0.002)
+    with pytest.raises(ValueError, match=r"ModelSamplingContinuous.* is continuous.*'normal'"):
+        schedule(continuous, Settings())
+    assert len(schedule(continuous, Settings(steps=3, scheduler="normal"))[1]) == 4
+
+
 def test_denoise_keeps_a_given_motion(model, vae):
     flow = torch.zeros(4, 2, SIZE[1], SIZE[0])
     flow[1:, 0] = 5
@@ -282,6 +329,32 @@ def test_denoise_keeps_a_given_motion(model, vae):
     little = sample_flow(model, *texts(), Settings(steps=2, denoise=0.02, cfg=1.0), latent)
     much = sample_flow(model, *texts(), Settings(steps=2, denoise=0.9, cfg=1.0), latent)
     assert (little - latent).norm() < (much - latent).norm()
+
+
+def field_sampled(model, vae, **inputs):
+    from motion_i2v.nodes.stage1_sampler import MotionI2VMotionFieldSampler
+
+    class PictureVAE:
+        def encode(self, picture):
+            return picture[:, ::8, ::8, :1].movedim(-1, 1).expand(-1, 4, -1, -1)
+
+    settings = {"frames": 4, "stride": "8", "width": 0, "height": 0, "fit": "stretch", "seed": 1}
+    settings |= {"steps": 2, "cfg": 1.0, "sampler_name": "euler", "scheduler": "DDIM leading"}
+    picture = torch.rand(1, 40, 56, 3, generator=torch.Generator().manual_seed(5))
+    given = texts()
+    return MotionI2VMotionFieldSampler.execute(
+        model, *given, picture, PictureVAE(), vae, **{**settings, **inputs}
+    ).result[1]["samples"]
+
+
+def test_an_initial_field_counts_only_below_denoise_1(model, vae):
+    given = MotionField(torch.zeros(4, 2, 40, 56) + torch.arange(4)[:, None, None, None] * 9.0)
+    plain = field_sampled(model, vae, denoise=1.0)
+    assert torch.equal(field_sampled(model, vae, denoise=1.0, initial_field=given), plain)
+    assert not torch.equal(field_sampled(model, vae, denoise=0.9, initial_field=given), plain)
+    short = MotionField(torch.zeros(3, 2, 40, 56))
+    with pytest.raises(ValueError, match="initial field"):
+        field_sampled(model, vae, denoise=1.0, initial_field=short)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
