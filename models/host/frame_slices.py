@@ -26,6 +26,41 @@ def sliced(conds: Conds, frames: list[int], total: int) -> Conds:
     return [None if cond is None else [_one(c, frames, total) for c in cond] for cond in conds]
 
 
+def check_counts(conds: Conds, frames: int, kind: str = "frames") -> None:
+    """That what is given a frame each is there for every frame.
+
+    The host would repeat or cut it, and pair control pictures and prompts with wrong frames.
+
+    Args:
+        frames: how many are sampled.
+        kind: what they are called.
+
+    Raises:
+        ValueError: for another number than one, or one a frame.
+    """
+    for cond in (entry for entries in conds for entry in entries or []):
+        prompts = getattr(cond["model_conds"].get("c_crossattn"), "cond", None)
+        _check_count("prompts", prompts, frames, kind)
+        _check_count("prompt masks", cond.get("mask"), frames, kind)
+        control = cond.get("control")
+        while control is not None:
+            if not cuts_itself(control):
+                _check_count("control pictures", control.cond_hint_original, frames, kind)
+            control = control.previous_controlnet
+
+
+def _check_count(what: str, value: Any, frames: int, kind: str) -> None:
+    if isinstance(value, torch.Tensor) and value.ndim > 0 and value.shape[0] not in (1, frames):
+        raise ValueError(
+            f"{value.shape[0]} {what}, but the clip has {frames} {kind}: give 1 or {frames}"
+        )
+
+
+def cuts_itself(control: Any) -> bool:
+    """Whether a control takes its window out of its hint, and checks its length, by itself."""
+    return getattr(control, "knows_windows", False)
+
+
 def with_positions(conds: Conds, height: int, width: int) -> Conds:
     """The conditionings with the latent's coordinates, where one of them is for a part only."""
     if not any("area" in c for cond in conds for c in cond or []):
@@ -53,7 +88,7 @@ def corners(position: torch.Tensor, chunks: int) -> list[tuple[int, int]]:
 def _one(cond: dict[str, Any], frames: list[int], total: int) -> dict[str, Any]:
     out = {key: _cut(value, frames, total) for key, value in cond.items()}
     if "control" in cond:
-        out["control"] = _control(cond["control"], frames, total)
+        out["control"] = cut_control(cond["control"], frames, total)
     model_conds = {}
     for key, value in cond["model_conds"].items():
         tensor = getattr(value, "cond", None)
@@ -69,12 +104,12 @@ def _cut(value: Any, frames: list[int], total: int) -> Any:
     return value
 
 
-def _control(control: Any, frames: list[int], total: int) -> Any:
+def cut_control(control: Any, frames: list[int], total: int) -> Any:
     """A control whose hint is cut; itself where one picture serves all frames."""
     before = control.previous_controlnet
-    previous = None if before is None else _control(before, frames, total)
+    previous = None if before is None else cut_control(before, frames, total)
     hint = control.cond_hint_original
-    cut = _cut(hint, frames, total)
+    cut = hint if cuts_itself(control) else _cut(hint, frames, total)
     if previous is before and cut is hint:
         return control
     other = copy.copy(control)

@@ -13,7 +13,7 @@ from comfy.patcher_extension import WrappersMP
 
 from ..clip_windows import blend_weights, windows
 from ..motion_attention import MAX_FRAMES
-from .frame_slices import POSITION, corners, sliced, with_positions
+from .frame_slices import POSITION, check_counts, corners, sliced, with_positions
 from .motion_module import MotionModule, inserted
 from .motion_run import Area, Motion, MotionRun
 from .temporal_layers import clip_length
@@ -186,6 +186,7 @@ class MotionWrappers:
         model_options: dict[str, Any],
     ) -> list[torch.Tensor]:
         """Tells the conditionings where they lie, and slides windows over long clips."""
+        check_counts(conds, x.shape[0])
         conds = with_positions(conds, x.shape[2], x.shape[3])
         parts = windows(x.shape[0], self.motion.overlap)
         if len(parts) == 1:

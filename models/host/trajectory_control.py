@@ -48,6 +48,8 @@ class TrajectoryControlModel(comfy.cldm.cldm.ControlNet):
 class TrajectoryControl(comfy.controlnet.ControlNet):
     """Gives the UNet the residuals of a hint, which is made when the clip's size is known."""
 
+    knows_windows = True
+
     def __init__(self, control_model: TrajectoryControlModel | None = None, **kwargs: Any) -> None:
         super().__init__(control_model, **kwargs)
         self.hint: Hint | None = None

@@ -15,6 +15,8 @@ from comfy.context_windows import (
 )
 from comfy.patcher_extension import WrappersMP
 
+from .frame_slices import check_counts, cut_control
+
 TRAINED_FRAMES = 15
 OVERLAP = 5
 
@@ -59,6 +61,17 @@ class MotionWindows(IndexListContextHandler):
         between its entries.
         """
 
+    def should_use_context(
+        self, model: Any, conds: list, x_in: torch.Tensor, timestep: Any, model_options: dict
+    ) -> bool:
+        """Whether there are more frames than in a window.
+
+        Raises:
+            ValueError: for control pictures or prompts of which there are too many or too few.
+        """
+        check_counts(conds, x_in.shape[0], "predicted frames (all but the first)")
+        return super().should_use_context(model, conds, x_in, timestep, model_options)
+
     def get_context_windows(
         self, model: Any, x_in: torch.Tensor, model_options: dict
     ) -> list[IndexListContextWindow]:
@@ -70,9 +83,14 @@ class MotionWindows(IndexListContextHandler):
     def get_resized_cond(
         self, cond_in: list | None, x_in: torch.Tensor, window: Any, device: Any = None
     ) -> list | None:
-        """As the core's; what is given a frame each in `model_conds` is cut to the window too."""
+        """As the core's; what is given a frame each in `model_conds` is cut to the window too.
+
+        So are the pictures of core ControlNets.
+        """
         resized = super().get_resized_cond(cond_in, x_in, window, device)
         for cond in resized or []:
+            if "control" in cond:
+                cond["control"] = cut_control(cond["control"], window.index_list, x_in.shape[0])
             cond["model_conds"] = {
                 key: self._cut(value, x_in.shape[0], window)
                 for key, value in cond["model_conds"].items()

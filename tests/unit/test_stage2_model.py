@@ -577,6 +577,17 @@ def test_a_control_picture_belongs_to_its_frame(nets):
 # What cannot work says why.
 
 
+@pytest.mark.parametrize(("frames", "count"), [(FRAMES, 2), (FRAMES, 5), (LONG, 16), (LONG, 15)])
+def test_what_is_not_there_for_each_frame_is_refused(nets, frames, count):
+    moving = applied(nets, make_motion(frames))
+    fitting = f"the clip has {frames} frames: give 1 or {frames}"
+    pictures = controlled(torch.rand(count, 3, 8 * HEIGHT, 8 * WIDTH))
+    with pytest.raises(ValueError, match=f"{count} control pictures, but {fitting}"):
+        sample(moving, frames, steps=1, **pictures)
+    with pytest.raises(ValueError, match=f"{count} prompts, but {fitting}"):
+        sample(moving, frames, steps=1, positive=text(0, count))
+
+
 def test_flow_matching_schedules_are_refused(nets):
     import comfy.model_sampling
 
