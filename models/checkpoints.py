@@ -6,7 +6,6 @@ file with one missing, one left over or one of another shape is an error that na
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import torch
 
 from . import layout
+from .checkpoint_files import load_tensors
 from .layout import Entry, UNetShape
 from .temporal import MAX_TOKENS, positions
 
@@ -171,22 +171,6 @@ def checkpoint_of(
     return Checkpoint(kind, source, named, entries, shape, metadata or {})
 
 
-def load_tensors(path: Path) -> tuple[dict[str, object], dict[str, str]]:
-    """The raw contents of a file and its metadata, mapped from the disk rather than copied."""
-    from safetensors import SafetensorError, safe_open
-
-    if path.suffix.lower() in (".safetensors", ".sft"):
-        try:
-            with safe_open(str(path), framework="pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                return tensors, dict(file.metadata() or {})
-        except SafetensorError as error:
-            raise ValueError(
-                f"{path} is not a whole .safetensors file ({error}); was it downloaded to its end?"
-            ) from error
-    return _load_pickle(path), {}
-
-
 def canonical(tensors: Mapping[str, object], source: str) -> dict[str, torch.Tensor]:
     """Undoes the variations of the released files: wrapping, prefixes, old names, `.pe` buffers.
 
@@ -233,28 +217,6 @@ def detect(shapes: Shapes) -> Kind | None:
     if "input_blocks.0.0.weight" in shapes:
         return KINDS["sd_checkpoint"]
     return None
-
-
-def _load_pickle(path: Path) -> dict[str, object]:
-    try:
-        try:
-            loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except RuntimeError:
-            # Files from before torch 1.6 are not zip archives, and cannot be mapped.
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"{path} was not loaded: it holds more than tensors, and reading it would run code "
-            f"({str(error).splitlines()[0]}). Use a .safetensors file, or one you converted."
-        ) from error
-    except (RuntimeError, EOFError, KeyError) as error:
-        raise ValueError(
-            f"{path} is not a whole checkpoint ({str(error).splitlines()[0]}); "
-            "was it downloaded to its end?"
-        ) from error
-    if not isinstance(loaded, Mapping):
-        raise ValueError(f"{path} holds a {type(loaded).__name__}, not named tensors")
-    return dict(loaded)
 
 
 def _modern(name: str) -> str:

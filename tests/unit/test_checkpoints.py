@@ -140,6 +140,47 @@ def test_a_download_that_broke_off_is_an_error(tmp_path, suffix):
         read_checkpoint(path)
 
 
+DOWNLOADS = {
+    "a web page": b"<!DOCTYPE html><html>404</html>",
+    "a git-LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+    "a picture": b"\x89PNG\r\n\x1a\n" + bytes(99),
+    "JSON text": b'{"error": "not found"}',
+    "is empty": b"",
+    "only zeros": bytes(1000),
+    "it begins with b'hello wo'": b"hello world, this is text",
+}
+
+
+@pytest.mark.parametrize("suffix", [".bin", ".safetensors"])
+@pytest.mark.parametrize("words", DOWNLOADS)
+def test_what_a_download_became_is_said(tmp_path, words, suffix):
+    path = tmp_path / f"x{suffix}"
+    path.write_bytes(DOWNLOADS[words])
+    if words.startswith("it begins") and suffix == ".safetensors":
+        words = "downloaded to its end"
+    with pytest.raises(ValueError, match=words):
+        read_checkpoint(path)
+
+
+def test_a_pickle_that_ends_anywhere_is_not_whole(tmp_path):
+    path = tmp_path / "old.bin"
+    torch.save({"x": torch.arange(3.0)}, path, _use_new_zipfile_serialization=False)
+    whole = path.read_bytes()
+    for length in range(1, len(whole)):
+        path.write_bytes(whole[:length])
+        # Half of a name is a name of something unknown.
+        with pytest.raises(ValueError, match="downloaded to its end|Unsupported global"):
+            read_checkpoint(path)
+    path.write_bytes(b"\x80\x02}")
+    with pytest.raises(ValueError, match="downloaded to its end"):
+        read_checkpoint(path)
+
+
+def test_a_safetensors_file_of_another_name_is_read(tmp_path):
+    save_file(weights("flow_vae"), tmp_path / "flow.bin")
+    assert read_checkpoint(tmp_path / "flow.bin").kind.key == "flow_vae"
+
+
 def test_the_wrong_part_is_named_with_the_node_that_takes_it():
     with pytest.raises(ValueError, match=r"vae_flow/.*it is the motion-field model.*Motion-Field"):
         checkpoint_of(weights("stage1_unet"), "x.bin", "flow_vae")
