@@ -15,14 +15,15 @@ from devkit.host import HostProcess
 
 PICTURES = places.ROOT / "docs" / "pictures"
 SHOWN = ("draw-and-preview", "brush-only", "several-regions")
+SHOWN_PART = {"x": 60, "y": 80, "width": 1080, "height": 720}
 SHOW_WORKFLOW = """
 async (workflow) => {
     app.ui.settings.setSettingValue?.('Comfy.Minimap.Visible', false)
     await app.loadGraphData(workflow)
     await new Promise((done) => setTimeout(done, 1500))
     const editor = app.graph.nodes.find((node) => node.type === 'MotionI2VTrajectoryEditor')
-    app.canvas.ds.scale = 1
-    app.canvas.ds.offset = [60 - editor.pos[0] + 330, 90 - editor.pos[1]]
+    app.canvas.ds.scale = 0.9
+    app.canvas.ds.offset = [440 / 0.9 - editor.pos[0], 150 / 0.9 - editor.pos[1]]
     app.canvas.setDirty(true, true)
     await new Promise((done) => setTimeout(done, 1500))
 }
@@ -48,7 +49,7 @@ def show_editor(page: Any) -> Path:
     page.evaluate(SHOW_WORKFLOW, workflow)
     target = PICTURES / "editor.jpg"
     shot = target.with_suffix(".png")
-    page.screenshot(path=shot)
+    page.screenshot(path=shot, clip=SHOWN_PART)
     Image.open(shot).convert("RGB").save(target, quality=88)
     shot.unlink()
     return target

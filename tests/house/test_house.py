@@ -63,3 +63,12 @@ def test_every_target_of_make_is_a_command():
 
     (phony,) = re.findall(r"^\.PHONY: (.*)$", read("Makefile"), re.M)
     assert set(phony.split()) == set(RUN)
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere():
+    text = read("README.md")
+    assert len(text.splitlines()) <= 110
+    local = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    assert local
+    missing = [link for link in local if not (ROOT / link).is_file()]
+    assert not missing
