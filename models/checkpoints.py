@@ -125,11 +125,17 @@ class Checkpoint:
 
         A network whose weights were the file itself would break when the file is replaced, so
         mapped tensors are copied, one by one too.
+
+        Raises:
+            ValueError: for NaN, infinite values, or ones that the dtype cannot hold.
         """
         out = {}
         for entry in self.entries:
             tensor = self.tensors.pop(entry.name)
-            out[entry.host] = tensor.to(dtype or tensor.dtype, copy=self.mapped)
+            cast = tensor.to(dtype or tensor.dtype, copy=self.mapped)
+            if not _is_finite(cast):
+                raise ValueError(_not_finite(self.source, entry.name, tensor, cast.dtype))
+            out[entry.host] = cast
         return out
 
 
@@ -217,6 +223,20 @@ def detect(shapes: Shapes) -> Kind | None:
     if "input_blocks.0.0.weight" in shapes:
         return KINDS["sd_checkpoint"]
     return None
+
+
+def _is_finite(tensor: torch.Tensor) -> bool:
+    """Whether there is neither NaN nor infinity; torch cannot tell for floats of eight bits."""
+    return bool(torch.isfinite(tensor if tensor.element_size() > 1 else tensor.half()).all())
+
+
+def _not_finite(source: str, name: str, tensor: torch.Tensor, dtype: torch.dtype) -> str:
+    if not _is_finite(tensor):
+        return f"{source}: {name} holds NaN or infinite values; the file is broken, get it again"
+    return (
+        f"{source}: {name} holds values up to {float(tensor.float().abs().max()):g}, which {dtype} "
+        "cannot hold; load it in bfloat16 or float32"
+    )
 
 
 def _modern(name: str) -> str:

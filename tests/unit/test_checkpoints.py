@@ -169,7 +169,7 @@ def test_a_pickle_that_ends_anywhere_is_not_whole(tmp_path):
     for length in range(1, len(whole)):
         path.write_bytes(whole[:length])
         # Half of a name is a name of something unknown.
-        with pytest.raises(ValueError, match="downloaded to its end|Unsupported global"):
+        with pytest.raises(ValueError, match=r"downloaded to its end|Unsupported global"):
             read_checkpoint(path)
     path.write_bytes(b"\x80\x02}")
     with pytest.raises(ValueError, match="downloaded to its end"):
@@ -179,6 +179,30 @@ def test_a_pickle_that_ends_anywhere_is_not_whole(tmp_path):
 def test_a_safetensors_file_of_another_name_is_read(tmp_path):
     save_file(weights("flow_vae"), tmp_path / "flow.bin")
     assert read_checkpoint(tmp_path / "flow.bin").kind.key == "flow_vae"
+
+
+@pytest.mark.parametrize("kind", KINDS_MADE)
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_weight_that_is_no_number_is_named(kind, value):
+    tensors = weights(kind)
+    name = [name for name in tensors if name.endswith("bias")][-1]
+    tensors[name][0] = value
+    checkpoint = checkpoint_of(tensors, "broken.bin", kind)
+    with pytest.raises(ValueError, match=rf"broken\.bin: {name} holds NaN or infinite"):
+        checkpoint.take_host_tensors()
+
+
+def test_a_weight_that_the_dtype_cannot_hold_is_named():
+    tensors = weights("flow_vae")
+    tensors["quant_conv.bias"][0] = 1e6
+    with pytest.raises(ValueError, match=r"quant_conv\.bias .*up to 1e\+06.*float16"):
+        checkpoint_of(tensors, "x.bin").take_host_tensors(torch.float16)
+
+
+def test_weights_of_eight_bits_are_checked_too():
+    tensors = {n: t.to(torch.float8_e4m3fn) for n, t in weights("sd15_unet").items()}
+    checkpoint_of(tensors, "x.bin").take_host_tensors()
+    checkpoint_of(tensors, "x.bin").take_host_tensors(torch.float16)
 
 
 def test_the_wrong_part_is_named_with_the_node_that_takes_it():
