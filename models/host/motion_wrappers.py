@@ -13,6 +13,7 @@ from comfy.patcher_extension import WrappersMP
 
 from ..clip_windows import blend_weights, windows
 from ..motion_attention import MAX_FRAMES
+from .first_frame_control import clean_first_frame, has_control
 from .frame_slices import POSITION, check_counts, corners, sliced, with_positions
 from .motion_module import MotionModule, inserted
 from .motion_run import Area, Motion, MotionRun
@@ -187,10 +188,13 @@ class MotionWrappers:
     ) -> list[torch.Tensor]:
         """Tells the conditionings where they lie, and slides windows over long clips."""
         check_counts(conds, x.shape[0])
+        if has_control(conds):
+            x = self._with_clean_first(model, x, timestep, model_options)
         conds = with_positions(conds, x.shape[2], x.shape[3])
         parts = windows(x.shape[0], self.motion.overlap)
         if len(parts) == 1:
-            return executor(model, conds, x, timestep, model_options)
+            with clean_first_frame(conds, x.shape[0]):
+                return executor(model, conds, x, timestep, model_options)
         totals = [torch.zeros_like(x) for _ in conds]
         weights = x.new_zeros(x.shape[0], 1, 1, 1)
         for part in parts:
@@ -198,7 +202,8 @@ class MotionWrappers:
             weight = blend_weights(part).to(x).view(-1, 1, 1, 1)
             options = _with_options(model_options, FRAMES, tuple(part))
             seen = sliced(conds, part, x.shape[0])
-            results = executor(model, seen, x[part], timestep[part], options)
+            with clean_first_frame(seen, len(part)):
+                results = executor(model, seen, x[part], timestep[part], options)
             for total, result in zip(totals, results, strict=True):
                 total[part] += result * weight
             weights[part] += weight
@@ -277,6 +282,19 @@ class MotionWrappers:
         x = base.process_latent_in(latents).to(run.scaled)
         run.keep_outside(x, x.new_full((len(x),), last), base.model_sampling)
         return base.process_latent_out(x).to(latents)
+
+    def _with_clean_first(
+        self, base: Any, x: torch.Tensor, sigma: torch.Tensor, model_options: dict[str, Any]
+    ) -> torch.Tensor:
+        """The latents x [F, 4, h, w], with a frame 0 that scales to the clean reference.
+
+        For ControlNets, which look at x before `apply_model` is called.
+        """
+        run = model_options.get("transformer_options", {}).get(RUN)
+        if run is None or run.scaled.shape[2:] != x.shape[2:]:
+            return x
+        level = (sigma[:1] ** 2 + base.model_sampling.sigma_data**2) ** 0.5
+        return torch.cat([run.scaled.to(x) * level.to(x).view(1, 1, 1, 1), x[1:]])
 
     def _new_run(self, base: Any, device: Any) -> MotionRun:
         return MotionRun(self.motion, base.process_latent_in(self.motion.reference).to(device))

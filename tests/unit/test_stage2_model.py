@@ -394,6 +394,56 @@ def test_a_core_controlnet(nets):
     close(sample(applied(nets), **controlled(pictures, 0.0)), free, 1e-6)
 
 
+def looks_of(control):
+    """What the ControlNet's network is given: latents and timesteps of each call."""
+    seen = []
+    control.control_model.register_forward_pre_hook(
+        lambda _, __, given: seen.append((given["x"].clone(), given["timesteps"].clone())),
+        with_kwargs=True,
+    )
+    return seen
+
+
+@pytest.mark.parametrize("frames", [FRAMES, 24])
+def test_a_core_controlnet_sees_the_clean_reference_at_timestep_1(nets, frames):
+    given = controlled(torch.rand(1, 3, 8 * HEIGHT, 8 * WIDTH))
+    control = given["positive"][0][1]["control"]
+    seen = looks_of(control)
+    motion = make_motion(frames)
+    sample(applied(nets, motion), frames, steps=2, **given)
+    scaled = nets.model.model.process_latent_in(motion.reference)[0]
+    clip = min(frames, 16)
+    assert len(seen) == 2 * (1 if frames == clip else 2)
+    for x, t in seen:
+        assert len(x) == 2 * clip
+        for chunk, times in zip(x.split(clip), t.split(clip), strict=True):
+            torch.testing.assert_close(chunk[0], scaled, rtol=1e-5, atol=1e-5)
+            assert times[0] == 1
+            assert (times[1:] == times[1]).all()
+    assert seen[0][1][1] > 900
+    assert control.model_sampling_current is None
+
+
+def test_a_core_controlnet_for_a_part_sees_its_part_of_the_reference(nets):
+    given = controlled(torch.rand(1, 3, 8 * HEIGHT, 8 * WIDTH))
+    given["positive"][0][1]["area"] = (4, 6, 2, 4)
+    seen = looks_of(given["positive"][0][1]["control"])
+    motion = make_motion()
+    sample(applied(nets, motion), steps=1, positive=given["positive"] + text(2))
+    scaled = nets.model.model.process_latent_in(motion.reference)[0]
+    torch.testing.assert_close(seen[0][0][0], scaled[:, 2:6, 4:10], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("percent", "calls"), [((0.0, 0.5), 2), ((0.5, 1.0), 2), ((0.0, 1.0), 4)])
+def test_a_core_controlnet_begins_and_ends_where_it_should(nets, percent, calls):
+    given = controlled(torch.rand(1, 3, 8 * HEIGHT, 8 * WIDTH))
+    control = given["positive"][0][1]["control"]
+    control.timestep_percent_range = percent
+    seen = looks_of(control)
+    sample(applied(nets), steps=4, **given)
+    assert len(seen) == calls
+
+
 def patched_by(name, model):
     """The core's own nodes."""
     if name == "FreeU":
