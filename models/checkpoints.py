@@ -174,6 +174,7 @@ def checkpoint_of(
     assert kind is not None
     shape, entries = LAYOUTS[kind.key](shapes, kind, source)
     _check_whole(shapes, entries, kind, source)
+    _check_floating(named, source)
     return Checkpoint(kind, source, named, entries, shape, metadata or {})
 
 
@@ -181,12 +182,10 @@ def canonical(tensors: Mapping[str, object], source: str) -> dict[str, torch.Ten
     """Undoes the variations of the released files: wrapping, prefixes, old names, `.pe` buffers.
 
     Raises:
-        ValueError: where there is no tensor in it, or positions that are not the usual sinusoid.
+        ValueError: where there is no tensor in it, several sets of them, or positions that are not
+            the usual sinusoid.
     """
-    inner = tensors.get("state_dict", tensors)
-    if not isinstance(inner, Mapping):
-        raise ValueError(f"{source}: its 'state_dict' is a {type(inner).__name__}, not a dict")
-    named = {str(name): value for name, value in inner.items() if isinstance(value, torch.Tensor)}
+    named = _weights(_unwrapped(tensors, source))
     if not named:
         raise ValueError(f"{source} holds no tensors")
     while True:
@@ -197,6 +196,36 @@ def canonical(tensors: Mapping[str, object], source: str) -> dict[str, torch.Ten
     for name in [name for name in named if name.endswith(".pe")]:
         _check_positions(name, named.pop(name), source)
     return {_modern(name): tensor for name, tensor in named.items()}
+
+
+def _unwrapped(tensors: Mapping[str, object], source: str) -> Mapping[str, object]:
+    """The mapping with the weights, which some files put into others, beside a step or an epoch."""
+    if "state_dict" in tensors:
+        inner = tensors["state_dict"]
+        if not isinstance(inner, Mapping):
+            raise ValueError(f"{source}: its 'state_dict' is a {type(inner).__name__}, not a dict")
+        return inner
+    if _weights(tensors):
+        return tensors
+    nested = {str(name): value for name, value in tensors.items() if isinstance(value, Mapping)}
+    holding = {name: value for name, value in nested.items() if _weights(_unwrapped(value, source))}
+    if len(holding) > 1:
+        raise ValueError(
+            f"{source} holds several sets of weights ({', '.join(holding)}); save the one that is "
+            "wanted as a file of its own"
+        )
+    return _unwrapped(next(iter(holding.values())), source) if holding else tensors
+
+
+def _weights(tensors: Mapping[str, object]) -> dict[str, torch.Tensor]:
+    """The tensors that may be weights: not a lone number such as `epoch` or `global_step`."""
+    return {
+        str(name): value
+        for name, value in tensors.items()
+        if isinstance(value, torch.Tensor)
+        and value.ndim > 0
+        and (value.numel() > 1 or value.is_floating_point())
+    }
 
 
 def detect(shapes: Shapes) -> Kind | None:
@@ -249,6 +278,8 @@ def _modern(name: str) -> str:
 
 def _check_positions(name: str, table: torch.Tensor, source: str) -> None:
     """Positions are computed, not read; a file with other ones cannot be used."""
+    if not table.is_floating_point():
+        return  # `checkpoint_of` says what is wrong with the whole file
     tokens = min(table.shape[-2], MAX_TOKENS) if table.ndim == 3 else 0
     # bfloat16 keeps 8 bits, so a sinusoid that went through it is off by 2^-9.
     if not tokens or not torch.allclose(
@@ -297,6 +328,15 @@ def _check_whole(shapes: Shapes, entries: list[Entry], kind: Kind, source: str) 
         )
 
 
+def _check_floating(named: Mapping[str, torch.Tensor], source: str) -> None:
+    for name, tensor in named.items():
+        if not tensor.is_floating_point():
+            raise ValueError(
+                f"{source}: {name} holds {tensor.dtype} numbers; quantised files cannot be loaded, "
+                "use the one in float16, bfloat16 or float32"
+            )
+
+
 def _dimension(shapes: Shapes, name: str, dim: int, kind: Kind, source: str) -> int:
     if name not in shapes or len(shapes[name]) <= dim:
         raise ValueError(
@@ -339,9 +379,9 @@ def _motion_reader(shapes: Shapes, kind: Kind, source: str) -> tuple[UNetShape, 
     middle = any(name.startswith("mid_block.") for name in shapes)
     entries = list(layout.motion_modules(shape, "motion_modules"))
     if not middle and kind.key == "motion_modules":
-        # AnimateDiff v1 has none in the middle; say so rather than list its 28 tensors.
+        # AnimateDiff v1 and v3 have none in the middle; say so rather than list 28 tensors.
         raise ValueError(
-            f"{source} has no motion module in the middle block (AnimateDiff v1); "
+            f"{source} has no motion module in the middle block (AnimateDiff v1 or v3); "
             "v2 modules, or Motion-I2V's own, are needed"
         )
     return shape, entries

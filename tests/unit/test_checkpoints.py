@@ -63,6 +63,14 @@ VARIATIONS = {
     "controlnet.": lambda t: {f"controlnet.{name}": v for name, v in t.items()},
     "module.unet.": lambda t: {f"module.unet.{name}": v for name, v in t.items()},
     "wrapped": lambda t: {"state_dict": t, "epoch": 3},
+    "wrapped as 'model'": lambda t: {"model": t, "optimizer": {"state": {}, "lr": 1e-4}},
+    "wrapped by its kind": lambda t: {"motion_modules": t},
+    "wrapped twice": lambda t: {"model": {"state_dict": t}, "step": torch.tensor(3)},
+    "bookkeeping": lambda t: {**t, "epoch": torch.tensor(3), "global_step": torch.tensor([9])},
+    "bookkeeping beside module.": lambda t: {
+        **{f"module.{name}": v for name, v in t.items()},
+        "epoch": torch.tensor(3.0),
+    },
     "no positions": lambda t: {name: v for name, v in t.items() if not name.endswith(".pe")},
     "float16": lambda t: {name: v.half() for name, v in t.items()},
     "bfloat16": lambda t: {name: v.bfloat16() for name, v in t.items()},
@@ -250,9 +258,32 @@ def test_other_positions_than_the_sinusoid_are_an_error():
         checkpoint_of(tensors, "x.bin")
 
 
+@pytest.mark.parametrize("tokens", [8, 24])
+def test_shorter_tables_of_positions_must_be_the_sinusoid_too(tokens):
+    tensors = weights("motion_modules")
+    short = {n: t[:, :tokens] if n.endswith(".pe") else t for n, t in tensors.items()}
+    assert checkpoint_of(short, "x.bin").kind.key == "motion_modules"
+    name = next(name for name in short if name.endswith(".pe"))
+    short[name] = torch.roll(short[name], 1, dims=1)
+    with pytest.raises(ValueError, match="is not the table"):
+        checkpoint_of(short, "x.bin")
+
+
+def test_two_networks_in_one_file_are_named():
+    both = {"model": weights("flow_vae"), "ema": weights("flow_vae")}
+    with pytest.raises(ValueError, match=r"holds several sets of weights \(model, ema\)"):
+        checkpoint_of(both, "x.bin")
+
+
+def test_quantised_weights_are_refused():
+    tensors = {n: (99 * t).to(torch.int8) for n, t in weights("motion_modules").items()}
+    with pytest.raises(ValueError, match=r"int8.*quantised"):
+        checkpoint_of(tensors, "x.bin")
+
+
 def test_animatediff_v1_is_told_apart():
     tensors = {n: t for n, t in weights("motion_modules").items() if not n.startswith("mid_")}
-    with pytest.raises(ValueError, match="AnimateDiff v1"):
+    with pytest.raises(ValueError, match="AnimateDiff v1 or v3"):
         checkpoint_of(tensors, "x.ckpt", "motion_modules")
 
 
