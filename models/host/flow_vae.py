@@ -14,6 +14,8 @@ from ..checkpoints import Checkpoint
 
 CHUNK = 4
 """Frames that are on the device at once; the rest of a clip waits in memory."""
+MIN_TILE = 64
+"""Smaller tiles would be mostly overlap."""
 
 OnStep = Callable[[int, int], None]
 
@@ -70,12 +72,14 @@ class FlowVAE(comfy.sd.VAE):
 
         Args:
             flow01: [N, 2, H, W] in 0..1, H and W multiples of 8.
-            tile: side of the tiles in pixels; 0: whole frames, tiles where memory runs out.
+            tile: side of the tiles in pixels, at least 64 and a multiple of 8; 0: whole frames,
+                tiles where memory runs out.
             on_step: told (frames done, frames in all).
 
         Returns:
             [N, 4, H / 8, W / 8] on the CPU.
         """
+        _check_tile(tile)
         height, width = flow01.shape[2:]
         if height % 8 or width % 8:
             raise ValueError(f"the flow VAE needs sides that are multiples of 8: {width}x{height}")
@@ -92,10 +96,11 @@ class FlowVAE(comfy.sd.VAE):
         self, latents: torch.Tensor, tile: int = 0, on_step: OnStep | None = None
     ) -> torch.Tensor:
         """Latents [N, 4, h, w], not scaled -> flow01 [N, 2, 8 h, 8 w], not clamped, on the CPU."""
+        _check_tile(tile)
         parts = []
         for part in _chunks(latents, on_step):
             if tile:
-                side = max(8, tile // 8)
+                side = tile // 8
                 decoded = self.decode_tiled(part, side, side, min(8, side // 4))
             else:
                 decoded = self.decode(part)
@@ -164,6 +169,14 @@ class FlowVAE(comfy.sd.VAE):
             for x, y in sides
         ]
         return self.process_output(sum(passes) / len(passes))
+
+
+def _check_tile(tile: int) -> None:
+    if tile and (tile < MIN_TILE or tile % 8):
+        raise ValueError(
+            f"tile_size {tile} cannot be used: give at least {MIN_TILE} pixels, a multiple of 8, "
+            "or 0 for whole frames"
+        )
 
 
 def _chunks(frames: torch.Tensor, on_step: OnStep | None) -> Iterator[torch.Tensor]:

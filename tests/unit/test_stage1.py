@@ -415,6 +415,13 @@ class TestFlowVAE:
         # Random weights' group norms see the whole frame, so tiles differ; they must not be noise.
         assert torch.corrcoef(torch.stack([whole.flatten(), tiled.flatten()]))[0, 1] > 0.5
 
+    @pytest.mark.parametrize("tile", [-64, 1, 8, 63, 100])
+    def test_tiles_that_cannot_be_are_refused(self, vae, tile):
+        with pytest.raises(ValueError, match=f"tile_size {tile}.*at least 64"):
+            vae.encode_flow(torch.rand(1, 2, 64, 64), tile=tile)
+        with pytest.raises(ValueError, match=f"tile_size {tile}.*at least 64"):
+            vae.decode_flow(torch.rand(1, 4, 8, 8), tile=tile)
+
     def test_out_of_memory_falls_back_to_tiles(self, vae, monkeypatch):
         latent = torch.randn(2, 4, 16, 24, generator=torch.Generator().manual_seed(0))
         real = vae.first_stage_model.decode
