@@ -61,5 +61,5 @@ class MotionI2VApplyMotionAttention(io.ComfyNode):
     ) -> io.NodeOutput:
         options = motion_options(warp_strength, temporal_strength, keep_outside, window_overlap)
         motion = make_motion(field, reference["samples"], region, **options)
-        moving = apply_motion(with_schedule(model, schedule), motion_module, motion)
+        moving = with_schedule(apply_motion(model, motion_module, motion), schedule)
         return io.NodeOutput(moving, {"samples": empty_frames(motion)})

@@ -4,6 +4,7 @@ import comfy.samplers
 from comfy_api.latest import io
 
 from ..models.color_match import METHODS, match_colors
+from ..models.host.motion_wrappers import check_model
 from ..models.host.sampling import DDIM_LEADING, SCHEDULERS
 from ..models.host.stage1_sampling import Settings
 from ..models.host.stage2_sampling import (
@@ -128,6 +129,7 @@ class MotionI2VAnimateDiffSampler(io.ComfyNode):
                 f"denoise {denoise:g} keeps a part of a given video, but no latents of one are "
                 "connected; connect them, or set denoise to 1"
             )
+        check_model(model, motion_module)
         motion = make_motion(field, reference, region, **options)
         sampled = sample_video(
             with_rescaled_guidance(with_schedule(model, schedule), rescale_cfg),

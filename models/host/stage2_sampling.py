@@ -32,7 +32,8 @@ def with_schedule(model: Any, schedule: str = TRAINED) -> Any:
     noise (arXiv 2305.08891), which lessens the drift of brightness.
 
     Raises:
-        ValueError: for an unknown schedule.
+        ValueError: for an unknown schedule, and for a trained one where a node gave the model
+            another sampling than plain eps or v prediction, which would be lost.
     """
     if schedule not in SCHEDULES:
         raise ValueError(f"unknown schedule '{schedule}'; use one of {', '.join(SCHEDULES)}")
@@ -63,9 +64,19 @@ def with_rescaled_guidance(model: Any, multiplier: float) -> Any:
 
 def _prediction(sampling: Any) -> type:
     """What the model predicts, as the host's mixin."""
-    if isinstance(sampling, comfy.model_sampling.V_PREDICTION):
-        return comfy.model_sampling.V_PREDICTION
-    return comfy.model_sampling.EPS
+    # By their methods: LCM, x0 and EDM sampling are subclasses that override one of them.
+    discrete = getattr(type(sampling), "timestep", None)
+    denoised = getattr(type(sampling), "calculate_denoised", None)
+    if discrete is comfy.model_sampling.ModelSamplingDiscrete.timestep:
+        for kind in (comfy.model_sampling.EPS, comfy.model_sampling.V_PREDICTION):
+            if denoised is kind.calculate_denoised:
+                return kind
+    names = " + ".join(base.__name__ for base in type(sampling).__bases__)
+    raise ValueError(
+        f"the model's sampling ({names}) is not plain eps or v prediction; a node such as "
+        "ModelSamplingDiscrete (lcm, x0) or ModelSamplingContinuousEDM set it, and the schedule "
+        f"'{TRAINED}' would replace it. Set 'schedule' to '{OWN}', or remove that node"
+    )
 
 
 def encode_picture(vae: Any, picture: torch.Tensor) -> torch.Tensor:

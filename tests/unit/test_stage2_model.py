@@ -627,6 +627,54 @@ def test_a_control_picture_belongs_to_its_frame(nets):
 # What cannot work says why.
 
 
+def with_sampling(nets, name):
+    """The MODEL as the core's ModelSampling nodes set it."""
+    import comfy.model_sampling as host
+
+    class Distilled(host.ModelSamplingDiscrete):
+        def timestep(self, sigma):
+            return super().timestep(sigma) * 20 + 19
+
+    class LCM(host.EPS):
+        def calculate_denoised(self, sigma, model_output, model_input):
+            return super().calculate_denoised(sigma, model_output, model_input) * 0.5
+
+    bases = {
+        "eps": (host.ModelSamplingDiscrete, host.EPS),
+        "v_prediction": (host.ModelSamplingDiscrete, host.V_PREDICTION),
+        "lcm": (Distilled, LCM),
+        "distilled eps": (Distilled, host.EPS),
+        "x0": (host.ModelSamplingDiscrete, host.X0),
+        "edm": (host.ModelSamplingContinuousEDM, host.EDM),
+        "continuous v": (host.ModelSamplingContinuousV, host.V_PREDICTION),
+    }
+    clone = nets.model.clone()
+    sampling = type("ModelSamplingAdvanced", bases[name], {})(nets.model.model.model_config)
+    clone.add_object_patch("model_sampling", sampling)
+    return clone
+
+
+@pytest.mark.parametrize("name", ["lcm", "distilled eps", "x0", "edm", "continuous v"])
+def test_a_trained_schedule_does_not_replace_another_sampling(nets, name):
+    from motion_i2v.models.host import stage2_sampling
+
+    given = with_sampling(nets, name)
+    for schedule in (stage2_sampling.TRAINED, stage2_sampling.ZERO_SNR):
+        with pytest.raises(ValueError, match="Set 'schedule' to 'the model's own'"):
+            stage2_sampling.with_schedule(given, schedule)
+    assert stage2_sampling.with_schedule(given, stage2_sampling.OWN) is given
+
+
+@pytest.mark.parametrize("name", ["eps", "v_prediction"])
+def test_a_trained_schedule_keeps_what_is_predicted(nets, name):
+    import comfy.model_sampling
+    from motion_i2v.models.host.stage2_sampling import with_schedule
+
+    twice = with_schedule(with_schedule(with_sampling(nets, name)))
+    sampling = twice.get_model_object("model_sampling")
+    assert isinstance(sampling, comfy.model_sampling.V_PREDICTION) == (name == "v_prediction")
+
+
 @pytest.mark.parametrize(("frames", "count"), [(FRAMES, 2), (FRAMES, 5), (LONG, 16), (LONG, 15)])
 def test_what_is_not_there_for_each_frame_is_refused(nets, frames, count):
     moving = applied(nets, make_motion(frames))
