@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ..models.host import folders
 from ..models.trackers.methods import ANCHORED, WITHOUT_WEIGHTS
-from .sockets import CATEGORY, DenseTrackerSocket, MotionFieldSocket
+from .sockets import CATEGORY, DenseTrackerSocket, MotionFieldSocket, aliases
 
 GROUP = f"{CATEGORY}/video to video"
 NO_FILE = "none"
@@ -21,6 +21,7 @@ class MotionI2VFlowExtractor(io.ComfyNode):
         return io.Schema(
             node_id="MotionI2VFlowExtractor",
             display_name="Dense-Tracker V2V Flow Extractor",
+            **aliases("optical flow", "DOT", "RAFT", "CoTracker"),
             category=GROUP,
             description="Takes the motion out of a video: for every pixel of its first frame, "
             "where it goes in each later one, and whether it is seen there. Works without any "

@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ..models.densify import densify
 from ..models.tracks import Tracks
-from .sockets import CATEGORY, MotionFieldSocket, TracksSocket
+from .sockets import CATEGORY, MotionFieldSocket, TracksSocket, aliases
 
 
 class MotionI2VDensifyTracks(io.ComfyNode):
@@ -13,6 +13,7 @@ class MotionI2VDensifyTracks(io.ComfyNode):
         return io.Schema(
             node_id="MotionI2VDensifyTracks",
             display_name="Densify Tracks",
+            **aliases("sparse to dense", "flow from arrows"),
             category=f"{CATEGORY}/field",
             description="Spreads drawn paths over the picture: motion fills objects and stops at "
             "their edges. Fast, needs no model and no GPU.",

@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ..models.field_preview import STYLES, preview_field
 from ..models.tracks import Tracks
-from .sockets import CATEGORY, MotionFieldSocket, TracksSocket
+from .sockets import CATEGORY, MotionFieldSocket, TracksSocket, aliases
 
 
 class MotionI2VFieldPreview(io.ComfyNode):
@@ -13,6 +13,7 @@ class MotionI2VFieldPreview(io.ComfyNode):
         return io.Schema(
             node_id="MotionI2VFieldPreview",
             display_name="Motion Field Preview",
+            **aliases("optical flow to image", "flow colors"),
             category=f"{CATEGORY}/preview",
             description="Draws a motion field as colour wheel, arrows or heat map, with the "
             "tracks' paths on top.",

@@ -4,7 +4,7 @@ import torch
 from comfy_api.latest import io
 
 from ..models.region import brush, combine, overlay
-from .sockets import CATEGORY
+from .sockets import CATEGORY, aliases
 
 
 class MotionI2VRegionMask(io.ComfyNode):
@@ -13,6 +13,7 @@ class MotionI2VRegionMask(io.ComfyNode):
         return io.Schema(
             node_id="MotionI2VRegionMask",
             display_name="Region Mask (Motion Brush)",
+            **aliases("motion brush", "kling"),
             category=f"{CATEGORY}/draw",
             description="Turns a painted mask into a region: what may move. Grows, feathers, "
             "inverts and fits it to the picture.",

@@ -18,3 +18,9 @@ DenseTrackerSocket = io.Custom("DENSE_TRACKER")
 """A `models.host.trackers.HostedTracker`."""
 
 CATEGORY = "MotionI2V"
+
+
+def aliases(*words: str) -> dict[str, list[str]]:
+    """Other words that a search for a node finds it by, for hosts whose Schema knows them."""
+    known = "search_aliases" in io.Schema.__dataclass_fields__
+    return {"search_aliases": list(words)} if known else {}

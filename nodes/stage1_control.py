@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ..models.host.apply_control import apply_control
 from ..models.host.hints import FieldHint, TrackHint
-from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, TracksSocket
+from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, TracksSocket, aliases
 
 
 class MotionI2VTrajectoryControlNet(io.ComfyNode):
@@ -13,6 +13,7 @@ class MotionI2VTrajectoryControlNet(io.ComfyNode):
         return io.Schema(
             node_id="MotionI2VTrajectoryControlNet",
             display_name="Sparse-Trajectory ControlNet",
+            **aliases("drag control", "arrows control"),
             category=f"{CATEGORY}/stage 1",
             description="Makes the motion-field model follow drawn tracks. Can be stacked with "
             "other ControlNets.",

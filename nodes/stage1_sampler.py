@@ -14,7 +14,7 @@ from ..models.host.stage1_sampling import (
     schedule,
     with_clip,
 )
-from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket
+from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, aliases
 from .stage1_flow_vae import VIEW, progress
 from .stage1_inputs import frame_inputs, frames_of
 
@@ -101,6 +101,7 @@ class MotionI2VMotionFieldSampler(io.ComfyNode):
         return io.Schema(
             node_id="MotionI2VMotionFieldSampler",
             display_name="Motion-Field Sampler",
+            **aliases("motion-i2v stage 1", "flow diffusion"),
             category=GROUP,
             description="Text, a picture and (through the ControlNet node) drawn tracks become a "
             "motion field, by diffusion.",

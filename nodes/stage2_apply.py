@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ..models.host.motion_wrappers import apply_motion
 from ..models.host.stage2_sampling import empty_frames, make_motion, with_schedule
-from .sockets import CATEGORY, MotionFieldSocket, MotionModuleSocket
+from .sockets import CATEGORY, MotionFieldSocket, MotionModuleSocket, aliases
 from .stage2_inputs import FIELD_TIP, REGION_TIP, motion_inputs, motion_options
 
 
@@ -14,6 +14,7 @@ class MotionI2VApplyMotionAttention(io.ComfyNode):
         return io.Schema(
             node_id="MotionI2VApplyMotionAttention",
             display_name="Apply Motion-Augmented Attention",
+            **aliases("apply animatediff", "motion-i2v stage 2"),
             category=f"{CATEGORY}/stage 2",
             description="Makes an SD 1.5 model paint a video that moves as a motion field says, in "
             "core KSampler, SamplerCustomAdvanced and everything else that takes a MODEL. The "

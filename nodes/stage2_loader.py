@@ -5,7 +5,7 @@ from comfy_api.latest import io
 from ..models.checkpoints import read_checkpoint
 from ..models.host import folders, loading
 from ..models.host.motion_module import load_motion_module
-from .sockets import CATEGORY, MotionModuleSocket
+from .sockets import CATEGORY, MotionModuleSocket, aliases
 from .stage1_loaders import file_input, precision_input
 
 
@@ -15,6 +15,7 @@ class MotionI2VLoadMotionModule(io.ComfyNode):
         return io.Schema(
             node_id="MotionI2VLoadMotionModule",
             display_name="Load Motion Module",
+            **aliases("animatediff motion module"),
             category=f"{CATEGORY}/loaders",
             description="Loads the temporal layers of stage 2, which any SD 1.5 checkpoint takes: "
             "Motion-I2V's own, or AnimateDiff v2's.",

@@ -15,7 +15,7 @@ from ..models.host.stage2_sampling import (
     with_rescaled_guidance,
     with_schedule,
 )
-from .sockets import CATEGORY, MotionFieldSocket, MotionModuleSocket
+from .sockets import CATEGORY, MotionFieldSocket, MotionModuleSocket, aliases
 from .stage1_inputs import CROP, STRETCH
 from .stage2_inputs import FIELD_TIP, REGION_TIP, motion_inputs, motion_options
 
@@ -28,6 +28,7 @@ class MotionI2VAnimateDiffSampler(io.ComfyNode):
         return io.Schema(
             node_id="MotionI2VAnimateDiffSampler",
             display_name="Motion-Augmented AnimateDiff Sampler",
+            **aliases("motion-i2v stage 2", "image to video", "i2v"),
             category=f"{CATEGORY}/stage 2",
             description="Picture, motion field and text become a video, with any SD 1.5 model: "
             "every frame sees where the picture has gone.",

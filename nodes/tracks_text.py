@@ -5,7 +5,7 @@ from comfy_api.latest import io
 from ..models.paths import CURVES, PINS, sample_paths
 from ..models.track_formats import COORDINATES, FLAT, FORMATS, WRITTEN, parse_tracks, write_tracks
 from ..models.tracks import Tracks
-from .sockets import CATEGORY, TracksSocket
+from .sockets import CATEGORY, TracksSocket, aliases
 
 EXAMPLE = "80,160, 200,140, 300,160"
 
@@ -21,6 +21,7 @@ class MotionI2VTracksFromText(io.ComfyNode):
         return io.Schema(
             node_id="MotionI2VTracksFromText",
             display_name="Tracks From Text",
+            **aliases("ATI", "WanMove", "spline coordinates"),
             category=f"{CATEGORY}/draw",
             description="Reads trajectories from text: KJNodes Spline and Points Editor, Wan ATI, "
             "TRACKS as JSON, lines of x1,y1,x2,y2, or this pack's editor.",
@@ -140,6 +141,7 @@ class MotionI2VTracksToText(io.ComfyNode):
         return io.Schema(
             node_id="MotionI2VTracksToText",
             display_name="Tracks To Text",
+            **aliases("ATI", "WanMove", "spline coordinates"),
             category=f"{CATEGORY}/draw",
             description="Writes trajectories as text, so that one drawing also drives KJNodes and "
             "Wan nodes, or can be kept in a file.",

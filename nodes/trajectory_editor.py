@@ -11,7 +11,7 @@ from ..models.editor_document import read_editor_document
 from ..models.lenient_json import parse_json
 from ..models.paths import sample_paths
 from ..models.track_formats import write_tracks
-from .sockets import CATEGORY, TracksSocket
+from .sockets import CATEGORY, TracksSocket, aliases
 
 EMPTY = '{"version":1,"paths":[]}'
 UI_KEY = "motion_i2v_picture"
@@ -29,6 +29,7 @@ class MotionI2VTrajectoryEditor(io.ComfyNode):
         return io.Schema(
             node_id="MotionI2VTrajectoryEditor",
             display_name="Trajectory Editor",
+            **aliases("draw arrows", "spline editor", "motion path", "drag"),
             category=f"{CATEGORY}/draw",
             description="Draw on a picture where things go and what stays still.",
             inputs=[

@@ -3,7 +3,7 @@
 from comfy_api.latest import io
 
 from ..models import transfer
-from .sockets import CATEGORY, MotionFieldSocket
+from .sockets import CATEGORY, MotionFieldSocket, aliases
 
 
 class MotionI2VTransferMotion(io.ComfyNode):
@@ -12,6 +12,7 @@ class MotionI2VTransferMotion(io.ComfyNode):
         return io.Schema(
             node_id="MotionI2VTransferMotion",
             display_name="Transfer Motion",
+            **aliases("motion transfer"),
             category=f"{CATEGORY}/video to video",
             description="Puts a motion field that was taken from one picture onto another: "
             "stretched, cropped or fitted, or laid region on region; or only an object's motion, "

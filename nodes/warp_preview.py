@@ -3,7 +3,7 @@
 from comfy_api.latest import io
 
 from ..models.warp import FILLS, ORDERS, SPLATTINGS, warp_picture
-from .sockets import CATEGORY, MotionFieldSocket
+from .sockets import CATEGORY, MotionFieldSocket, aliases
 
 
 class MotionI2VWarpPreview(io.ComfyNode):
@@ -12,6 +12,7 @@ class MotionI2VWarpPreview(io.ComfyNode):
         return io.Schema(
             node_id="MotionI2VWarpPreview",
             display_name="Warp Preview",
+            **aliases("flow warp", "forward warp", "softmax splatting"),
             category=f"{CATEGORY}/preview",
             description="Moves the picture by a motion field, at full resolution and without a "
             "model: a fast look at a motion, and a video for those without a GPU.",
