@@ -32,12 +32,14 @@ class Kind:
         title: what a person calls it.
         file: where it lies in the release.
         loader: the node that loads it.
+        folder: which that node reads, where it is not ours.
     """
 
     key: str
     title: str
     file: str
     loader: str
+    folder: str = ""
 
 
 KINDS = {
@@ -73,10 +75,23 @@ KINDS = {
             "an ordinary SD 1.5 UNet",
             "stage2/DreamBooth_LoRA/realistic_unet.ckpt",
             "Load Diffusion Model",
+            "models/diffusion_models/",
         ),
-        Kind("image_vae", "a VAE for pictures", "", "Load VAE"),
-        Kind("sd_checkpoint", "an ordinary Stable Diffusion checkpoint", "", "Load Checkpoint"),
-        Kind("sd_controlnet", "an ordinary ControlNet", "", "Load ControlNet Model"),
+        Kind("image_vae", "a VAE for pictures", "", "Load VAE", "models/vae/"),
+        Kind(
+            "sd_checkpoint",
+            "an ordinary Stable Diffusion checkpoint",
+            "",
+            "Load Checkpoint",
+            "models/checkpoints/",
+        ),
+        Kind(
+            "sd_controlnet",
+            "an ordinary ControlNet",
+            "",
+            "Load ControlNet Model",
+            "models/controlnet/",
+        ),
     )
 }
 
@@ -302,7 +317,8 @@ def _check_kind(kind: Kind | None, expected: str | None, source: str, shapes: Sh
         first = ", ".join(sorted(shapes)[:3])
         raise ValueError(f"{message}, nor anything else that is known here; it begins with {first}")
     message += f": by its keys it is {kind.title}"
-    raise ValueError(message + (f", for the node '{kind.loader}'" if kind.loader else ""))
+    message += f", for the node '{kind.loader}'" if kind.loader else ""
+    raise ValueError(message + (f", which reads {kind.folder}" if kind.folder else ""))
 
 
 def _check_whole(shapes: Shapes, entries: list[Entry], kind: Kind, source: str) -> None:

@@ -54,14 +54,16 @@ class Plan:
         )
 
 
-def plan(source: Path, folder: Path, dtype: torch.dtype = torch.float16) -> Plan:
-    """Looks into a file, and says what converting it would need.
+def plan(
+    source: Path, folder: Path, dtype: torch.dtype = torch.float16, unets: Path | None = None
+) -> Plan:
+    """Looks into a file, and says what converting it would need; arguments as for `convert`.
 
     Raises:
         ValueError: where it is not a whole part of the release, or the target is there already.
         FileNotFoundError: where there is no such file.
     """
-    return _plan(read_checkpoint(source), folder, dtype)
+    return _plan(read_checkpoint(source), folder, dtype, unets)
 
 
 def convert(
@@ -70,6 +72,7 @@ def convert(
     dtype: torch.dtype = torch.float16,
     tell: Callable[[str], None] = lambda line: None,
     on_step: OnStep | None = None,
+    unets: Path | None = None,
 ) -> Path:
     """Writes one part as .safetensors, under its released names.
 
@@ -79,6 +82,7 @@ def convert(
         dtype: float16, bfloat16 or float32.
         tell: told, before anything is written, what it needs.
         on_step: told (tensors written, tensors in all); may raise to stop.
+        unets: where an ordinary UNet goes, which the host's own node loads; None: to the others.
 
     Returns:
         The file written. Nothing is left behind where it fails.
@@ -87,8 +91,9 @@ def convert(
         ValueError: as `plan`; where the disk is too small; or a value too large for the dtype.
     """
     checkpoint = read_checkpoint(source)
-    made = _plan(checkpoint, folder, dtype)
+    made = _plan(checkpoint, folder, dtype, unets)
     tell(str(made))
+    folder = made.target.parent
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     if free < made.disk:
@@ -114,12 +119,14 @@ def parts_in(folders: Iterable[Path]) -> list[Path]:
     return found
 
 
-def _plan(checkpoint: Checkpoint, folder: Path, dtype: torch.dtype) -> Plan:
+def _plan(checkpoint: Checkpoint, folder: Path, dtype: torch.dtype, unets: Path | None) -> Plan:
     if dtype not in DTYPE_NAMES:
         raise ValueError(f"a part is converted to float16, bfloat16 or float32, not {dtype}")
     kind = checkpoint.kind.key
     if kind not in CONVERTED:
         raise ValueError(f"{checkpoint.source} is {checkpoint.kind.title}; it needs no conversion")
+    if kind == "sd15_unet" and unets is not None:
+        folder = unets
     target = folder / f"motion_i2v_{kind}_{DTYPE_NAMES[dtype].lower()}.safetensors"
     if target.exists():
         raise ValueError(f"{target} is there already; remove it first to convert again")

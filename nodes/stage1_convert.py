@@ -20,7 +20,8 @@ class MotionI2VConvertCheckpoint(io.ComfyNode):
             display_name="Convert Motion-I2V Checkpoint",
             category=f"{CATEGORY}/loaders",
             description="Writes a released checkpoint as one half-precision .safetensors file into "
-            "models/motion_i2v/. What it is, and whether it is whole, is checked first.",
+            "models/motion_i2v/ (an ordinary SD 1.5 UNet: models/diffusion_models/). What it is, "
+            "and whether it is whole, is checked first.",
             is_output_node=True,
             inputs=[
                 io.Combo.Input(
@@ -62,6 +63,12 @@ class MotionI2VConvertCheckpoint(io.ComfyNode):
             bar = bar or progress(total)
             bar(done, total)
 
-        target = Path(folders.own_folder())
-        convert(Path(folders.path_of(file)), target, loading.DTYPES[precision], tell, on_step)
+        convert(
+            Path(folders.path_of(file)),
+            Path(folders.own_folder()),
+            loading.DTYPES[precision],
+            tell,
+            on_step,
+            unets=Path(folders.unet_folder()),
+        )
         return io.NodeOutput("\n".join(lines), ui={"text": lines})

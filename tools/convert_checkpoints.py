@@ -3,6 +3,8 @@
     python tools/convert_checkpoints.py RELEASE_FOLDER_OR_FILE ... --to ComfyUI/models/motion_i2v
 
 Every file is recognised by its contents. What is no part of the release is named and left alone.
+The ordinary SD 1.5 UNet among them goes into diffusion_models/ beside a folder motion_i2v/, where
+ComfyUI's own loader looks.
 """
 
 import argparse
@@ -38,10 +40,12 @@ def main() -> int:
     dtype = getattr(torch, arguments.dtype)
     folders = [source for source in arguments.source if source.is_dir()]
     files = [source for source in arguments.source if not source.is_dir()]
+    beside = arguments.to.resolve().name == NAME
+    unets = arguments.to.resolve().parent / "diffusion_models" if beside else None
     plans, failed = [], False
     for file in [*files, *parts_in(folders)]:
         try:
-            made = plan(file, arguments.to, dtype)
+            made = plan(file, arguments.to, dtype, unets)
             if made.target in [other.target for other in plans]:
                 raise ValueError(f"{file} would overwrite {made.target}, made from another file")
             plans.append(made)
@@ -56,7 +60,7 @@ def main() -> int:
     )
     if not arguments.dry_run:
         for made in plans:
-            print("wrote", convert(made.source, arguments.to, dtype))
+            print("wrote", convert(made.source, arguments.to, dtype, unets=unets))
     return 1 if failed or not plans else 0
 
 

@@ -9,16 +9,19 @@ import folder_paths
 
 NAME = "motion_i2v"
 OLDER_WRAPPER = os.path.join("Motion-I2V", "models")
+IMAGE_MODELS = os.path.join("stage2", "DreamBooth_LoRA")
 
 
 def register() -> None:
     """Makes the host know `models/motion_i2v/`, and `models/diffusers/Motion-I2V/models/`.
 
+    Where they hold the release's ordinary SD 1.5 models, its own loaders list those too.
     Folders that the user's extra_model_paths.yaml gives under this name stay, before the others.
     """
     own = os.path.join(folder_paths.models_dir, NAME)
     given, _ = folder_paths.folder_names_and_paths.get(NAME, ([], set()))
     missing = [folder for folder in (own, *_older_trees()) if folder not in given]
+    _list_image_models([*given, *missing])
     if given and not missing:
         return
     extensions = set(folder_paths.supported_pt_extensions)
@@ -63,6 +66,11 @@ def own_folder() -> str:
     return os.path.join(folder_paths.models_dir, NAME)
 
 
+def unet_folder() -> str:
+    """`models/diffusion_models/`, which core's Load Diffusion Model reads."""
+    return os.path.join(folder_paths.models_dir, "diffusion_models")
+
+
 def fingerprint(name: str) -> str:
     """Changes when the file does."""
     register()
@@ -71,6 +79,15 @@ def fingerprint(name: str) -> str:
         return "missing"
     status = os.stat(path)
     return f"{path}:{status.st_size}:{status.st_mtime_ns}"
+
+
+def _list_image_models(roots: list[str]) -> None:
+    """Gives core's loaders the release's folder of an SD 1.5 checkpoint and a UNet of its own."""
+    for root in roots:
+        folder = os.path.join(root, IMAGE_MODELS)
+        if os.path.isdir(folder):
+            for name in ("diffusion_models", "checkpoints"):
+                folder_paths.add_model_folder_path(name, folder)
 
 
 def _older_trees() -> list[str]:

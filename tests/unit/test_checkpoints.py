@@ -216,6 +216,8 @@ def test_weights_of_eight_bits_are_checked_too():
 def test_the_wrong_part_is_named_with_the_node_that_takes_it():
     with pytest.raises(ValueError, match=r"vae_flow/.*it is the motion-field model.*Motion-Field"):
         checkpoint_of(weights("stage1_unet"), "x.bin", "flow_vae")
+    with pytest.raises(ValueError, match=r"'Load Diffusion Model', which reads .*diffusion_models"):
+        checkpoint_of(weights("sd15_unet"), "x.bin", "flow_vae")
     with pytest.raises(ValueError, match=r"it is a VAE for pictures.*'Load VAE'"):
         checkpoint_of(weights("image_vae"), "x.bin", "flow_vae")
 

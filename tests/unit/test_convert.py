@@ -40,6 +40,13 @@ def test_a_converted_part_is_the_same_part(release, tmp_path, kind):
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_an_ordinary_unet_goes_where_core_loaders_look(release, tmp_path):
+    own, core = tmp_path / "motion_i2v", tmp_path / "diffusion_models"
+    name = "motion_i2v_{}_f16.safetensors".format
+    assert convert(release[1]["sd15_unet"], own, unets=core) == core / name("sd15_unet")
+    assert plan(release[1]["flow_vae"], own, unets=core).target == own / name("flow_vae")
+
+
 def test_the_plan_says_the_exact_size(release, tmp_path):
     made = plan(release[1]["flow_vae"], tmp_path)
     target = convert(release[1]["flow_vae"], tmp_path)
@@ -97,9 +104,20 @@ def test_what_needs_no_conversion_is_refused(tmp_path):
 
 def test_the_command_converts_a_whole_release(release, tmp_path):
     command = [sys.executable, str(pack.ROOT / "tools" / "convert_checkpoints.py")]
-    command += [str(release[0]), "--to", str(tmp_path)]
+    target = tmp_path / "motion_i2v"
+    command += [str(release[0]), "--to", str(target)]
     run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert "together" in run.stdout
     assert run.stdout.index("together") < run.stdout.index("wrote")
-    assert len(list(tmp_path.glob("*.safetensors"))) == len(PARTS)
+    assert len(list(target.glob("*.safetensors"))) == len(PARTS) - 1
+    assert [file.name for file in (tmp_path / "diffusion_models").iterdir()] == [
+        "motion_i2v_sd15_unet_f16.safetensors"
+    ]
+
+
+def test_the_command_writes_into_any_other_folder_as_it_is_told(release, tmp_path):
+    command = [sys.executable, str(pack.ROOT / "tools" / "convert_checkpoints.py")]
+    command += [str(release[1]["sd15_unet"]), "--to", str(tmp_path / "mine")]
+    subprocess.run(command, capture_output=True, check=True, cwd=tmp_path)
+    assert len(list((tmp_path / "mine").glob("*.safetensors"))) == 1
