@@ -19,6 +19,8 @@ ALIKE_AT_ONCE = 0.9
 ALIKE = 0.7
 CONNECTED = 0.25
 NEAR = 1.0
+# Shifted onto each other, frames of a pan are above 0.95 alike, and pictures of a cut below 0.35.
+OVERLAP = 0.4
 
 
 def check_trackable(clip: Clip, numbers: Sequence[int], allow_cuts: bool, tick: Tick) -> None:
@@ -39,10 +41,20 @@ def check_trackable(clip: Clip, numbers: Sequence[int], allow_cuts: bool, tick: 
     for cut in cuts(small, numbers, tick):
         before, after = numbers[cut - 1], numbers[cut]
         raise ValueError(
-            f"the clip is cut between frames {before} and {after}: nothing can be followed from "
-            f"one shot to the next. Take one shot: set 'frames_used' to {cut} for the one before "
-            f"the cut, or 'first_frame' to {after} for the one after; or set 'cuts' to 'ignore'"
+            f"the clip seems to be cut between frames {before} and {after}: hardly anything is "
+            "found again. If the motion is only fast, set 'cuts' to 'ignore'. If it is a cut, take "
+            f"one shot: {_one_shot(cut, after, len(clip))}"
         )
+
+
+def _one_shot(cut: int, after: int, frames: int) -> str:
+    """The settings that leave one shot of at least two frames."""
+    ways = []
+    if cut >= 2:
+        ways.append(f"set 'frames_used' to {cut} for the one before the cut")
+    if frames - cut >= 2:
+        ways.append(f"set 'first_frame' to {after} for the one after it")
+    return ", or ".join(ways) or "there is only one frame of each here, so load more of it"
 
 
 def cuts(clip: Clip, numbers: Sequence[int], tick: Tick = nothing) -> Iterator[int]:
@@ -66,7 +78,33 @@ def _is_cut(search: DenseInverseSearch, before: np.ndarray, after: np.ndarray) -
     trip, _ = fields.round_trip(there, back)
     moved = fields.sample(after, fields.targets(there))
     connected = float((trip < NEAR).mean())
-    return connected < CONNECTED and _likeness(before, moved) < ALIKE
+    if connected >= CONNECTED or _likeness(before, moved) >= ALIKE:
+        return False
+    return _likeness(*_shifted(before, after)) < ALIKE
+
+
+def _shifted(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What two pictures share if the whole of one is shifted, as by a fast pan.
+
+    The shift is found by phase correlation; one that leaves less than OVERLAP of the pictures
+    proves nothing, and they come back as they are.
+    """
+    import cv2
+
+    h, w = before.shape
+    window = cv2.createHanningWindow((w, h), cv2.CV_32F)
+    a, b = (picture.astype(np.float32) for picture in (before, after))
+    (x, y), _ = cv2.phaseCorrelate(a, b, window)
+    dx, dy = round(x), round(y)
+    if max(0, w - abs(dx)) * max(0, h - abs(dy)) < OVERLAP * w * h:
+        return before, after
+    return _part(before, -dx, -dy), _part(after, dx, dy)
+
+
+def _part(picture: np.ndarray, dx: int, dy: int) -> np.ndarray:
+    """What a picture shares with the one that it is shifted from by (dx, dy)."""
+    h, w = picture.shape
+    return picture[max(0, dy) : h + min(0, dy), max(0, dx) : w + min(0, dx)]
 
 
 def _likeness(a: np.ndarray, b: np.ndarray) -> float:

@@ -152,6 +152,32 @@ def test_a_cut_is_found_and_named():
     assert extracted(frames, allow_cuts=True).frames == 8
 
 
+def panned(step, frames=4):
+    """A camera that turns by `step` px a frame, over pictures of 160x100."""
+    wide = render(Scene(seed=3, frames=2, size=(480, 120), reach=6, sprites=1)).frames[0]
+    return np.stack([wide[i : i + 100, step * i : step * i + 160] for i in range(frames)])
+
+
+@pytest.mark.parametrize("step", [35, 60, -60])
+def test_a_fast_pan_is_no_cut(step):
+    frames = panned(abs(step))
+    assert extracted(frames if step > 0 else frames[::-1]).frames == 4
+
+
+def test_the_advice_on_a_cut_can_be_followed():
+    one, other = small(frames=4).frames, small(frames=4, seed=9).frames
+    ignore = "only fast, set 'cuts' to 'ignore'. If it is a cut, take one shot: "
+    both = "set 'frames_used' to 2 for the one before the cut, or set 'first_frame' to 2 for"
+    first, last = "set 'first_frame' to 1 for", "set 'frames_used' to 3 for"
+    for cut, advice in ((1, first), (2, both), (3, last)):
+        with pytest.raises(ValueError, match=ignore + advice) as error:
+            extracted(np.concatenate([one[:cut], other[cut:]]))
+        assert "'frames_used' to 1" not in str(error.value)
+        assert "'first_frame' to 3" not in str(error.value)
+    with pytest.raises(ValueError, match="only one frame of each"):
+        extracted(np.concatenate([one[:1], other[:1]]))
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
