@@ -14,7 +14,9 @@ in float32).
 
 import argparse
 import contextlib
+import math
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,8 +29,10 @@ import tests.pack
 
 tests.pack.load()
 
+import psutil
 import torch
 import torch.nn.functional as F
+from motion_i2v.models import layout
 from motion_i2v.models.motion_attention import MotionAttention
 from motion_i2v.models.reference_warp import ReferenceWarp
 from motion_i2v.models.splat import splat_average
@@ -200,7 +204,6 @@ def _ways(
 
 def make_step(full: bool, dtype: torch.dtype, size: tuple[int, int], attention: type) -> Any:
     """A function for one call of a UNet with motion modules, as the nodes put them in."""
-    from motion_i2v.models import layout
     from motion_i2v.models.host import motion_module
     from motion_i2v.models.host.motion_run import Motion, MotionRun
     from motion_i2v.models.host.motion_wrappers import AREAS, RUN, apply_motion
@@ -238,8 +241,6 @@ _MODELS: dict[Any, Any] = {}
 
 def _unet(widths: tuple[int, ...], dtype: torch.dtype) -> Any:
     """An ordinary MODEL, the same one for both ways."""
-    from motion_i2v.models import layout
-
     from tests.sd15 import load_unet
 
     if widths not in _MODELS:
@@ -300,13 +301,49 @@ def whole_step(full: bool, dtype: torch.dtype, size: tuple[int, int], rounds: in
         f"  ordinary {times[0]:.3f} s, ours {times[1]:.3f} s: ratio {times[1] / times[0]:.3f} "
         f"(bar 1); warp {100 * share:.1f} % of ours (bar 5 %)"
     )
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        ours()
-        print(f"  peak memory {torch.cuda.max_memory_allocated() / 1e9:.2f} GB")
-    else:
-        print("  peak memory: run with --gpu --half --full")
+    print_memory(ours, device, full, dtype)
     return times[1] <= times[0] and share <= 0.05
+
+
+def print_memory(step: Callable[[], None], device: torch.device, full: bool, dtype: Any) -> None:
+    """What a step takes beside the weights; on a GPU as its allocator counts, else resident."""
+    shape = layout.UNetShape(FULL if full else NARROW, 768, 4)
+    entries = [*layout.unet(shape, stride=False, temporal=False)]
+    entries += layout.motion_modules(shape, "motion_modules")
+    weights = sum(math.prod(entry.shape) for entry in entries) * dtype.itemsize
+    _TENSORS.clear()
+    if device.type == "cuda":
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        step()
+        work = torch.cuda.max_memory_allocated() - before
+    else:
+        work = resident_growth(step)
+    print(
+        f"  memory: weights {weights / 1e9:.2f} GB, work {work / 1e9:.2f} GB, "
+        f"peak {(weights + work) / 1e9:.2f} GB (guidance in one batch takes the work twice)"
+    )
+
+
+def resident_growth(step: Callable[[], None]) -> int:
+    """Bytes by which this process's resident memory grows while a step runs."""
+    process = psutil.Process()
+    before = peak = process.memory_info().rss
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.01):
+            peak = max(peak, process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        step()
+    finally:
+        done.set()
+        watcher.join()
+    return peak - before
 
 
 def main() -> int:
@@ -316,9 +353,11 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="of timing the step")
     parser.add_argument("--size", default="512x320", help="of the step, in pixels")
     parser.add_argument("--gpu", action="store_true", help="on the GPU, where there is one")
-    parser.add_argument("--half", action="store_true", help="in float16")
+    parser.add_argument("--half", action="store_true", help="in float16, on a CPU in bfloat16")
     arguments = parser.parse_args()
-    dtype = torch.float16 if arguments.half else torch.float32
+    # CPUs are slow at float16; bfloat16 takes the same bytes.
+    half = torch.float16 if arguments.gpu else torch.bfloat16
+    dtype = half if arguments.half else torch.float32
     device = torch.device("cuda" if arguments.gpu else "cpu")
     print(f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads, {dtype}")
     with torch.inference_mode():
