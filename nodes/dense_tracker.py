@@ -135,7 +135,9 @@ class MotionI2VFlowExtractor(io.ComfyNode):
         dense_tracker=None,
         region=None,
     ) -> io.NodeOutput:
+        import comfy.model_management
         import comfy.utils
+        import torch
 
         from ..models.trackers.clip import Clip, working_size
         from ..models.trackers.extract import Excerpt, extract_field
@@ -158,6 +160,7 @@ class MotionI2VFlowExtractor(io.ComfyNode):
             enlarge=field_size[0] == AS_CLIP,
             region=region[0] if region else None,
             allow_cuts=cuts[0] == IGNORE,
+            memory=comfy.model_management.get_free_memory(torch.device("cpu")),
             on_step=bar.update_absolute,
         )
         reference = clip.frames[first_frame[0]][None, ..., :3].clone()

@@ -15,7 +15,7 @@ import numpy as np
 
 from . import fields
 from .clip import Clip
-from .dis import DenseInverseSearch
+from .dis import DenseInverseSearch, check_size
 from .fields import Array
 from .fill import filled
 from .steps import Tick, Tracked, nothing, tracked
@@ -38,6 +38,7 @@ class Anchored:
 
     def __call__(self, clip: Clip, tick: Tick = nothing) -> Iterator[Tracked]:
         """Yields the displacement and visibility of frame 0's pixels in frames 1, 2, ... ."""
+        check_size(clip)
         search = DenseInverseSearch()
         first = previous = _View.of(clip.grey(0))
         h, w = first.grey.shape

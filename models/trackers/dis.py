@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from .clip import MULTIPLE, Clip
 from .fields import grid
 
 SMALLEST = 16
 BEYOND = 16
+
+
+def check_size(clip: Clip) -> None:
+    """Raises ValueError, saying what to do, for a clip that is read at too small a size."""
+    (w, h), own = clip.read_size, clip.own_size
+    if min(w, h) >= SMALLEST:
+        return
+    if min(own) < SMALLEST:
+        raise ValueError(
+            f"the frames are {own[0]}x{own[1]}; this tracker needs at least {SMALLEST} px on each "
+            "side: take larger ones"
+        )
+    enough = math.ceil(SMALLEST * max(own) / min(own) / MULTIPLE) * MULTIPLE
+    raise ValueError(
+        f"the frames of {own[0]}x{own[1]} are {w}x{h} for tracking; this tracker needs at least "
+        f"{SMALLEST} px on each side: raise 'working_side' to {enough} or more"
+    )
 
 
 class DenseInverseSearch:

@@ -16,6 +16,8 @@ from .steps import Tracked, Tracker
 from .upsample import EdgeAwareUpsampler
 
 OnStep = Callable[[int, int], None]
+BYTES = 4 * 4
+"""Of the result for a pixel of a frame: x, y, visibility, and the occlusion made of it."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ def extract_field(
     enlarge: bool = True,
     region: Tensor | None = None,
     allow_cuts: bool = False,
+    memory: int | None = None,
     on_step: OnStep | None = None,
 ) -> MotionField:
     """Where every pixel of the clip's first frame goes, and whether it is seen there.
@@ -57,18 +60,21 @@ def extract_field(
             `work_size`.
         region: MASK [1, h, w] in 0..1 at any size; where it is 0, nothing moves.
         allow_cuts: go on where the clip is cut.
+        memory: bytes that are free for the result; None: as many as it takes.
         on_step: called with steps done and steps in all; raises to interrupt.
 
     Raises:
-        ValueError: for a clip that cannot be tracked, saying which frame and why.
+        ValueError: for a clip that cannot be tracked, saying which frame and why; for a result
+            that is larger than the memory.
     """
     excerpt = excerpt or Excerpt()
     numbers = range(len(clip))[excerpt.first :: excerpt.every]
     clip = clip.part(excerpt.first, excerpt.frames, excerpt.every)
+    size = clip.own_size if enlarge else work_size
+    _check_memory(len(clip), size, enlarge, memory)
     looks = 0 if allow_cuts else len(clip) - 1
     progress = _Progress(looks + tracker.steps(len(clip)) + len(clip) - 1, on_step)
     check_trackable(clip, numbers, allow_cuts, progress.tick)
-    size = clip.own_size if enlarge else work_size
     upsample = EdgeAwareUpsampler(clip.at(size).picture(0).cpu(), work_size)
     flow = torch.zeros(len(clip), 2, size[1], size[0])
     visibility = torch.ones(len(clip), size[1], size[0])
@@ -78,6 +84,18 @@ def extract_field(
         visibility[i] = upsample(frame.visibility[None])[0].clamp(0, 1)
         progress.tick()
     return MotionField(*_within(region, flow, visibility))
+
+
+def _check_memory(frames: int, size: tuple[int, int], enlarge: bool, memory: int | None) -> None:
+    needed = frames * size[0] * size[1] * BYTES
+    if memory is None or needed <= memory:
+        return
+    smaller = "set 'field_size' to 'as worked'" if enlarge else "lower 'working_side'"
+    raise ValueError(
+        f"the motion field of {frames} frames of {size[0]}x{size[1]} needs "
+        f"{needed / 1e9:.1f} GB, but {memory / 1e9:.1f} GB of memory are free: {smaller}, or take "
+        "fewer frames ('frames_used', 'every')"
+    )
 
 
 class _Progress:

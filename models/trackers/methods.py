@@ -8,7 +8,7 @@ import numpy as np
 
 from .anchored import Anchored
 from .clip import Clip
-from .dis import DenseInverseSearch
+from .dis import DenseInverseSearch, check_size
 from .pairwise import Chained
 from .steps import Tracker
 
@@ -32,6 +32,7 @@ class DisPairs:
         self.search = DenseInverseSearch()
 
     def read(self, clip: Clip, i: int) -> np.ndarray:
+        check_size(clip)
         return clip.grey(i)
 
     def flow(self, source: Any, target: Any) -> np.ndarray:

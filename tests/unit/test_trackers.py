@@ -178,6 +178,34 @@ def test_the_advice_on_a_cut_can_be_followed():
         extracted(np.concatenate([one[:1], other[:1]]))
 
 
+def test_a_field_larger_than_the_memory_is_refused_before_any_work():
+    clip = clip_of(small().frames)
+    needed = 4 * 96 * 64 * 16
+
+    def never(done, total):
+        raise AssertionError("work was done")
+
+    tracker = without_weights("fast")
+    words = "4 frames of 96x64 needs 0.0 GB, .* 'as worked', or take fewer frames"
+    with pytest.raises(ValueError, match=words):
+        extract_field(clip, tracker, (48, 32), memory=needed - 1, on_step=never)
+    assert extract_field(clip, tracker, (48, 32), memory=needed).size == (96, 64)
+    assert extract_field(clip, tracker, (48, 32), enlarge=False, memory=needed // 4).frames == 4
+    with pytest.raises(ValueError, match="lower 'working_side'"):
+        extract_field(clip, tracker, (48, 32), enlarge=False, memory=needed // 4 - 1)
+
+
+@pytest.mark.parametrize("name", WITHOUT_WEIGHTS)
+def test_a_clip_shrunk_too_far_tells_its_own_size(name):
+    frames = np.random.default_rng(0).random((3, 20, 1000, 3), dtype=np.float32)
+    clip = clip_of(frames)
+    words = "frames of 1000x20 are 64x8 .* at least 16 px .* raise 'working_side' to 800"
+    with pytest.raises(ValueError, match=words):
+        extract_field(clip, without_weights(name), working_size((1000, 20), 64), allow_cuts=True)
+    work = working_size((1000, 20), 800)
+    assert extract_field(clip, without_weights(name), work, allow_cuts=True).frames == 3
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
