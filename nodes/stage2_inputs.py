@@ -44,7 +44,9 @@ def motion_inputs() -> list[io.Input]:
             options=list(SCHEDULES),
             default=TRAINED,
             tooltip="Noise schedule. motion-i2v: what the modules were trained with. With zero "
-            "terminal SNR brightness drifts less. The model's own: with its ModelSampling nodes.",
+            "terminal SNR brightness drifts less; it begins from pure noise with a scheduler such "
+            "as normal, from nearly pure noise with DDIM leading. The model's own: with its "
+            "ModelSampling nodes.",
         ),
         io.Combo.Input(
             "keep_outside",
