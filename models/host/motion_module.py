@@ -48,7 +48,7 @@ class MotionModule:
 
 
 def load_motion_module(checkpoint: Checkpoint, dtype: torch.dtype | None = None) -> MotionModule:
-    """A MOTION_MODULE of a "motion_modules" (or "stage2_unet") checkpoint, whose tensors it takes.
+    """A MOTION_MODULE of a "motion_modules" checkpoint, whose tensors it takes.
 
     Args:
         checkpoint: from `models.checkpoints`; empty afterwards.
@@ -69,11 +69,7 @@ def load_motion_module(checkpoint: Checkpoint, dtype: torch.dtype | None = None)
         self_attention=_self_attention,
     )
     tensors = checkpoint.take_host_tensors(weights)
-    own = {
-        name.removeprefix(PREFIX): value
-        for name, value in tensors.items()
-        if name.startswith(PREFIX)
-    }
+    own = {name.removeprefix(PREFIX): value for name, value in tensors.items()}
     layers.load_state_dict(own, strict=True, assign=True)
     layers.requires_grad_(False).eval()
     patcher = comfy.model_patcher.ModelPatcher(
