@@ -1,9 +1,7 @@
 """Sampling a motion field: the sampler, and the conditioning that core samplers need."""
 
-import comfy.samplers
 from comfy_api.latest import io
 
-from ..models.host.sampling import DDIM_LEADING, SCHEDULERS
 from ..models.host.stage1_sampling import (
     Settings,
     decode_field,
@@ -14,6 +12,7 @@ from ..models.host.stage1_sampling import (
     schedule,
     with_clip,
 )
+from .sampling_inputs import sampler_input, sampling_inputs, steps_input
 from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, aliases
 from .stage1_flow_vae import VIEW, progress
 from .stage1_inputs import frame_inputs, frames_of
@@ -22,10 +21,6 @@ GROUP = f"{CATEGORY}/stage 1"
 MODEL_TIP = "From Load Motion-Field Model, also through LoRA or ModelSampling nodes."
 PICTURE_TIP = "The picture that will move: one, of any size."
 VAE_TIP = "A VAE of SD 1.5, for the picture."
-
-
-def steps_input() -> io.Input:
-    return io.Int.Input("steps", default=25, min=1, max=1000, tooltip="Sampling steps.")
 
 
 def denoise_input() -> io.Input:
@@ -117,35 +112,7 @@ class MotionI2VMotionFieldSampler(io.ComfyNode):
                 io.Vae.Input("vae", tooltip=VAE_TIP),
                 FlowVaeSocket.Input("flow_vae", tooltip="From Load Flow VAE."),
                 *frame_inputs(),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=True,
-                    tooltip="Of the start noise; the same seed gives the same field.",
-                ),
-                steps_input(),
-                io.Float.Input(
-                    "cfg",
-                    default=7.0,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
-                    tooltip="Guidance: how strongly the text counts. Released: 7.",
-                ),
-                io.Combo.Input(
-                    "sampler_name",
-                    options=comfy.samplers.SAMPLER_NAMES,
-                    default="euler",
-                    tooltip="euler with DDIM leading is the released DDIM.",
-                ),
-                io.Combo.Input(
-                    "scheduler",
-                    options=SCHEDULERS,
-                    default=DDIM_LEADING,
-                    tooltip="DDIM leading: the released timesteps. The others: the host's own.",
-                ),
+                *sampling_inputs("field"),
                 denoise_input(),
                 io.Mask.Input(
                     "region",
@@ -229,12 +196,7 @@ class MotionI2VDDIMLeading(io.ComfyNode):
                 ),
                 steps_input(),
                 denoise_input(),
-                io.Combo.Input(
-                    "sampler_name",
-                    options=comfy.samplers.SAMPLER_NAMES,
-                    default="euler",
-                    tooltip="euler is the released DDIM.",
-                ),
+                sampler_input(),
             ],
             outputs=[
                 io.Sampler.Output(

@@ -1,11 +1,9 @@
 """Motion-Augmented AnimateDiff Sampler: picture, motion field and prompt become a video."""
 
-import comfy.samplers
 from comfy_api.latest import io
 
 from ..models.color_match import METHODS, match_colors
 from ..models.host.motion_wrappers import check_model
-from ..models.host.sampling import DDIM_LEADING, SCHEDULERS
 from ..models.host.stage1_sampling import Settings
 from ..models.host.stage2_sampling import (
     encode_picture,
@@ -15,6 +13,7 @@ from ..models.host.stage2_sampling import (
     with_rescaled_guidance,
     with_schedule,
 )
+from .sampling_inputs import sampling_inputs
 from .sockets import CATEGORY, MotionFieldSocket, MotionModuleSocket, aliases
 from .stage1_inputs import CROP, STRETCH
 from .stage2_inputs import FIELD_TIP, REGION_TIP, motion_inputs, motion_options
@@ -204,35 +203,7 @@ def _size_inputs() -> list[io.Input]:
 
 def _sampling_inputs() -> list[io.Input]:
     return [
-        io.Int.Input(
-            "seed",
-            default=0,
-            min=0,
-            max=0xFFFFFFFFFFFFFFFF,
-            control_after_generate=True,
-            tooltip="Of the start noise; the same seed gives the same video.",
-        ),
-        io.Int.Input("steps", default=25, min=1, max=1000, tooltip="Sampling steps."),
-        io.Float.Input(
-            "cfg",
-            default=7.0,
-            min=0.0,
-            max=100.0,
-            step=0.1,
-            tooltip="Guidance: how strongly the text counts. Released: 7.",
-        ),
-        io.Combo.Input(
-            "sampler_name",
-            options=comfy.samplers.SAMPLER_NAMES,
-            default="euler",
-            tooltip="euler with DDIM leading is the released DDIM.",
-        ),
-        io.Combo.Input(
-            "scheduler",
-            options=SCHEDULERS,
-            default=DDIM_LEADING,
-            tooltip="DDIM leading: the released timesteps. The others: the host's own.",
-        ),
+        *sampling_inputs("video"),
         io.Float.Input(
             "denoise",
             default=1.0,
