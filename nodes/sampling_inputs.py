@@ -1,9 +1,46 @@
-"""What both samplers ask for: seed, steps, guidance, sampler and schedule."""
+"""What the nodes of both stages ask for: the size to work at, and how to sample."""
 
 import comfy.samplers
 from comfy_api.latest import io
 
 from ..models.host.sampling import DDIM_LEADING, SCHEDULERS
+
+STRETCH, CROP = "stretch", "crop"
+
+
+def size_inputs(width: str, height: str, follow: str) -> list[io.Input]:
+    """Width, height and fit; the tooltips begin with what the first two are the size of.
+
+    Args:
+        width, height: such as "Height of the video.", in words.
+        follow: what follows the picture's fit, such as "Tracks and regions".
+    """
+    return [
+        io.Int.Input(
+            "width",
+            default=512,
+            min=0,
+            max=4096,
+            step=8,
+            tooltip=f"{width} 0 follows the picture's proportions; width and height 0: the "
+            "picture's size. Released: 512x320.",
+        ),
+        io.Int.Input(
+            "height",
+            default=0,
+            min=0,
+            max=4096,
+            step=8,
+            tooltip=f"{height} 0 follows the picture's proportions.",
+        ),
+        io.Combo.Input(
+            "fit",
+            options=[STRETCH, CROP],
+            default=STRETCH,
+            tooltip="What happens to a picture of other proportions: stretch all of it, or crop "
+            f"its centre. {follow} follow by themselves.",
+        ),
+    ]
 
 
 def steps_input() -> io.Input:

@@ -3,9 +3,9 @@
 from comfy_api.latest import io
 
 from ..models.host.stage1_sampling import Frames
+from .sampling_inputs import CROP, size_inputs
 
 MAX_FRAMES = 129
-STRETCH, CROP = "stretch", "crop"
 
 
 def frame_inputs() -> list[io.Input]:
@@ -26,29 +26,10 @@ def frame_inputs() -> list[io.Input]:
             "released, makes 8, 16, ..., 120); a list such as '4, 8, 12' has one for each "
             "predicted frame.",
         ),
-        io.Int.Input(
-            "width",
-            default=512,
-            min=0,
-            max=4096,
-            step=8,
-            tooltip="Width to sample at; the field comes back at the picture's own. 0 follows the "
-            "picture's proportions; width and height 0: the picture's size. Released: 512x320.",
-        ),
-        io.Int.Input(
-            "height",
-            default=0,
-            min=0,
-            max=4096,
-            step=8,
-            tooltip="Height to sample at. 0 follows the picture's proportions.",
-        ),
-        io.Combo.Input(
-            "fit",
-            options=[STRETCH, CROP],
-            default=STRETCH,
-            tooltip="What happens to a picture of other proportions: stretch all of it, or crop "
-            "its centre. Tracks and regions follow by themselves.",
+        *size_inputs(
+            "Width to sample at; the field comes back at the picture's own.",
+            "Height to sample at.",
+            "Tracks and regions",
         ),
     ]
 

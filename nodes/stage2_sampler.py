@@ -13,9 +13,8 @@ from ..models.host.stage2_sampling import (
     with_rescaled_guidance,
     with_schedule,
 )
-from .sampling_inputs import sampling_inputs
+from .sampling_inputs import CROP, sampling_inputs, size_inputs
 from .sockets import CATEGORY, MotionFieldSocket, MotionModuleSocket, aliases
-from .stage1_inputs import CROP, STRETCH
 from .stage2_inputs import FIELD_TIP, REGION_TIP, motion_inputs, motion_options
 
 OFF = "off"
@@ -173,32 +172,8 @@ def _matched(frames, method: str):
 
 
 def _size_inputs() -> list[io.Input]:
-    return [
-        io.Int.Input(
-            "width",
-            default=512,
-            min=0,
-            max=4096,
-            step=8,
-            tooltip="Width of the video where the picture is connected. 0 follows the picture's "
-            "proportions; width and height 0: the picture's size. Released: 512x320.",
-        ),
-        io.Int.Input(
-            "height",
-            default=0,
-            min=0,
-            max=4096,
-            step=8,
-            tooltip="Height of the video. 0 follows the picture's proportions.",
-        ),
-        io.Combo.Input(
-            "fit",
-            options=[STRETCH, CROP],
-            default=STRETCH,
-            tooltip="What happens to a picture of other proportions: stretch all of it, or crop "
-            "its centre. Field and region follow by themselves.",
-        ),
-    ]
+    width = "Width of the video where the picture is connected."
+    return size_inputs(width, "Height of the video.", "Field and region")
 
 
 def _sampling_inputs() -> list[io.Input]:
