@@ -272,30 +272,33 @@ class Run:
         rate = rate_at(self.step, self.settings)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        each = self.settings.accumulate
         pace = Pace()
-        for part in range(each):
-            seed = seed_of(
-                self.settings.seed, self.step * each + part, self.accelerator.process_index
-            )
-            torch.manual_seed(seed)
-            self.generator.manual_seed(seed)
-            batch = placed(next(source), self.accelerator.device)
-            last = part == each - 1
-            with nullcontext() if last else self.accelerator.no_sync(self.model):
-                loss, figures = self.model(batch, self.generator)
-                value = loss.item()
-                self._check("loss", value, rate)
-                self.accelerator.backward(loss / each)
-            pace.add({**figures, "loss": value})
+        for part in range(self.settings.accumulate):
+            pace.add(self._one_batch(next(source), part))
+        means = pace.means()
         norm = self._clip()
+        self._check("loss", means["loss"], rate)
         # In fp16 the scaler skips a step whose gradients overflow, and tries a smaller scale.
         if self.settings.precision != "fp16":
             self._check("gradient", norm, rate)
         self.prepared.step()
         self.prepared.zero_grad()
         self.average.update_parameters(self.objective.modules)
-        return {**pace.means(), "gradient": norm, "learning_rate": rate}
+        return {**means, "gradient": norm, "learning_rate": rate}
+
+    def _one_batch(self, batch: Batch, part: int) -> dict[str, Any]:
+        """Adds the gradient of a batch, the part-th of its step; returns what to log of it."""
+        each = self.settings.accumulate
+        number = self.step * each + part
+        seed = seed_of(self.settings.seed, number, self.accelerator.process_index)
+        torch.manual_seed(seed)
+        self.generator.manual_seed(seed)
+        batch = placed(batch, self.accelerator.device)
+        last = part == each - 1
+        with nullcontext() if last else self.accelerator.no_sync(self.model):
+            loss, figures = self.model(batch, self.generator)
+            self.accelerator.backward(loss / each)
+        return {**figures, "loss": loss.detach()}
 
     def _clip(self) -> float:
         return float(
