@@ -1,7 +1,6 @@
 """The photographs that synthetic clips are made of: free ones that installed packages bring.
 
-They come from scikit-image's wheel and from the pack's example workflows (which took theirs from
-scikit-image too). No file is fetched. Some photographs are held out: no training sees them.
+`photograph_sources.py` lists them, and where they are from. No file is fetched.
 """
 
 from collections.abc import Sequence
@@ -9,95 +8,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
 
+from .photograph_sources import SOURCES, Outline, Source, Split
+
 PACK_INPUT = Path(__file__).resolve().parent.parent / "example_workflows" / "input"
 CUT_OUT_SIDE = 224
 SHRINK = 2**0.5
-
-Split = Literal["train", "held_out"]
-
-
-@dataclass(frozen=True)
-class Outline:
-    """An object in a photograph: what it is called, and a polygon in pixels of the file.
-
-    Without points, the object is what the file's alpha channel leaves transparent (a brush).
-    """
-
-    noun: str
-    points: tuple[tuple[int, int], ...] = ()
-
-
-@dataclass(frozen=True)
-class Source:
-    """One line of the table: a file, where it is from, its licence, its split, its objects."""
-
-    file: str
-    title: str
-    licence: str
-    split: Split
-    outlines: tuple[Outline, ...] = ()
-
-
-def _ellipse(noun: str, x: int, y: int, across: int, down: int) -> Outline:
-    points = cv2.ellipse2Poly((x, y), (across, down), 0, 0, 360, 15)
-    return Outline(noun, tuple((int(a), int(b)) for a, b in points))
-
-
-_COINS = tuple(
-    _ellipse("coin", *numbers)
-    for numbers in (
-        *((44, 54, 21, 20), (100, 56, 18, 17), (155, 50, 22, 21), (215, 51, 22, 21)),
-        *((276, 53, 19, 18), (334, 43, 28, 27), (46, 124, 20, 19), (270, 119, 24, 23)),
-    )
-)
-
-# `pack:` files lie in example_workflows/input, the others in skimage/data. The licences are the
-# ones that the functions of skimage.data state; photographs without a clear one (moon,
-# motorcycle) are not used. Two files of one photograph never stand in the table.
-SOURCES = (
-    Source("astronaut.png", "Eileen Collins, NASA", "public domain", "train"),
-    Source("pack:cat.jpg", "Chelsea the cat, Stéfan van der Walt", "CC0", "train"),
-    Source(
-        "pack:coffee.png",
-        "A cup of coffee, Rachel Michetti, courtesy of Pikolo Espresso Bar",
-        "CC0",
-        "train",
-        (Outline("cup"),),
-    ),
-    Source("hubble_deep_field.jpg", "Hubble eXtreme Deep Field, NASA", "public domain", "train"),
-    Source("retina.jpg", "Fundus of a left eye, Mikael Häggström", "CC0", "train"),
-    Source("brick.png", "Bricks25, CC0Textures", "CC0", "train"),
-    Source("grass.png", "Grass 01, linolafett", "CC0", "train"),
-    Source(
-        "coins.png",
-        "Greek coins from Pompeii, Brooklyn Museum",
-        "no known restrictions",
-        "train",
-        _COINS,
-    ),
-    Source("cell.png", "Cell floating in saline, Paul Müller et al.", "CC0", "train"),
-    Source("clock_motion.png", "A wall clock, Stéfan van der Walt", "public domain", "train"),
-    Source(
-        "pack:rocket.png",
-        "Falcon 9 with DSCOVR before its launch, SpaceX",
-        "public domain",
-        "held_out",
-        (Outline("rocket"),),
-    ),
-    Source("camera.png", "A photographer, Lav Varshney", "CC0", "held_out"),
-    Source("gravel.png", "Gravel04, CC0Textures", "CC0", "held_out"),
-    Source(
-        "ihc.png",
-        "Colonic glands, Center for Microscopy and Molecular Imaging",
-        "no known restrictions",
-        "held_out",
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -106,6 +25,7 @@ class CutOut:
 
     noun: str
     pixels: np.ndarray
+    colourless: bool
 
 
 @dataclass(frozen=True)
@@ -131,7 +51,12 @@ class Photographs:
         self.items = tuple(_load(source) for source in sources if source.split == split)
         if not self.items:
             raise ValueError(f"the table has no photograph of the split {split!r}")
-        self.cut_outs = tuple(piece for item in self.items for piece in item.cut_outs)
+        # Each kind of object is as likely as any other, however many of it there are.
+        self.cut_outs: dict[str, list[CutOut]] = {}
+        for piece in (piece for item in self.items for piece in item.cut_outs):
+            self.cut_outs.setdefault(piece.noun, []).append(piece)
+        weights = np.array([item.source.weight for item in self.items], np.float64)
+        self._chances = np.cumsum(weights / weights.sum())
 
     def __len__(self) -> int:
         return len(self.items)
@@ -178,9 +103,14 @@ class Photographs:
         piece = _piece(random, item.levels, size, scales or (0.7, 100.0))
         return cv2.transform(piece, colour_change(random, item.colourless)), index
 
+    def _pick(self, random: np.random.Generator) -> int:
+        return int(np.searchsorted(self._chances[:-1], random.uniform(), side="right"))
+
     def cut_out(self, random: np.random.Generator, side: float) -> CutOut:
         """Returns a random object in other colours; its longer side measures `side` pixels."""
-        found = self.cut_outs[int(random.integers(len(self.cut_outs)))]
+        kinds = list(self.cut_outs.values())
+        kind = kinds[int(random.integers(len(kinds)))]
+        found = kind[int(random.integers(len(kind)))]
         pixels = found.pixels
         scale = side / max(pixels.shape[:2])
         size = tuple(max(4, round(scale * length)) for length in (pixels.shape[1], pixels.shape[0]))
@@ -188,9 +118,9 @@ class Photographs:
         if random.uniform() < 0.5:
             pixels = pixels[:, ::-1]
         colours = cv2.transform(
-            np.ascontiguousarray(pixels[..., :3]), colour_change(random, found.noun == "coin")
+            np.ascontiguousarray(pixels[..., :3]), colour_change(random, found.colourless)
         )
-        return CutOut(found.noun, np.dstack([colours, pixels[..., 3]]))
+        return CutOut(found.noun, np.dstack([colours, pixels[..., 3]]), found.colourless)
 
 
 def colour_change(random: np.random.Generator, colourless: bool) -> np.ndarray:
@@ -198,11 +128,12 @@ def colour_change(random: np.random.Generator, colourless: bool) -> np.ndarray:
     contrast = random.uniform(0.7, 1.15)
     lift = random.uniform(-20, 25) + 128 * (1 - contrast)
     if colourless and random.uniform() < 0.75:
-        dark, light = random.uniform(0, 90, 3), random.uniform(110, 255, 3)
+        dark = random.uniform(0, 70) + random.normal(0, 20, 3)
+        light = random.uniform(140, 240) + random.normal(0, 35, 3)
         grey_to = ((light - dark) / 255)[:, None] * np.full((1, 3), 1 / 3)
         return np.column_stack([contrast * grey_to, contrast * dark + lift])
     # Turning about the grey axis changes the hue: far now and then, mostly a little.
-    angle = random.uniform(-np.pi, np.pi) if random.uniform() < 0.25 else random.normal(0, 0.15)
+    angle = random.uniform(-np.pi, np.pi) if random.uniform() < 0.12 else random.normal(0, 0.15)
     saturation = random.uniform(0.6, 1.4)
     grey = np.full((3, 3), 1 / 3)
     cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / 3**0.5
@@ -254,9 +185,9 @@ def _load(source: Source) -> Photograph:
     while min(levels[-1].shape[:2]) > 96:
         size = [round(length / SHRINK ** len(levels)) for length in colours.shape[1::-1]]
         levels.append(cv2.resize(colours, size, interpolation=cv2.INTER_AREA))
-    cut_outs = tuple(_cut(image, colours, outline) for outline in source.outlines)
-    spread = np.ptp(levels[-1].astype(int), axis=2).mean()
-    return Photograph(source, tuple(levels), cut_outs, bool(spread < 4))
+    colourless = bool(np.ptp(levels[-1].astype(int), axis=2).mean() < 4)
+    cut_outs = tuple(_cut(image, colours, outline, colourless) for outline in source.outlines)
+    return Photograph(source, tuple(levels), cut_outs, colourless)
 
 
 def _read(file: str) -> np.ndarray:
@@ -277,7 +208,7 @@ def _read(file: str) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
 
 
-def _cut(image: np.ndarray, colours: np.ndarray, outline: Outline) -> CutOut:
+def _cut(image: np.ndarray, colours: np.ndarray, outline: Outline, colourless: bool) -> CutOut:
     if outline.points:
         cover = np.zeros(colours.shape[:2], np.uint8)
         cv2.fillPoly(cover, [np.array(outline.points, np.int32)], 255, cv2.LINE_AA)
@@ -287,4 +218,5 @@ def _cut(image: np.ndarray, colours: np.ndarray, outline: Outline) -> CutOut:
     pixels = np.dstack([colours, cover])[y : y + height, x : x + width]
     scale = min(1.0, CUT_OUT_SIDE / max(width, height))
     size = (max(1, round(scale * width)), max(1, round(scale * height)))
-    return CutOut(outline.noun, cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return CutOut(outline.noun, pixels, colourless)

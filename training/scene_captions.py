@@ -4,11 +4,13 @@ import math
 from collections.abc import Sequence
 
 VOCABULARY = (
-    *("a", "the", "and", "one", "two", "three", "nothing", "thing", "things", "shape"),
+    *("a", "the", "and", "two", "three", "many", "nothing", "things", "shape"),
     *("cup", "coin", "rocket", "cat", "person", "helmet", "shuttle", "photographer"),
     *("camera", "pans", "zooms", "in", "out", "move", "moves", "left", "right", "up", "down"),
     *("turns", "bends", "grows", "shrinks", "stretches", "leans"),
 )
+
+_NUMBERS = {2: "two", 3: "three"}
 
 
 def direction(shift: tuple[float, float]) -> str:
@@ -34,8 +36,7 @@ def caption(actions: Sequence[str], camera: str, count_only: bool) -> str:
     if not actions:
         return camera or "nothing moves"
     if count_only:
-        number = ("one thing moves", "two things move", "three things move")
-        said = number[min(len(actions), 3) - 1]
+        said = f"{_NUMBERS.get(len(actions), 'many')} things move"
     else:
         said = " and ".join(actions)
     return f"{said}, {camera}" if camera else said

@@ -6,13 +6,16 @@ import numpy as np
 POINTS = 48
 
 
-def shape(random: np.random.Generator, side: float) -> np.ndarray:
+def shape(random: np.random.Generator, side: float, slender: bool = False) -> np.ndarray:
     """Draws a blob, ellipse, box or polygon about `side` px long: cover [h, w] uint8, 255 inside.
 
-    Its edge is a pixel wide, and a margin of two pixels around it is empty.
+    Its edge is a pixel wide, and a margin of two pixels around it is empty. A slender one is
+    about three times as long as wide.
     """
     kind = random.choice(4, p=(0.4, 0.2, 0.15, 0.25))
     corners = (_blob, _ellipse, _box, _polygon)[kind](random)
+    if slender:
+        corners = corners / np.ptp(corners, axis=0) * (1, random.uniform(0.25, 0.45))
     angle = random.uniform(0, 2 * np.pi)
     turned = corners @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     low, extent = turned.min(0), np.ptp(turned, axis=0)

@@ -169,13 +169,14 @@ def _sprite(
 ) -> tuple[list[_Layer], str]:
     """Returns the layers of a sprite, and what it does in words (nothing if it is still)."""
     side = random.uniform(*options.sides) * (size[0] * size[1]) ** 0.5
-    noun, texture, cover = _look(random, side, photographs, background, options)
-    middle = np.array([texture.shape[1] - 1, texture.shape[0] - 1]) / 2
     centre = random.uniform(0.15, 0.85, 2) * size
-    place = _translation(*(centre - middle))
     motion, action = _sprite_motion(random, size, centre, side, options)
+    bends = action == "bends"
+    noun, texture, cover = _look(random, side, bends, photographs, background, options)
+    middle = np.array([texture.shape[1] - 1, texture.shape[0] - 1]) / 2
+    place = _translation(*(centre - middle))
     motions = (camera, motion)
-    if action == "bends":
+    if bends:
         stays, turns, hinge = hinged(random, cover)
         point = np.array(hinge) + place[:2, 2]
         angle = float(random.choice((-1, 1)) * random.uniform(0.35, 0.9))
@@ -192,16 +193,18 @@ def _sprite(
 def _look(
     random: np.random.Generator,
     side: float,
+    bends: bool,
     photographs: Photographs,
     background: int,
     options: SceneOptions,
 ) -> tuple[str, np.ndarray, np.ndarray]:
     """Returns the noun, the texture [h, w, 3] and the cover [h, w] of a sprite."""
-    if photographs.cut_outs and random.uniform() < options.cut_outs:
+    # A cup that bends would look broken.
+    if photographs.cut_outs and not bends and random.uniform() < options.cut_outs:
         piece = photographs.cut_out(random, side)
         padded = cv2.copyMakeBorder(piece.pixels, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=0)
         return piece.noun, padded[..., :3], padded[..., 3]
-    cover = shape(random, side)
+    cover = shape(random, side, slender=bends)
     avoid = None if random.uniform() < 0.1 else background
     texture, _ = photographs.texture(random, cover.shape[::-1], (0.6, 5.0), avoid)
     return "shape", texture, cover
