@@ -1,0 +1,92 @@
+"""Scores of one trial's field or video, and their means over trials."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from . import metrics
+from .trials import Trial
+
+Scores = dict[str, float]
+
+WITHIN = (1, 2, 4, 8)
+"""Pixels of PCK."""
+
+FACTORS = (0.5, 1.0, 1.5)
+"""Lengths of arrows, as parts of the true ones."""
+
+ENOUGH = 64
+"""Uncovered pixels that a clip must have for its figure on them to count."""
+
+
+def means(scores: list[Scores]) -> Scores:
+    """The mean of each score over trials, without those where it is not known."""
+    names = dict.fromkeys(name for each in scores for name in each)
+    return {name: metrics.mean(each[name] for each in scores if name in each) for name in names}
+
+
+def judge_field(flow: Tensor, trial: Trial) -> Scores:
+    """Errors of a field [F, 2, H, W] over the trial's picture, px, and PCK.
+
+    "points" are those that are drawn to move, "pins" those that rest.
+    """
+    error = metrics.end_point_error(flow, trial.clip.flow)
+    at_points = metrics.end_point_error(
+        metrics.at_points(flow, trial.tracks.points[0]), trial.drawn
+    )
+    scores = {
+        "all": metrics.mean_where(error),
+        "driven": metrics.mean_where(error, trial.driven),
+        "points": metrics.mean_where(at_points, trial.leaving),
+        "pins": metrics.mean_where(at_points, ~trial.leaving),
+    }
+    for pixels in WITHIN:
+        share = metrics.correct_within(at_points, pixels, trial.leaving)
+        scores[f"points PCK {pixels}"] = share
+    for pixels in WITHIN:
+        scores[f"driven PCK {pixels}"] = metrics.correct_within(error, pixels, trial.driven)
+    return scores
+
+
+def judge_brush(flow: Tensor, trial: Trial) -> Scores:
+    """How far a field moves outside the brush, and whether it still moves inside, px."""
+    error = metrics.end_point_error(flow, trial.clip.flow)
+    return {
+        "outside": metrics.motion(flow, trial.brush == 0),
+        "inside": metrics.motion(flow, trial.driven),
+        "driven": metrics.mean_where(error, trial.driven),
+    }
+
+
+def judge_lengths(flows: dict[float, Tensor], trial: Trial) -> Scores:
+    """How far points go when their arrows are some factors as long, as parts of the true length."""
+    drawn = trial.drawn
+    start = trial.tracks.points[0]
+    parts = {
+        factor: metrics.along(metrics.at_points(flow, start), drawn)
+        for factor, flow in flows.items()
+    }
+    scores = {f"at {factor:g}": part for factor, part in parts.items()}
+    return {**scores, "slope": metrics.slope(list(parts), list(parts.values()))}
+
+
+def judge_video(frames: Tensor, trial: Trial) -> Scores:
+    """PSNR in dB and SSIM of frames [F, 3, H, W], and how much they flicker."""
+    clip, new = trial.clip, trial.uncovered
+    if int(new.sum()) < ENOUGH:
+        new = torch.zeros_like(new)
+    similarity = metrics.ssim_map(frames, clip.frames)
+    parts: dict[str, Tensor | None] = {"all": None, "visible": ~new, "uncovered": new}
+    scores = {}
+    for name, where in parts.items():
+        scores[f"PSNR {name}"] = metrics.psnr(frames, clip.frames, where)
+    for name, where in parts.items():
+        scores[f"SSIM {name}"] = metrics.mean_where(similarity, where)
+    scores["flicker"] = 255 * metrics.flicker(frames, clip.flow, clip.visible)
+    return scores
+
+
+def no_field(trial: Trial) -> Tensor:
+    """[F, 2, H, W] of zeros."""
+    return torch.zeros_like(trial.clip.flow)

@@ -1,0 +1,142 @@
+"""The tables of an evaluation, and which goals it reaches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from . import evaluation as e
+from .evaluation import Rows
+
+Tables = dict[str, Rows]
+
+MUST, AIM = "must", "aim"
+LEAD = 1.5
+"""By how many dB stage 2 has to be better."""
+
+TITLES = {
+    "vae": "Image VAE: dB on crops of held-out photographs",
+    "flow_vae": "Flow VAE: error of true fields in px, and share of pixels (PCK) within so many px",
+    "stage1": "Stage 1: end-point error in px, and share of points (PCK) within so many px",
+    "leakage": "Motion brush: mean motion outside and inside it, error on driven objects, px",
+    "arrows": "Longer arrows: how far points go, in parts of the true length",
+    "stage2": "Stage 2 along the true field: dB, SSIM, and change along true motion (of 255)",
+    "chain": "Whole chain, from drawn points: the same",
+}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One thing that the model should do.
+
+    Args:
+        kind: MUST or AIM.
+        what: in words.
+        figure: what it does.
+        bound: what it has to.
+        below: whether the figure has to be below the bound.
+    """
+
+    kind: str
+    what: str
+    figure: float
+    bound: float
+    below: bool = False
+
+    @property
+    def reached(self) -> bool:
+        """False where either is not known."""
+        return self.figure < self.bound if self.below else self.figure >= self.bound
+
+    def line(self) -> str:
+        """A row of the table of goals."""
+        sign = "<" if self.below else ">="
+        known = not (math.isnan(self.figure) or math.isnan(self.bound))
+        answer = ("yes" if self.reached else "no") if known else "not known"
+        figures = f"{self.figure:.2f} {sign} {self.bound:.2f}"
+        return f"| {self.kind} | {self.what} | {figures} | {answer} |"
+
+
+def lines(tables: Tables) -> Iterator[str]:
+    """Every table in Markdown, then the goals that it can tell of."""
+    for key, rows in tables.items():
+        yield f"### {TITLES[key]}"
+        yield ""
+        yield from table(rows)
+        yield ""
+    goals = reached(tables)
+    if goals:
+        yield "### Goals"
+        yield ""
+        yield "| | | figure | reached |"
+        yield "| --- | --- | --- | --- |"
+        yield from (goal.line() for goal in goals)
+
+
+def table(rows: Rows) -> Iterator[str]:
+    """One table in Markdown; a figure that is not known is a dash."""
+    columns = list(dict.fromkeys(name for scores in rows.values() for name in scores))
+    width = max(len(name) for name in rows)
+    yield "| " + " | ".join([" " * width, *columns]) + " |"
+    yield "| " + " | ".join(["---"] + ["---:"] * len(columns)) + " |"
+    for name, scores in rows.items():
+        cells = [_cell(scores.get(column, math.nan), column) for column in columns]
+        yield "| " + " | ".join([name.ljust(width), *cells]) + " |"
+
+
+def _cell(value: float, column: str) -> str:
+    text = "-" if math.isnan(value) else f"{value:.3f}" if "SSIM" in column else f"{value:.2f}"
+    return text.rjust(len(column))
+
+
+def reached(tables: Tables) -> list[Goal]:
+    """The goals that the tables can tell of: those of networks that were judged."""
+    goals: list[Goal] = []
+    for key, of in {
+        "vae": _vae_goals,
+        "stage1": _stage1_goals,
+        "arrows": _arrow_goals,
+        "stage2": _stage2_goals,
+    }.items():
+        rows = tables.get(key, {})
+        if any(name.startswith(e.OURS) for name in rows):
+            goals += of(rows)
+    return sorted(goals, key=lambda goal: goal.kind == AIM)
+
+
+def _vae_goals(rows: Rows) -> list[Goal]:
+    return [Goal(MUST, "image VAE on held-out crops, dB", rows[e.OURS]["PSNR"], 23.5)]
+
+
+def _stage1_goals(rows: Rows) -> list[Goal]:
+    ours, half, dense = rows[e.OURS], rows[e.STILL]["points"] / 2, rows[e.DENSE]["driven"]
+    return [
+        Goal(MUST, "drawn points nearer than half of no motion's, px", ours["points"], half, True),
+        Goal(AIM, "driven objects nearer than Densify Tracks', px", ours["driven"], dense, True),
+    ]
+
+
+def _arrow_goals(rows: Rows) -> list[Goal]:
+    ours = rows[e.OURS]
+    return [
+        Goal(MUST, "arrow of the true length farther than of half", ours["at 1"], ours["at 0.5"]),
+        Goal(MUST, "half as long again farther still", ours["at 1.5"], ours["at 1"]),
+    ]
+
+
+def _stage2_goals(rows: Rows) -> list[Goal]:
+    def whole(row: str) -> float:
+        return rows[row]["PSNR all"]
+
+    def new(row: str) -> float:
+        return rows[row]["PSNR uncovered"]
+
+    ours = whole(e.RIGHT)
+    return [
+        Goal(MUST, "stage 2 over frame 0 repeated + 1.5, dB", ours, whole(e.REPEATED) + LEAD),
+        Goal(MUST, "right field over zero field + 1.5, dB", ours, whole(e.ZERO) + LEAD),
+        Goal(MUST, "right field over another clip's + 1.5, dB", ours, whole(e.OTHER) + LEAD),
+        Goal(AIM, "stage 2 over the splatted latent, dB", ours, whole(e.SPLATTED)),
+        Goal(AIM, "over hole filling on uncovered pixels, dB", new(e.RIGHT), new(e.WARPED)),
+    ]
