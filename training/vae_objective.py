@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from torch.nn import functional
 
 from ..models.motion_field import encode
 from . import networks
+from .data import Batch, MakeBatch
 from .linear_vae import FACTOR, Pca, construct_encoder, encode_linear
 from .photographs import Photographs
 from .scene_batches import SIZES, RandomTimes, make_clips, random_crops
@@ -151,7 +151,7 @@ class DecoderObjective:
         start_decoder(self.modules, 0.5 if kind == "flow_vae" else 0.0)
         soften(self.modules)
 
-    def loss(self, batch: dict[str, Any], generator: torch.Generator) -> tuple[Tensor, dict]:
+    def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict]:
         """The loss of a batch; nothing in it is random."""
         pixels = batch["pixels"].float()
         return reconstruction(self.kind, self.decoded(self.modules, pixels), pixels)
@@ -184,54 +184,56 @@ class DecoderObjective:
         return {f"{self.kind}.safetensors": (tensors, metadata)}
 
 
-@dataclass(frozen=True)
-class ImageBatches:
-    """Batches of pictures for an image autoencoder: crops, and frames of scenes.
-
-    Args:
-        count: of pictures.
-        sizes: (W, H), taken in turn.
-    """
-
-    photographs: Photographs
-    seed: int
-    count: int = 8
-    sizes: Sequence[tuple[int, int]] = SIZES
-
-    def __call__(self, step: int, rank: int, world: int) -> dict[str, Any]:
-        size = self.sizes[step % len(self.sizes)]
-        seed = _seed(self.seed, step, rank)
-        return {"pixels": random_crops(seed, self.count, size, self.photographs) * 2 - 1}
+def image_batches(
+    photographs: Photographs,
+    seed: int,
+    count: int = 8,
+    sizes: Sequence[tuple[int, int]] = SIZES,
+) -> MakeBatch:
+    """Batches of `count` pictures, crops and frames of scenes, in sizes (W, H) taken in turn."""
+    return partial(_pictures, photographs, seed, count, sizes)
 
 
-@dataclass(frozen=True)
-class FlowBatches:
-    """Batches of fields for a flow autoencoder: scenes at random times.
+def flow_batches(
+    photographs: Photographs,
+    seed: int,
+    clips: int = 2,
+    frames: int = 4,
+    sizes: Sequence[tuple[int, int]] = SIZES,
+    options: SceneOptions = USUAL,
+) -> MakeBatch:
+    """Batches of fields: `frames` random times of each of `clips` scenes, sizes taken in turn."""
+    return partial(_fields, photographs, seed, clips, frames, sizes, options)
 
-    Args:
-        clips: scenes.
-        frames: fields of each.
-        sizes: (W, H), taken in turn.
-        options: what scenes are like.
-    """
 
-    photographs: Photographs
-    seed: int
-    clips: int = 2
-    frames: int = 4
-    sizes: Sequence[tuple[int, int]] = SIZES
-    options: SceneOptions = USUAL
+def _pictures(
+    photographs: Photographs,
+    seed: int,
+    count: int,
+    sizes: Sequence[tuple[int, int]],
+    step: int,
+    rank: int,
+    world: int,
+) -> Batch:
+    size = sizes[step % len(sizes)]
+    return {"pixels": random_crops(_seed(seed, step, rank), count, size, photographs) * 2 - 1}
 
-    def __call__(self, step: int, rank: int, world: int) -> dict[str, Any]:
-        made = make_clips(
-            _seed(self.seed, step, rank),
-            range(self.clips),
-            self.sizes[step % len(self.sizes)],
-            RandomTimes(self.frames + 1),
-            self.photographs,
-            self.options,
-        )
-        return {"pixels": encode(torch.cat([clip.flow[1:] for clip in made]))}
+
+def _fields(
+    photographs: Photographs,
+    seed: int,
+    clips: int,
+    frames: int,
+    sizes: Sequence[tuple[int, int]],
+    options: SceneOptions,
+    step: int,
+    rank: int,
+    world: int,
+) -> Batch:
+    size = sizes[step % len(sizes)]
+    times, first = RandomTimes(frames + 1), _seed(seed, step, rank)
+    made = make_clips(first, range(clips), size, times, photographs, options)
+    return {"pixels": encode(torch.cat([clip.flow[1:] for clip in made]))}
 
 
 def _seed(seed: int, step: int, rank: int) -> int:
