@@ -12,7 +12,8 @@ import json
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,12 +68,14 @@ class State:
         """Puts the tensors of a checkpoint in place.
 
         Raises:
-            RuntimeError: if they are those of other networks (from torch, naming the tensors).
+            RuntimeError: if they are those of other networks, or of more that were trained.
         """
-        self.modules.load_state_dict(_under("weights", tensors))
-        self.average.load_state_dict(_under("average", tensors))
         moments = {key: _under(f"optimizer.{key}", tensors) for key in _moments(tensors)}
         names = [name for name, _ in self._trained()]
+        if strangers := {name for values in moments.values() for name in values} - {*names}:
+            raise RuntimeError(f"It trained {', '.join(sorted(strangers)[:5])}, too.")
+        self.modules.load_state_dict(_under("weights", tensors))
+        self.average.load_state_dict(_under("average", tensors))
         state = {
             index: {key: values[name] for key, values in moments.items() if name in values}
             for index, name in enumerate(names)
@@ -119,8 +122,8 @@ def resume(folder: Path, state: State) -> Facts | None:
             state.load(tensors)
         except RuntimeError as error:
             raise TrainingError(
-                f"{path} is of other networks than those to be trained; give another folder, or "
-                f"the options it was begun with. {error}"
+                f"{path} is not of what is to be trained now; give another folder, or the options "
+                f"it was begun with. {error}"
             ) from error
         # Out of the way, or they would count as the newest ones when old ones are removed.
         for bad in damaged:
@@ -167,18 +170,32 @@ def write(path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, s
     part = path.with_suffix(".part")
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     try:
-        save_file(plain, part, metadata)
-        _flush(part)
-        os.replace(part, path)
-        _flush(path.parent)
-    except (OSError, SafetensorError) as error:
+        with full_disk_explained(
+            f"{path} ({sum(v.nbytes for v in plain.values()) / 2**20:.1f} MiB)"
+        ):
+            save_file(plain, part, metadata)
+            _flush(part)
+            os.replace(part, path)
+            _flush(path.parent)
+    finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def full_disk_explained(what: str) -> Iterator[None]:
+    """Turns the errors of a full disk into one that says what to do.
+
+    Raises:
+        TrainingError: if what happens inside fails for want of space.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
         if not _disk_full(error):
             raise
-        needed = sum(value.nbytes for value in plain.values())
         raise TrainingError(
-            f"the disk is full: {path} needs {needed / 2**20:.1f} MiB ({error}). Nothing that was "
-            "saved before is lost; free some space and give the same command again to go on"
+            f"the disk is full: {what} could not be written ({error}). Nothing that was saved "
+            "before is lost; free some space and give the same command again to go on"
         ) from error
 
 

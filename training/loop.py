@@ -12,7 +12,7 @@ import math
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -140,12 +140,12 @@ def train(objective: Objective, make_batch: MakeBatch, settings: LoopSettings, f
     if settings.threads:
         torch.set_num_threads(settings.threads)
     run = Run(objective, settings, Path(folder))
-    with stop_signals(run):
+    with stop_signals(run), checkpoint.full_disk_explained(f"what belongs into {folder}"):
         run.begin()
         try:
             run.steps(make_batch)
         finally:
-            run.writer.close()
+            run.end()
     run.accelerator.wait_for_everyone()
     return run.step
 
@@ -233,6 +233,12 @@ class Run:
             log = self.folder / "tensorboard"
             self.writer = SummaryWriter(log, purge_step=self.step + 1 if self.step else None)
 
+    def end(self) -> None:
+        """Closes the log; one that cannot be written any more has said so before."""
+        if self.main:
+            with suppress(OSError):
+                self.writer.close()
+
     def _compare(self, before: dict[str, Any]) -> None:
         now = asdict(self.settings)
         for name in ("seed", "accumulate", "steps", "learning_rate", "schedule"):
@@ -250,6 +256,8 @@ class Run:
             workers=self.settings.workers,
             pin=self.accelerator.device.type == "cuda",
         )
+        if self.main and self.step >= self.settings.steps:
+            self._export()
         pace = Pace()
         while self.step < self.settings.steps and not self._stopped():
             figures = self._one_step(source)
@@ -356,8 +364,9 @@ class Run:
                 settings=asdict(self.settings),
                 scaler=scaler.state_dict() if scaler is not None else {},
             )
-            checkpoint.save(self.folder, self.state, facts, self.settings.keep)
+            # In this order no checkpoint exists whose finished files do not.
             self._export()
+            checkpoint.save(self.folder, self.state, facts, self.settings.keep)
             self.saved = self.step
         self.accelerator.wait_for_everyone()
 
