@@ -16,6 +16,7 @@ from . import layout
 from .checkpoint_files import load_tensors
 from .layout import Entry, UNetShape
 from .temporal import MAX_TOKENS, positions
+from .trained import Trained, trained_of
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -109,6 +110,7 @@ class Checkpoint:
         widths: channels of the four levels.
         metadata: of a safetensors file.
         mapped: whether the tensors' memory is the file itself.
+        trained: what the metadata tells of the training.
     """
 
     kind: Kind
@@ -118,6 +120,7 @@ class Checkpoint:
     shape: UNetShape
     metadata: dict[str, str] = field(default_factory=dict)
     mapped: bool = False
+    trained: Trained = field(default_factory=Trained)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -190,7 +193,9 @@ def checkpoint_of(
     shape, entries = LAYOUTS[kind.key](shapes, kind, source)
     _check_whole(shapes, entries, kind, source)
     _check_floating(named, source)
-    return Checkpoint(kind, source, named, entries, shape, metadata or {})
+    told = metadata or {}
+    trained = trained_of(told, source, kind.key, shape.widths)
+    return Checkpoint(kind, source, named, entries, shape, told, trained=trained)
 
 
 def canonical(tensors: Mapping[str, object], source: str) -> dict[str, torch.Tensor]:

@@ -13,22 +13,23 @@ from .motion_attention import MAX_FRAMES
 OVERLAP = 5
 
 
-def windows(frames: int, overlap: int = OVERLAP) -> list[list[int]]:
+def windows(frames: int, overlap: int = OVERLAP, longest: int = MAX_FRAMES) -> list[list[int]]:
     """The frames of each window: 0, then up to 15 consecutive ones.
 
     All windows are equally long; the last one overlaps more where the frames do not divide.
 
     Args:
         frames: of the whole clip, at least 1.
-        overlap: frames that neighbouring windows share besides the reference, 0..14.
+        overlap: frames that neighbouring windows share besides the reference, 0..longest - 2.
+        longest: frames of a window, with the reference.
 
     Raises:
         ValueError: for an overlap that leaves no step.
     """
-    predicted = MAX_FRAMES - 1
+    predicted = longest - 1
     if not 0 <= overlap < predicted:
         raise ValueError(f"the windows' overlap must be 0..{predicted - 1} frames, not {overlap}")
-    if frames <= MAX_FRAMES:
+    if frames <= longest:
         return [list(range(frames))]
     last = frames - predicted
     starts = [*range(1, last, predicted - overlap), last]

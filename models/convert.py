@@ -18,6 +18,7 @@ from typing import BinaryIO
 import torch
 
 from .checkpoints import KINDS, Checkpoint, read_checkpoint
+from .trained import PREFIX
 
 CONVERTED = ("stage1_unet", "stage1_controlnet", "flow_vae", "motion_modules", "sd15_unet")
 DTYPE_NAMES = {torch.float16: "F16", torch.bfloat16: "BF16", torch.float32: "F32"}
@@ -145,8 +146,10 @@ def _plan(checkpoint: Checkpoint, folder: Path, dtype: torch.dtype, unets: Path 
 def _header(checkpoint: Checkpoint, dtype: torch.dtype) -> bytes:
     """The length and JSON with which a safetensors file begins."""
     size = torch.empty((), dtype=dtype).element_size()
+    told = {key: text for key, text in checkpoint.metadata.items() if key.startswith(PREFIX)}
     header: dict[str, object] = {
         "__metadata__": {
+            **told,
             "format": "pt",
             "motion_i2v": checkpoint.kind.key,
             "title": checkpoint.kind.title,

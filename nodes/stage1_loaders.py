@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ..models.checkpoints import read_checkpoint
 from ..models.host import folders, loading
-from ..models.host.windows import OVERLAP, TRAINED_FRAMES, MotionWindows
+from ..models.host.windows import OVERLAP, TRAINED_FRAMES
 from .sockets import CATEGORY, FlowVaeSocket
 
 GROUP = f"{CATEGORY}/loaders"
@@ -104,7 +104,7 @@ class MotionI2VLoadMotionFieldModel(_Loader):
     @classmethod
     def execute(cls, file, precision, window_overlap) -> io.NodeOutput:
         checkpoint = read_checkpoint(folders.path_of(file), "stage1_unet")
-        windows = MotionWindows(overlap=window_overlap)
+        windows = loading.trained_windows(checkpoint, window_overlap)
         model = loading.load_motion_field_model(checkpoint, loading.DTYPES[precision], windows)
         return io.NodeOutput(model)
 

@@ -62,5 +62,6 @@ class MotionI2VApplyMotionAttention(io.ComfyNode):
     ) -> io.NodeOutput:
         options = motion_options(warp_strength, temporal_strength, keep_outside, window_overlap)
         motion = make_motion(field, reference["samples"], region, **options)
-        moving = with_schedule(apply_motion(model, motion_module, motion), schedule)
+        moving = apply_motion(model, motion_module, motion)
+        moving = with_schedule(moving, schedule, motion_module)
         return io.NodeOutput(moving, {"samples": empty_frames(motion)})

@@ -130,8 +130,9 @@ class MotionI2VAnimateDiffSampler(io.ComfyNode):
             )
         check_model(model, motion_module)
         motion = make_motion(field, reference, region, **options)
+        scheduled = with_schedule(model, schedule, motion_module)
         sampled = sample_video(
-            with_rescaled_guidance(with_schedule(model, schedule), rescale_cfg),
+            with_rescaled_guidance(scheduled, rescale_cfg),
             motion_module,
             motion,
             positive,

@@ -11,9 +11,8 @@ import torch
 from torch import nn
 
 from ..checkpoints import Checkpoint
-from ..layout import UNetShape
 from .flow_vae import FlowVAE
-from .stage1_model import MotionFieldConfig, MotionFieldModel, unet_config
+from .stage1_model import MotionFieldConfig, MotionFieldModel, model_type, unet_config
 from .trajectory_control import TrajectoryControl, TrajectoryControlModel
 from .windows import MotionWindows, slide_windows
 
@@ -36,19 +35,30 @@ def load_motion_field_model(
     Args:
         checkpoint: from `models.checkpoints`; empty afterwards.
         dtype: of the weights; None lets the host choose for its device.
-        windows: for clips longer than the model was trained for; None: the usual ones.
+        windows: for clips longer than the model was trained for; None: the usual ones of
+            `trained_windows`.
     """
     weights, compute = _dtypes(checkpoint, dtype)
-    config = MotionFieldConfig(unet_config(checkpoint.shape))
+    config = MotionFieldConfig(unet_config(checkpoint.shape), checkpoint.trained)
     config.set_inference_dtype(weights, compute)
     offload = management.unet_offload_device()
-    model = MotionFieldModel(config, device=offload)
+    model = MotionFieldModel(config, model_type(checkpoint.trained), device=offload)
     _take(model.diffusion_model, unet_tensors(checkpoint, weights))
     patcher = comfy.model_patcher.ModelPatcher(
         model, load_device=management.get_torch_device(), offload_device=offload
     )
-    slide_windows(patcher, windows or MotionWindows())
+    slide_windows(patcher, windows or trained_windows(checkpoint))
     return patcher
+
+
+def trained_windows(checkpoint: Checkpoint, overlap: int | None = None) -> MotionWindows:
+    """Windows as long as the clips that a "stage1_unet" checkpoint was trained with.
+
+    Args:
+        overlap: frames that neighbouring windows share; None: a third of a window.
+    """
+    predicted = checkpoint.trained.frames - 1
+    return MotionWindows(predicted, predicted // 3 if overlap is None else overlap)
 
 
 def load_trajectory_control(
@@ -59,7 +69,7 @@ def load_trajectory_control(
     operations = comfy.ops.pick_operations(weights, compute)
     offload = management.unet_offload_device()
     model = TrajectoryControlModel(
-        **_control_config(checkpoint.shape), dtype=weights, device=offload, operations=operations
+        **_control_config(checkpoint), dtype=weights, device=offload, operations=operations
     )
     tensors = unet_tensors(checkpoint, weights)
     for layer in ("0", "2"):
@@ -88,10 +98,10 @@ def unet_tensors(checkpoint: Checkpoint, dtype: torch.dtype) -> dict[str, torch.
     return tensors
 
 
-def _control_config(shape: UNetShape) -> dict[str, Any]:
-    config = unet_config(shape)
+def _control_config(checkpoint: Checkpoint) -> dict[str, Any]:
+    config = unet_config(checkpoint.shape)
     del config["out_channels"]
-    config["num_heads"] = MotionFieldConfig.unet_extra_config["num_heads"]
+    config["num_heads"] = checkpoint.trained.heads
     return config
 
 

@@ -18,6 +18,7 @@ from ..checkpoints import Checkpoint
 from ..layout import Site, sites
 from ..motion_attention import MotionAttention
 from ..temporal import plain_attention
+from ..trained import Trained
 from .temporal_layers import host_attention, layer_at, make_temporal_layers
 
 PREFIX = "motion_modules."
@@ -32,11 +33,13 @@ class MotionModule:
         patcher: the host's handle on the weights; it loads and offloads them.
         widths: channels of the UNet's four levels.
         source: the file.
+        trained: what the file tells of its training.
     """
 
     patcher: comfy.model_patcher.ModelPatcher
     widths: tuple[int, ...]
     source: str
+    trained: Trained
 
     @property
     def layers(self) -> nn.ModuleList:
@@ -75,7 +78,7 @@ def load_motion_module(checkpoint: Checkpoint, dtype: torch.dtype | None = None)
     patcher = comfy.model_patcher.ModelPatcher(
         layers, load_device=management.get_torch_device(), offload_device=offload
     )
-    return MotionModule(patcher, checkpoint.widths, checkpoint.source)
+    return MotionModule(patcher, checkpoint.widths, checkpoint.source, checkpoint.trained)
 
 
 Follow = Callable[[nn.Module, torch.Tensor], torch.Tensor]

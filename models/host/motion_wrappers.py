@@ -13,6 +13,7 @@ from comfy.patcher_extension import WrappersMP
 
 from ..clip_windows import blend_weights, windows
 from ..motion_attention import MAX_FRAMES
+from ..trained import EPS, V
 from .first_frame_control import clean_first_frame, has_control
 from .frame_slices import POSITION, check_counts, corners, sliced, with_positions
 from .motion_module import MotionModule, inserted
@@ -78,7 +79,20 @@ def check_model(model: Any, module: MotionModule) -> None:
             f"{list(module.widths)}, but the model's are {list(widths)}"
         )
     _refuse_flow_matching(model)
+    _check_prediction(model, module)
     _refuse_context_windows(model.model_options)
+
+
+def _check_prediction(model: Any, module: MotionModule) -> None:
+    """Only modules whose file tells what they were trained with can disagree."""
+    sampling = model.get_model_object("model_sampling")
+    predicts = V if isinstance(sampling, comfy.model_sampling.V_PREDICTION) else EPS
+    if module.trained.prediction not in ("", predicts):
+        raise ValueError(
+            f"the motion modules of {module.source} were trained for a model that predicts "
+            f"{module.trained.prediction}, but this one predicts {predicts}; use the model that "
+            "they were trained with"
+        )
 
 
 def _refuse_flow_matching(model: Any) -> None:
@@ -159,7 +173,7 @@ class MotionWrappers:
         self, executor: Any, model: Any, noise_shape: Any, *args: Any, **kwargs: Any
     ) -> Any:
         """A run needs the memory of one window."""
-        frames = min(noise_shape[0], MAX_FRAMES)
+        frames = min(noise_shape[0], self.module.trained.frames)
         return executor(model, [frames, *noise_shape[1:]], *args, **kwargs)
 
     def predict_noise(
@@ -191,7 +205,7 @@ class MotionWrappers:
         if has_control(conds):
             x = self._with_clean_first(model, x, timestep, model_options)
         conds = with_positions(conds, x.shape[2], x.shape[3])
-        parts = windows(x.shape[0], self.motion.overlap)
+        parts = windows(x.shape[0], self.motion.overlap, self.module.trained.frames)
         if len(parts) == 1:
             with clean_first_frame(conds, x.shape[0]):
                 return executor(model, conds, x, timestep, model_options)

@@ -13,10 +13,16 @@ from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.ldm.modules.diffusionmodules.util import timestep_embedding
 
 from ..layout import UNetShape, sites
-from ..temporal import HEADS
+from ..trained import HEADS, Trained, V
 from .clip import Clip
 from .previews import FlowLatents
 from .temporal_layers import ClipLength, clip_length, follow, layer_at, make_temporal_layers
+
+
+def model_type(trained: Trained) -> comfy.model_base.ModelType:
+    """What a network predicts, as the host names it."""
+    types = comfy.model_base.ModelType
+    return types.V_PREDICTION if trained.prediction == V else types.EPS
 
 
 def unet_config(shape: UNetShape) -> dict[str, Any]:
@@ -49,6 +55,12 @@ class MotionFieldConfig(comfy.supported_models.SD15):
     unet_extra_config = {"num_heads": HEADS, "num_head_channels": -1}
     memory_usage_factor = 1.5
 
+    def __init__(self, unet_config: dict[str, Any], trained: Trained) -> None:
+        super().__init__(unet_config)
+        self.unet_config["num_heads"] = trained.heads
+        settings: dict[str, Any] = {"zsnr": trained.zero_terminal_snr}
+        self.sampling_settings = {**self.sampling_settings, **settings}
+
 
 class MotionFieldUNet(UNetModel):
     """The host's UNet with a temporal transformer after each attention (or lone resnet)."""
@@ -75,8 +87,10 @@ class MotionFieldUNet(UNetModel):
 class MotionFieldModel(comfy.model_base.BaseModel):
     """Denoises flow latents, given the reference's latent and each frame's stride."""
 
-    def __init__(self, config: MotionFieldConfig, device: Any = None) -> None:
-        super().__init__(config, device=device, unet_model=MotionFieldUNet)
+    def __init__(
+        self, config: MotionFieldConfig, predicts: comfy.model_base.ModelType, device: Any = None
+    ) -> None:
+        super().__init__(config, predicts, device=device, unet_model=MotionFieldUNet)
 
     def extra_conds(self, **kwargs: Any) -> dict[str, Any]:
         clip: Clip | None = kwargs.get("motion_clip")

@@ -24,13 +24,16 @@ SCHEDULES = (TRAINED, ZERO_SNR, OWN)
 KEEP_EXACTLY, KEEP_AS_RELEASED = "exactly", "as released"
 
 
-def with_schedule(model: Any, schedule: str = TRAINED) -> Any:
+def with_schedule(model: Any, schedule: str = TRAINED, module: MotionModule | None = None) -> Any:
     """A clone of a MODEL on one of SCHEDULES; the model itself for its own.
 
     Motion modules were trained with diffusers' "linear", which the host has under the name
     "sqrt_linear". With zero terminal SNR it is rescaled so that its last timestep is pure noise
     (arXiv 2305.08891), which lessens the drift of brightness. A core scheduler such as "normal"
     begins there (sigma 4519); "DDIM leading" with 25 steps begins at timestep 961 (sigma 95.6).
+
+    Args:
+        module: whose trained schedule is meant; its file may tell that it was the rescaled one.
 
     Raises:
         ValueError: for an unknown schedule, and for a trained one where a node gave the model
@@ -49,7 +52,8 @@ def with_schedule(model: Any, schedule: str = TRAINED) -> Any:
         pass
 
     clone = model.clone()
-    sampling = TrainedSchedule(Config(), zsnr=schedule == ZERO_SNR)
+    told = module is not None and module.trained.zero_terminal_snr
+    sampling = TrainedSchedule(Config(), zsnr=told or schedule == ZERO_SNR)
     clone.add_object_patch("model_sampling", sampling)
     return clone
 
