@@ -9,18 +9,20 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..models.host.stage1_sampling import Settings
 from ..models.motion_field import MotionField
 from . import evaluation, report
-from .judged_networks import Networks, load_networks
 from .photographs import Photographs
 from .scenes import render
 from .trials import trials
+
+if TYPE_CHECKING:
+    from .judged_networks import Networks
 
 PARTS: dict[str, tuple[Callable[[evaluation.Bench], evaluation.Rows], ...]] = {
     "vae": (evaluation.judge_vae, evaluation.judge_flow_vae),
@@ -96,11 +98,9 @@ def make_bench(args: argparse.Namespace) -> evaluation.Bench:
 
 
 def _networks(args: argparse.Namespace) -> Networks:
-    if not args.model.is_dir():
-        raise ValueError(
-            f"there is no small model in {args.model}: train one with 'python -m training small', "
-            "name its folder with --model, or give --baselines-only"
-        )
+    from ..models.host.stage1_sampling import Settings
+    from .judged_networks import load_networks
+
     settings = Settings(args.steps, args.cfg, args.seed, args.sampler, args.scheduler)
     return load_networks(args.model, settings, args.half_size)
 
@@ -119,6 +119,11 @@ def _check(args: argparse.Namespace) -> None:
             raise ValueError(f"--{name.replace('_', '-')} is {value}; give at least {least}")
     if any(side < 16 or side % 8 for side in args.size):
         raise ValueError(f"--size is {args.size}; give multiples of 8, at least 16")
+    if not args.baselines_only and not args.model.is_dir():
+        raise ValueError(
+            f"there is no small model in {args.model}: train one with 'python -m training small', "
+            "name its folder with --model, or give --baselines-only"
+        )
 
 
 def _heading(args: argparse.Namespace, seconds: float) -> str:

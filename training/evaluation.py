@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,9 +13,11 @@ from ..models.densify import PathsOutside, densify
 from ..models.motion_field import MotionField, still
 from ..models.warp import warp_picture
 from . import baselines, metrics
-from .judged_networks import Networks
 from .judges import FACTORS, Scores, judge_brush, judge_field, judge_lengths, judge_video, means
 from .trials import Trial
+
+if TYPE_CHECKING:
+    from .judged_networks import Networks
 
 Rows = dict[str, Scores]
 
