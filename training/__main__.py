@@ -43,6 +43,8 @@ def load_pack() -> None:
     spec = importlib.util.spec_from_file_location(
         PACK, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
     )
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[PACK] = module
     spec.loader.exec_module(module)
@@ -61,7 +63,7 @@ def load_comfyui(folder: Path) -> None:
     args.cpu = not torch.cuda.is_available()
 
 
-def main() -> int:
+def main() -> int | str:
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     early.add_argument("--comfyui")
     named, rest = early.parse_known_args()

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-Lists = list[torch.Tensor]
+Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
 
 
 def decay_at(updates: int, decay: float) -> float:
@@ -20,10 +20,10 @@ def decay_at(updates: int, decay: float) -> float:
     return min(decay, (1 + updates) / (10 + updates))
 
 
-def warmed_up(decay: float) -> Callable[[Lists, Lists, torch.Tensor], None]:
+def warmed_up(decay: float) -> Callable[[Tensors, Tensors, torch.Tensor | int], None]:
     """The averaging rule with that decay, for torch's AveragedModel."""
 
-    def update(averaged: Lists, current: Lists, updates: torch.Tensor) -> None:
+    def update(averaged: Tensors, current: Tensors, updates: torch.Tensor | int) -> None:
         get_ema_multi_avg_fn(decay_at(int(updates), decay))(averaged, current, updates)
 
     return update
