@@ -20,7 +20,8 @@ import comfy.sd1_clip
 import torch
 import torch.nn.functional as F
 
-TOKENS = 16
+TOKENS = 20
+"""Enough for three things that move two ways each, and the camera."""
 WIDTH = 64
 KEYS = ("token_ids", "rows", "neutral", "places")
 PLACE_CHANNELS = 16
