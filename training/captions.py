@@ -124,8 +124,9 @@ def _matched(
 
 
 def _unknown(given: str, folder: Path, names: list[str]) -> str:
-    near = difflib.get_close_matches(given, names, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    by_lower = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(given.lower(), by_lower, n=1)
+    hint = f"; did you mean {by_lower[near[0]]}?" if near else ""
     return f"{given!r} is not among the {len(names)} videos in {folder}{hint}"
 
 

@@ -10,6 +10,7 @@ from .videos import Crop, Video, VideoError, center_crop, random_crop
 
 EVEN, RANDOM = "even", "random"
 CENTER = "center"
+MULTIPLE = 8
 POOL = 15
 """With random strides, so many are tracked at once; each sample takes some of them."""
 
@@ -58,8 +59,11 @@ class ClipOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.size) < 16:
-            raise ValueError(f"clips of {self.size[0]}x{self.size[1]} are too small: 16 at least")
+        if min(self.size) < MULTIPLE * 2 or any(side % MULTIPLE for side in self.size):
+            raise ValueError(
+                f"clips cannot be {self.size[0]}x{self.size[1]}: the sides are multiples of "
+                f"{MULTIPLE}, and {MULTIPLE * 2} at least"
+            )
         if self.frames < 2:
             raise ValueError(f"a clip has 2 frames at least, not {self.frames}")
         if self.crop not in (CENTER, RANDOM):

@@ -17,7 +17,7 @@ from ..models.trackers.steps import Tracker
 from .clip_plans import CENTER, EVEN, RANDOM, ClipOptions, Plan
 from .field_store import FieldStore
 from .video_fields import DOT, TrackerSettings, Untrackable, VideoField, extract
-from .videos import Video, VideoError, check, list_videos, problems
+from .videos import Video, VideoError, list_videos, probe, problems
 
 ATTEMPTS = 8
 LISTED = 20
@@ -178,23 +178,25 @@ def fill(
     """Makes the cache hold the clips of these videos; returns how many it holds now.
 
     Raises:
-        VideoError: for a video that turns out to be of no use, unless these are to be skipped.
+        VideoError: in the end, listing the videos that turned out to be of no use, unless these
+            are to be skipped.
     """
     total = len(videos) * clips_per_video
     progress = _Progress("motion fields", total)
-    good = 0
-    for path in videos:
+    good, wrong = 0, []
+    for place, path in enumerate(videos):
         try:
-            video = check(path, options.needed)
+            video = probe(path)
             for number in range(clips_per_video):
                 cache.usable(video, number, options)
                 good += 1
-                progress.note(good)
+                progress.note(place * clips_per_video + number + 1)
         except VideoError as error:
-            if not skip_broken:
-                raise
-            logger.warning("skipped: %s", error)
+            wrong.append(str(error))
+            logger.warning("no motion field: %s", error)
     logger.info("%d of %d motion fields are in %s", good, total, cache.store.folder)
+    if wrong and not skip_broken:
+        raise VideoError(_listed(wrong, len(videos)))
     return good
 
 
@@ -209,21 +211,18 @@ def usable_videos(videos: Sequence[Path], frames: int, skip_broken: bool) -> lis
     for reason in wrong.values() if skip_broken else ():
         logger.warning("skipped: %s", reason)
     if wrong and not skip_broken:
-        listed = [f"  {reason}" for reason in list(wrong.values())[:LISTED]]
-        more = [f"  and {len(wrong) - LISTED} more"] if len(wrong) > LISTED else []
-        raise VideoError(
-            "\n".join(
-                [
-                    f"{len(wrong)} of {len(videos)} videos cannot be used:",
-                    *listed,
-                    *more,
-                    "Remove or replace them, or leave them out with --skip-broken.",
-                ]
-            )
-        )
+        raise VideoError(_listed(list(wrong.values()), len(videos)))
     if len(wrong) == len(videos):
         raise VideoError(f"none of the {len(videos)} videos can be used")
     return [path for path in videos if path not in wrong]
+
+
+def _listed(wrong: Sequence[str], videos: int) -> str:
+    more = [f"and {len(wrong) - LISTED} more"] if len(wrong) > LISTED else []
+    return (
+        "\n  ".join([f"{len(wrong)} of {videos} videos cannot be used:", *wrong[:LISTED], *more])
+        + "\nRemove or replace them, or leave them out with --skip-broken."
+    )
 
 
 def options_of(args: argparse.Namespace) -> ClipOptions:
@@ -252,7 +251,7 @@ def _check_room(cache: FieldCache, options: ClipOptions, clips: int) -> None:
     each = options.tracked * width * height * (4 + 1 / 8)
     used = sum(file.stat().st_size for file in cache.store.folder.glob("??/*.safetensors"))
     needed, free = max(0.0, clips * each - used), cache.store.free()
-    logger.info("%d clips of %dx%d, about %.1f GB in all", clips, width, height, clips * each / 1e9)
+    logger.info("%d clips of %dx%d, about %.2f GB in all", clips, width, height, clips * each / 1e9)
     if needed > free:
         raise ValueError(
             f"{clips} motion fields take about {clips * each / 1e9:.1f} GB, but "

@@ -102,7 +102,7 @@ class FolderClips(Dataset):
 
     def _note(self, path: Path, error: VideoError) -> None:
         if not self.skip_broken:
-            raise error
+            raise VideoError(f"{error}. Such videos are left out with --skip-broken") from error
         if path not in self._broken:
             self._broken[path] = error
             logger.warning("skipped: %s", error)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -27,6 +28,10 @@ SUFFIXES = {
 }
 SAMPLE = 1 << 16
 REMEMBERED = 4096
+WITHOUT_INDEX = {"mpeg"}
+"""Containers (MPEG program streams) whose frames tell wrong times after a seek."""
+LOOK_BACK = (0, 2, 10)
+"""Seconds before a frame at which a key frame is looked for, one after the other."""
 
 
 class VideoError(ValueError):
@@ -55,7 +60,7 @@ def list_videos(folder: Path) -> list[Path]:
     return sorted(found, key=lambda file: file.relative_to(folder).as_posix())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Video:
     """What is known of a video file before its frames are read.
 
@@ -111,6 +116,7 @@ def probe(path: Path) -> Video:
 @lru_cache(maxsize=REMEMBERED)
 def _probe(path: Path, size: int, changed: int) -> Video:
     del changed  # part of the key only
+    times, frames = _times(path)
     with _opened(path) as (container, stream):
         # A frame's side data tell how it is turned; the container's headers do not in PyAV.
         first = next(container.decode(stream), None)
@@ -118,12 +124,6 @@ def _probe(path: Path, size: int, changed: int) -> Video:
             raise VideoError(f"{path} has no frame that can be decoded")
         upright = _upright(first).shape
         aspect = float(stream.sample_aspect_ratio or Fraction(1)) or 1.0
-        promised = stream.frames
-    times, frames = _times(path)
-    if promised and frames < promised:
-        raise VideoError(
-            f"{path} is cut short: {frames} of its {promised} frames are there; copy it again"
-        )
     sideways = _turns(first) % 2 == 1
     shown = (upright[1], upright[0])
     return Video(path, shown, 1 / aspect if sideways else aspect, times, frames, digest(path, size))
@@ -246,14 +246,23 @@ def _kinds(container: av.container.InputContainer) -> str:
 def _times(path: Path) -> tuple[array[int], int]:
     """When each frame is shown, without decoding; no times where not every packet tells its own."""
     times: set[int] = set()
+    packets = 0
     with _opened(path) as (container, stream):
         for packet in container.demux(stream):
-            if not packet.size or packet.is_discard:
+            if not packet.size:
                 continue
+            packets += 1
             if packet.pts is None:
                 break
-            times.add(packet.pts)
+            if not packet.is_discard:
+                times.add(packet.pts)
         else:
+            # Other containers than .mp4 and .mov only guess how many there should be.
+            promised = stream.frames if container.format.name.startswith("mov") else 0
+            if packets < promised:
+                raise VideoError(
+                    f"{path} is cut short: {packets} of {promised} frames are there; copy it again"
+                )
             return array("q", sorted(times)), len(times)
     with _opened(path) as (container, stream):
         return array("q"), sum(1 for _ in container.decode(stream))
@@ -261,30 +270,41 @@ def _times(path: Path) -> tuple[array[int], int]:
 
 def _decoded(video: Video, wanted: Sequence[int]) -> Iterator[np.ndarray]:
     """Yields the wanted frames (their numbers ascend), as far as they can be decoded."""
-    with _opened(video.path) as (container, stream):
-        if not video.times:
+    if not video.times:
+        with _opened(video.path) as (container, stream):
             yield from _by_counting(video, container.decode(stream), wanted)
-            return
-        goals = [video.times[number] for number in wanted]
-        frames = container.decode(stream)
-        if wanted[0] > 0:
-            container.seek(goals[0], stream=stream, backward=True)
-            frames = _from_seek(container, stream, goals[0])
-        yield from _by_time(video, frames, goals)
-
-
-def _from_seek(
-    container: av.container.InputContainer, stream: av.VideoStream, goal: int
-) -> Iterator[av.VideoFrame]:
-    """The frames from where the seek led; from the start where it led beyond the goal."""
-    frames = container.decode(stream)
-    first = next(frames, None)
-    if first is None or first.pts is None or first.pts > goal:
-        container.seek(stream.start_time or 0, stream=stream, backward=True)
-        yield from container.decode(stream)
         return
-    yield first
-    yield from frames
+    goals = [video.times[number] for number in wanted]
+    for seconds in LOOK_BACK if wanted[0] else ():
+        with _opened(video.path) as (container, stream):
+            frames = _from_key_frame(container, stream, goals[0], seconds)
+            if frames is not None:
+                yield from _by_time(video, frames, goals)
+                return
+    with _opened(video.path) as (container, stream):
+        yield from _by_time(video, container.decode(stream), goals)
+
+
+def _from_key_frame(
+    container: av.container.InputContainer, stream: av.VideoStream, goal: int, seconds: int
+) -> Iterator[av.VideoFrame] | None:
+    """The frames from a key frame before the goal; None where seeking did not lead to one.
+
+    In some containers it leads into the middle of a group of pictures, or beyond the goal; what is
+    decoded before a key frame may then be wrong without a sign of it.
+    """
+    if container.format.name in WITHOUT_INDEX:
+        return None
+    before = goal - round(seconds / (stream.time_base or 1))
+    try:
+        container.seek(before, stream=stream, backward=True)
+    except av.error.FFmpegError:
+        return None
+    frames = container.decode(stream)
+    key = next((frame for frame in frames if frame.key_frame), None)
+    if key is None or key.pts is None or key.pts > goal:
+        return None
+    return chain([key], frames)
 
 
 def _by_time(
