@@ -39,22 +39,25 @@ class Tiny:
     Args:
         log: a file that gets every loss, one a line.
         at: called with the number of the step (from 1) before its loss is computed.
+        plain: without noise and dropout.
     """
 
     log: Path | None = None
     at: Any = None
+    plain: bool = False
     losses: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         torch.manual_seed(1)
-        net = nn.Sequential(nn.Linear(4, 16), nn.SiLU(), nn.Dropout(0.1), nn.Linear(16, 4))
+        dropout = nn.Dropout(0 if self.plain else 0.1)
+        net = nn.Sequential(nn.Linear(4, 16), nn.SiLU(), dropout, nn.Linear(16, 4))
         self.modules = nn.ModuleDict({"net": net})
 
     def loss(self, batch: dict, generator: torch.Generator) -> tuple[torch.Tensor, dict]:
         x = batch["x"]
         if self.at:
             self.at(int(batch["number"]) + 1)
-        noisy = x + 0.3 * torch.randn(x.shape, generator=generator)
+        noisy = x + (0 if self.plain else 0.3) * torch.randn(x.shape, generator=generator)
         loss = (self.modules["net"](noisy) - x.flip(1)).square().mean()
         self.losses.append(loss.item())
         if self.log:
@@ -86,9 +89,10 @@ def kill_in_save(step: int) -> None:
 
 
 def main() -> int:
-    """`training_run.py FOLDER JSON`: settings, and kill_at, kill_in_save or pause."""
+    """`training_run.py FOLDER JSON`: settings, and kill_at, kill_in_save, stop_rank_1 or pause."""
     folder, options = Path(sys.argv[1]), json.loads(sys.argv[2])
     kill_at, pause = options.pop("kill_at", 0), options.pop("pause", 0)
+    stop_rank_1, plain = options.pop("stop_rank_1", 0), options.pop("plain", False)
     if saved := options.pop("kill_in_save", 0):
         kill_in_save(saved)
 
@@ -96,8 +100,11 @@ def main() -> int:
         time.sleep(pause)
         if step == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
+        if step == stop_rank_1 and os.environ.get("RANK") == "1":
+            os.kill(os.getpid(), signal.SIGTERM)
 
-    train(Tiny(folder / "losses.txt", at), make_batch, LoopSettings(**SETTINGS | options), folder)
+    tiny = Tiny(folder / "losses.txt", at, plain)
+    train(tiny, make_batch, LoopSettings(**SETTINGS | options), folder)
     return 0
 
 

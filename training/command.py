@@ -31,6 +31,15 @@ FOR_PACK = ("cv2",)
 logger = logging.getLogger(__name__)
 
 
+class Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Tells defaults, where there is one to tell."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or "default" in (action.help or ""):
+            return action.help
+        return super()._get_help_string(action)
+
+
 def main(arguments: list[str]) -> int:
     """Runs one sub-command; returns the exit code."""
     try:
@@ -79,7 +88,7 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, ModuleType]:
             name,
             help=text,
             description=text[0].upper() + text[1:] + ".",
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=Help,
             allow_abbrev=False,
         )
         part.set_defaults(command=name)

@@ -169,15 +169,20 @@ class Pace:
 
     began: float = field(default_factory=time.monotonic)
     count: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
+    figures: dict[str, list[Any]] = field(default_factory=dict)
 
     def add(self, figures: dict[str, Any]) -> None:
         self.count += 1
         for name, value in figures.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(value)
+            # As a tensor: on a GPU, a number would have to be waited for.
+            value = torch.as_tensor(value).detach()
+            self.figures.setdefault(name, []).append(value)
 
     def means(self) -> dict[str, float]:
-        return {name: value / self.count for name, value in self.sums.items()}
+        return {
+            name: sum(float(value) for value in values) / len(values)
+            for name, values in self.figures.items()
+        }
 
     def speed(self) -> float:
         """Steps a second."""
@@ -280,19 +285,17 @@ class Run:
         rate = rate_at(self.step, self.settings)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        pace = Pace()
-        for part in range(self.settings.accumulate):
-            pace.add(self._one_batch(next(source), part))
-        means = pace.means()
+        measured = [self._one_batch(next(source), part) for part in range(self.settings.accumulate)]
         norm = self._clip()
-        self._check("loss", means["loss"], rate)
+        loss = sum(float(figures["loss"]) for figures in measured) / len(measured)
+        self._check("loss", loss, rate)
         # In fp16 the scaler skips a step whose gradients overflow, and tries a smaller scale.
         if self.settings.precision != "fp16":
             self._check("gradient", norm, rate)
         self.prepared.step()
         self.prepared.zero_grad()
         self.average.update_parameters(self.objective.modules)
-        return {**means, "gradient": norm, "learning_rate": rate}
+        return {**measured[-1], "loss": loss, "gradient": norm, "learning_rate": rate}
 
     def _one_batch(self, batch: Batch, part: int) -> dict[str, Any]:
         """Adds the gradient of a batch, the part-th of its step; returns what to log of it."""
