@@ -42,6 +42,9 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
 
 def main(arguments: list[str]) -> int:
     """Runs one sub-command; returns the exit code."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", force=True
+    )
     try:
         import accelerate  # noqa: F401
     except ModuleNotFoundError as error:
@@ -50,12 +53,8 @@ def main(arguments: list[str]) -> int:
         args, module = parse(arguments)
     except ModuleNotFoundError as error:
         return _missing(error)
-    logging.basicConfig(
-        level=logging.DEBUG if args.verbose else logging.INFO,
-        format="%(asctime)s %(message)s",
-        datefmt="%H:%M:%S",
-        force=True,
-    )
+    if args.verbose:
+        logging.getLogger().setLevel(logging.DEBUG)
     _quiet()
     from .checkpoint import TrainingError
 
