@@ -6,102 +6,43 @@ flow01 in 0..1.
 
 from __future__ import annotations
 
+import argparse
 import json
-from collections.abc import Sequence
-from functools import partial
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn import functional
 
-from ..models.motion_field import encode
-from . import networks
+from ..models.checkpoints import Checkpoint, read_checkpoint
+from ..models.flow_colors import flow_to_color
+from ..models.motion_field import decode as pixels_moved
+from . import folder_data, networks
 from .data import Batch, MakeBatch
-from .linear_vae import FACTOR, Pca, construct_encoder, encode_linear
+from .linear_vae import (
+    FACTOR,
+    Pca,
+    blocks_of,
+    construct_encoder,
+    encode_linear,
+    fit_pca,
+    linear_part,
+)
+from .loop import train
+from .options import loop_arguments, settings_of
 from .photographs import Photographs
-from .scene_batches import SIZES, RandomTimes, make_clips, random_crops
-from .scenes import USUAL, SceneOptions
+from .soft_norms import hardened, soften, softened
+from .vae_batches import flow_batches, image_batches, pixels_of
+from .vae_network import VALUES, Values, decode, moments, start_decoder, with_values, without_values
 
 CHANNELS = {"image_vae": 3, "flow_vae": 2}
-STREAM = 2.0**-10
-INNER = 2.0**-7
-EPS = 1e-6
+KL = 1e-6
+"""Weight of the divergence, as that of SD's autoencoder."""
 
-
-def soften(network: nn.Module) -> None:
-    """Lets group norms pass on how large a picture without contrast is; `hardened` undoes it.
-
-    SD's norms divide by the root of (variance + 1e-6). At two channels a group, all that is left
-    of a still field or a grey picture is a sign. As GroupNorm(s x; eps) = GroupNorm(x; eps / s^2),
-    a network whose features are small keeps more: it is trained with a larger eps, and its file
-    has the weights that make the features smaller instead.
-    """
-    for name, module in network.named_modules():
-        if isinstance(module, nn.GroupNorm):
-            module.eps = EPS / (INNER if name.endswith("norm2") else STREAM) ** 2
-
-
-def hardened(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The state (host names) of a network with soft norms as that of one with SD's."""
-    return {name: tensor * _shrink(name) for name, tensor in state.items()}
-
-
-def softened(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The reverse of `hardened`."""
-    return {name: tensor / _shrink(name) for name, tensor in state.items()}
-
-
-def _shrink(name: str) -> float:
-    """Of a tensor: of what is written into the stream of features, or between a resnet's norms.
-
-    Convolutions that only pass the stream on are linear: of theirs, the biases.
-    """
-    layer, _, part = name.rpartition(".")
-    if layer.endswith(".conv1"):
-        return INNER
-    if layer.endswith((".conv2", ".proj_out")) or name.startswith(("conv_in.", "decoder.conv_in.")):
-        return STREAM
-    passes = layer.endswith(("sample.conv", ".nin_shortcut"))
-    return STREAM if passes and part == "bias" else 1.0
-
-
-def start_decoder(decoder: nn.Module, middle: float) -> None:
-    """Begins with a plain interpolation: blocks add nothing, upsampling blurs.
-
-    Args:
-        middle: of the values to decode, 0 for pictures and 0.5 for fields.
-    """
-    blur = torch.tensor([0.25, 0.5, 0.25])
-    for name, module in decoder.named_modules():
-        if name.endswith((".conv2", ".proj_out")):
-            nn.init.zeros_(module.weight)
-            nn.init.zeros_(module.bias)
-        elif name.endswith("upsample.conv"):
-            nn.init.zeros_(module.bias)
-            with torch.no_grad():
-                channels = torch.arange(module.weight.shape[0])
-                module.weight.mul_(0.1)
-                module.weight[channels, channels] += blur[:, None] * blur
-    nn.init.constant_(decoder.conv_out.bias, middle)
-
-
-def decode(decoder: nn.Module, z: Tensor) -> Tensor:
-    """The host's decoder with its first and last convolution in float32 whatever the autocast.
-
-    In bfloat16 a value near 0.5 is rounded to a pixel or so of displacement.
-    """
-    with torch.autocast(z.device.type, enabled=False):
-        h = decoder.conv_in(z.float())
-    middle = decoder.mid
-    h = middle.block_2(middle.attn_1(middle.block_1(h)))
-    for level in reversed(decoder.up):
-        for block in level.block:
-            h = block(h)
-        if hasattr(level, "upsample"):
-            h = level.upsample(h)
-    with torch.autocast(z.device.type, enabled=False):
-        return decoder.conv_out(functional.silu(decoder.norm_out(h.float())))
+logger = logging.getLogger(__name__)
 
 
 def reconstruction(kind: str, out: Tensor, pixels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -124,14 +65,63 @@ def reconstruction(kind: str, out: Tensor, pixels: Tensor) -> tuple[Tensor, dict
     return loss, {"epe": px.norm(dim=1).mean()}
 
 
-class DecoderObjective:
-    """A decoder learns to undo a linear encoder, which is constructed and stays.
+class _Autoencoder:
+    """What objectives of autoencoders share.
 
     Args:
         kind: "image_vae" or "flow_vae".
         widths: of the four levels.
-        pca: the linear code.
         metadata: of the file, besides what is known here.
+        trial: pixels that reports show; none: no reports.
+    """
+
+    modules: nn.Module
+    facts: dict[str, Any]
+
+    def __init__(
+        self,
+        kind: str,
+        widths: tuple[int, ...],
+        metadata: dict[str, str] | None = None,
+        trial: Tensor | None = None,
+    ) -> None:
+        self.kind, self.widths, self.trial = kind, tuple(widths), trial
+        self.metadata = metadata or {}
+        self.facts = {"widths": list(self.widths)}
+
+    def decoded(self, modules: nn.Module, pixels: Tensor) -> Tensor:
+        """Pixels through the latents and back; no sampling."""
+        raise NotImplementedError
+
+    def report(self, modules: nn.Module, writer: Any, step: int) -> None:
+        """Writes figures and pictures of the trial."""
+        if self.trial is None:
+            return
+        pixels = self.trial.to(next(modules.parameters()).device)
+        out = self.decoded(modules, pixels)
+        for name, value in reconstruction(self.kind, out, pixels)[1].items():
+            writer.add_scalar(f"report/{name}", float(value), step)
+        both = torch.cat([pixels[:4], out[:4].float()]).cpu()
+        writer.add_images("pixels and decoded", visible(self.kind, both), step)
+
+    def _file(
+        self, tensors: dict[str, Tensor]
+    ) -> dict[str, tuple[dict[str, Tensor], dict[str, str]]]:
+        metadata = {
+            "motion_i2v.kind": self.kind,
+            "motion_i2v.configuration": json.dumps(self.facts),
+            **self.metadata,
+        }
+        whole = {name: tensor.detach().cpu() for name, tensor in tensors.items()}
+        return {f"{self.kind}.safetensors": (whole, metadata)}
+
+
+class DecoderObjective(_Autoencoder):
+    """A decoder learns to undo a linear encoder, which is constructed and stays.
+
+    Args:
+        kind, widths, metadata, trial: see `_Autoencoder`.
+        pca: the linear code.
     """
 
     def __init__(
@@ -140,101 +130,167 @@ class DecoderObjective:
         widths: tuple[int, ...],
         pca: Pca,
         metadata: dict[str, str] | None = None,
+        trial: Tensor | None = None,
     ) -> None:
-        self.kind, self.widths, self.pca = kind, tuple(widths), pca
-        self.metadata = metadata or {}
+        super().__init__(kind, widths, metadata, trial)
         if pca.channels != CHANNELS[kind]:
             raise ValueError(f"{kind} has {CHANNELS[kind]} channels, the code {pca.channels}")
+        self.pca = pca
+        self.facts |= {"encoder": "linear", "scales": pca.scales.tolist()}
         self.encoder = construct_encoder(pca, self.widths)
-        whole = networks.autoencoder(self.widths, CHANNELS[kind])
-        self.modules: nn.Module = whole.decoder
-        start_decoder(self.modules, 0.5 if kind == "flow_vae" else 0.0)
+        self.modules = networks.autoencoder(self.widths, CHANNELS[kind]).decoder
+        start_decoder(self.modules, VALUES[kind])
         soften(self.modules)
 
-    def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict]:
+    def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch; nothing in it is random."""
         pixels = batch["pixels"].float()
         return reconstruction(self.kind, self.decoded(self.modules, pixels), pixels)
 
     def decoded(self, modules: nn.Module, pixels: Tensor) -> Tensor:
-        """Pixels through the code and back."""
-        return decode(modules, encode_linear(self.pca, pixels) * FACTOR)
+        # Training decodes FACTOR z, which has unit variance; the file decodes z.
+        return decode(modules, encode_linear(self.pca, pixels) * FACTOR, VALUES[self.kind])
 
     def files(self, modules: nn.Module) -> dict[str, tuple[dict[str, Tensor], dict[str, str]]]:
         """The autoencoder as the nodes load it."""
-        state = hardened({f"decoder.{name}": t for name, t in modules.state_dict().items()})
-        # Training decodes FACTOR z, the host decodes z.
+        state = {f"decoder.{name}": tensor for name, tensor in modules.state_dict().items()}
+        state = with_values(hardened(state), VALUES[self.kind])
         state["decoder.conv_in.weight"] = state["decoder.conv_in.weight"] * FACTOR
         state["post_quant_conv.weight"] = torch.eye(4)[:, :, None, None]
         state["post_quant_conv.bias"] = torch.zeros(4)
         table = networks.entries(self.kind, self.widths)
         half = [entry for entry in table if entry.name not in self.encoder]
-        tensors = networks.released_tensors(state, self.kind, half)
-        tensors = {**self.encoder, **{name: tensor.cpu() for name, tensor in tensors.items()}}
-        facts = {
-            "widths": list(self.widths),
-            "encoder": "linear",
-            "scales": self.pca.scales.tolist(),
-        }
-        metadata = {
-            "motion_i2v.kind": self.kind,
-            "motion_i2v.configuration": json.dumps(facts),
-            **self.metadata,
-        }
-        return {f"{self.kind}.safetensors": (tensors, metadata)}
+        return self._file({**self.encoder, **networks.released_tensors(state, self.kind, half)})
 
 
-def image_batches(
-    photographs: Photographs,
-    seed: int,
-    count: int = 8,
-    sizes: Sequence[tuple[int, int]] = SIZES,
-) -> MakeBatch:
-    """Batches of `count` pictures, crops and frames of scenes, in sizes (W, H) taken in turn."""
-    return partial(_pictures, photographs, seed, count, sizes)
+class AutoencoderObjective(_Autoencoder):
+    """Both halves learn; the posterior is held near a normal one (arXiv 2112.10752).
+
+    Args:
+        kind, widths, metadata, trial: see `_Autoencoder`.
+        kl: weight of the divergence, both terms taken by pixel.
+        start: a file to begin with. One that this objective wrote has soft norms, others have not.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        widths: tuple[int, ...],
+        metadata: dict[str, str] | None = None,
+        trial: Tensor | None = None,
+        kl: float = KL,
+        start: Checkpoint | None = None,
+    ) -> None:
+        super().__init__(kind, widths, metadata, trial)
+        self.kl = kl
+        self.soft = start is None or _configuration(start).get("norms") == "soft"
+        self.values = VALUES[kind] if self.soft else Values()
+        self.facts |= {"encoder": "learned", "norms": "soft" if self.soft else "usual"}
+        net = networks.autoencoder(self.widths, CHANNELS[kind])
+        self.table = networks.entries(kind, self.widths)
+        if start is None:
+            start_decoder(net.decoder, self.values)
+        else:
+            tensors = {name: tensor.float() for name, tensor in start.tensors.items()}
+            networks.load_released(net, kind, tensors, self.table)
+            if self.soft:
+                net.load_state_dict(softened(without_values(net.state_dict(), self.values)))
+        if self.soft:
+            soften(net)
+        self.modules = net
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Reconstruction of a sample of the posterior, and the divergence."""
+        pixels = batch["pixels"].float()
+        mean, logvar = moments(self.modules, pixels)
+        noise = torch.randn(mean.shape, generator=generator, device=generator.device)
+        z = mean + (logvar / 2).exp() * noise.to(mean.device)
+        out = decode(self.modules.decoder, self.modules.post_quant_conv(z), self.values)
+        value, figures = reconstruction(self.kind, out, pixels)
+        divergence = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).sum() / pixels.numel()
+        # To be used by diffusion, FACTOR z should have a standard deviation near 1.
+        spread = (FACTOR * mean.detach()).square().mean().sqrt()
+        return value + self.kl * divergence, {**figures, "kl": divergence, "latents": spread}
+
+    def decoded(self, modules: nn.Module, pixels: Tensor) -> Tensor:
+        mean, _ = moments(modules, pixels)
+        return decode(modules.decoder, modules.post_quant_conv(mean), self.values)
+
+    def files(self, modules: nn.Module) -> dict[str, tuple[dict[str, Tensor], dict[str, str]]]:
+        """The autoencoder as the nodes load it."""
+        state = modules.state_dict()
+        state = with_values(hardened(state), self.values) if self.soft else state
+        return self._file(networks.released_tensors(state, self.kind, self.table))
 
 
-def flow_batches(
-    photographs: Photographs,
-    seed: int,
-    clips: int = 2,
-    frames: int = 4,
-    sizes: Sequence[tuple[int, int]] = SIZES,
-    options: SceneOptions = USUAL,
-) -> MakeBatch:
-    """Batches of fields: `frames` random times of each of `clips` scenes, sizes taken in turn."""
-    return partial(_fields, photographs, seed, clips, frames, sizes, options)
+def visible(kind: str, pixels: Tensor) -> Tensor:
+    """Pictures [N, 3, H, W] in 0..1 of what an autoencoder takes or gives."""
+    if kind == "image_vae":
+        return ((pixels + 1) / 2).clamp(0, 1)
+    return flow_to_color(pixels_moved(pixels)).movedim(-1, 1)
 
 
-def _pictures(
-    photographs: Photographs,
-    seed: int,
-    count: int,
-    sizes: Sequence[tuple[int, int]],
-    step: int,
-    rank: int,
-    world: int,
-) -> Batch:
-    size = sizes[step % len(sizes)]
-    return {"pixels": random_crops(_seed(seed, step, rank), count, size, photographs) * 2 - 1}
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `flow-vae` and `image-vae` take."""
+    folder_data.add_arguments(parser)
+    loop_arguments(parser, steps=50_000)
+    group = parser.add_argument_group("autoencoder")
+    group.add_argument(
+        "--encoder",
+        choices=("learned", "linear"),
+        default="learned",
+        help="linear: the best 4 components of blocks, not trained; quick, and enough for small "
+        "models",
+    )
+    group.add_argument("--widths", default="128,256,512,512", help="channels of the four levels")
+    group.add_argument("--kl", type=float, default=KL, help="weight of the divergence")
+    group.add_argument("--start", type=Path, metavar="FILE", help="an autoencoder to begin with")
+    group.add_argument(
+        "--batch", type=int, default=4, help="clips; of synthetic ones, 4 frames each"
+    )
 
 
-def _fields(
-    photographs: Photographs,
-    seed: int,
-    clips: int,
-    frames: int,
-    sizes: Sequence[tuple[int, int]],
-    options: SceneOptions,
-    step: int,
-    rank: int,
-    world: int,
-) -> Batch:
-    size = sizes[step % len(sizes)]
-    times, first = RandomTimes(frames + 1), _seed(seed, step, rank)
-    made = make_clips(first, range(clips), size, times, photographs, options)
-    return {"pixels": encode(torch.cat([clip.flow[1:] for clip in made]))}
+def run(args: argparse.Namespace) -> int:
+    """Trains an autoencoder on a folder of videos, or on synthetic clips."""
+    kind = args.command.replace("-", "_")
+    settings = settings_of(args)
+    make, trial, data = _data(kind, args)
+    metadata = {"motion_i2v.data": data}
+    start = read_checkpoint(args.start, kind) if args.start else None
+    widths = start.widths if start else tuple(int(width) for width in args.widths.split(","))
+    objective: _Autoencoder
+    if args.encoder == "linear":
+        pca = linear_part(start.tensors) if start else _code(kind, make, args.out)
+        objective = DecoderObjective(kind, widths, pca, metadata, trial)
+    else:
+        objective = AutoencoderObjective(kind, widths, metadata, trial, args.kl, start)
+    return 0 if train(objective, make, settings, args.out) else 1
 
 
-def _seed(seed: int, step: int, rank: int) -> int:
-    return int(np.random.SeedSequence((seed, step, rank)).generate_state(1)[0])
+def _data(kind: str, args: argparse.Namespace) -> tuple[MakeBatch, Tensor, str]:
+    """Batches, pixels for reports, and what to call them."""
+    if args.videos:
+        make = pixels_of(kind, folder_data.from_arguments(args, args.batch).make_batch)
+        return make, make(-1, 0, 1)["pixels"][:8], "a folder of videos"
+    makers = [
+        image_batches(photographs, args.seed, 4 * args.batch, (args.size,))
+        if kind == "image_vae"
+        else flow_batches(photographs, args.seed, args.batch, 4, (args.size,))
+        for photographs in (Photographs("train"), Photographs("held_out"))
+    ]
+    return makers[0], makers[1](0, 0, 1)["pixels"][:8], "synthetic clips, see training/scenes.py"
+
+
+def _code(kind: str, make: MakeBatch, folder: Path) -> Pca:
+    """The linear code of the data: fitted to its first batches once, then read."""
+    path = folder / "code.safetensors"
+    if not path.is_file():
+        logger.info("fitting the linear encoder")
+        blocks = [blocks_of(make(step, 0, 1)["pixels"]) for step in range(16)]
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(asdict(fit_pca(torch.cat(blocks), kind)), path)
+    return Pca(**load_file(path))
+
+
+def _configuration(checkpoint: Checkpoint) -> dict[str, Any]:
+    return json.loads(checkpoint.metadata.get("motion_i2v.configuration", "{}"))

@@ -1,0 +1,93 @@
+"""The halves of SD's autoencoder in training: where a decoder begins, and what is kept exact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Values:
+    """How a decoder's last convolution is trained: it gives (pixels - middle) / unit.
+
+    Adam moves all weights at one pace, which is too fast for a layer whose output is small.
+    """
+
+    middle: float = 0.0
+    unit: float = 1.0
+
+
+VALUES = {"image_vae": Values(0.0, 2.0**-2), "flow_vae": Values(0.5, 2.0**-5)}
+
+
+def start_decoder(decoder: nn.Module, values: Values) -> None:
+    """Begins with a plain interpolation: blocks add nothing, upsampling blurs."""
+    blur = torch.tensor([0.25, 0.5, 0.25])
+    for name, module in decoder.named_modules():
+        if name.endswith((".conv2", ".proj_out")):
+            nn.init.zeros_(module.weight)
+            nn.init.zeros_(module.bias)
+        elif name.endswith("upsample.conv"):
+            nn.init.zeros_(module.bias)
+            with torch.no_grad():
+                channels = torch.arange(module.weight.shape[0])
+                module.weight.mul_(0.1)
+                module.weight[channels, channels] += blur[:, None] * blur
+    nn.init.zeros_(decoder.conv_out.bias)
+    # In float16, 0.5 and a little would be rounded to a shift of the whole field.
+    decoder.conv_out.bias.requires_grad_(not values.middle)
+
+
+def decode(decoder: nn.Module, z: Tensor, values: Values) -> Tensor:
+    """The host's decoder with its first and last convolution in float32 whatever the autocast.
+
+    In bfloat16 a value near 0.5 is rounded to a pixel or so of displacement.
+    """
+    with torch.autocast(z.device.type, enabled=False):
+        h = decoder.conv_in(z.float())
+    middle = decoder.mid
+    h = middle.block_2(middle.attn_1(middle.block_1(h)))
+    for level in reversed(decoder.up):
+        for block in level.block:
+            h = block(h)
+        if hasattr(level, "upsample"):
+            h = level.upsample(h)
+    with torch.autocast(z.device.type, enabled=False):
+        out = decoder.conv_out(functional.silu(decoder.norm_out(h.float())))
+        return values.middle + values.unit * out
+
+
+def moments(net: nn.Module, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """The posterior's mean and log variance, with the first convolution in float32."""
+    encoder = net.encoder
+    with torch.autocast(pixels.device.type, enabled=False):
+        h = encoder.conv_in(pixels)
+    for level in encoder.down:
+        for block in level.block:
+            h = block(h)
+        if hasattr(level, "downsample"):
+            h = level.downsample(h)
+    middle = encoder.mid
+    h = encoder.norm_out(middle.block_2(middle.attn_1(middle.block_1(h))))
+    mean, logvar = net.quant_conv(encoder.conv_out(functional.silu(h))).float().chunk(2, dim=1)
+    return mean, logvar.clamp(-30, 20)
+
+
+def with_values(state: dict[str, Tensor], values: Values) -> dict[str, Tensor]:
+    """A state (host names) whose last convolution gives pixels themselves."""
+    weight, bias = "decoder.conv_out.weight", "decoder.conv_out.bias"
+    pixels = {weight: state[weight] * values.unit, bias: state[bias] * values.unit + values.middle}
+    return {**state, **pixels}
+
+
+def without_values(state: dict[str, Tensor], values: Values) -> dict[str, Tensor]:
+    """The reverse of `with_values`."""
+    weight, bias = "decoder.conv_out.weight", "decoder.conv_out.bias"
+    units = {
+        weight: state[weight] / values.unit,
+        bias: (state[bias] - values.middle) / values.unit,
+    }
+    return {**state, **units}
