@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 FORMAT = "motion_i2v.training.1"
 FOLDER = "checkpoints"
+FILES = "files"
 NAME = re.compile(r"step-(\d{9})\.safetensors")
 
 
@@ -136,6 +137,14 @@ def resume(folder: Path, state: State) -> Facts | None:
     return None
 
 
+def clean(folder: Path) -> None:
+    """Removes what a killed training left half written: ours, and safetensors' own."""
+    for name in (FOLDER, FILES):
+        for pattern in ("*.part", ".tmp??????"):
+            for rest in (folder / name).glob(pattern):
+                rest.unlink(missing_ok=True)
+
+
 def checkpoints(folder: Path) -> list[tuple[int, Path]]:
     """(step, file) of every checkpoint of a training, the newest first."""
     found = []
@@ -174,6 +183,7 @@ def write(path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, s
             f"{path} ({sum(v.nbytes for v in plain.values()) / 2**20:.1f} MiB)"
         ):
             save_file(plain, part, metadata)
+            part.chmod(0o644)  # safetensors lets nobody else read it
             _flush(part)
             os.replace(part, path)
             _flush(path.parent)

@@ -235,6 +235,7 @@ class Run:
             if self.main:
                 logger.info("going on from step %d of %s", self.step, self.folder)
         if self.main:
+            checkpoint.clean(self.folder)
             log = self.folder / "tensorboard"
             self.writer = SummaryWriter(log, purge_step=self.step + 1 if self.step else None)
 
@@ -380,7 +381,7 @@ class Run:
                 for key, value in tensors.items()
             }
             metadata = {**metadata, "motion_i2v.steps": str(self.step)}
-            checkpoint.write(self.folder / "files" / name, half, metadata)
+            checkpoint.write(self.folder / checkpoint.FILES / name, half, metadata)
 
     def _report(self) -> None:
         """Lets the objective show what it can do; a report that fails stops no training."""

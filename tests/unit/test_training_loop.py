@@ -98,7 +98,11 @@ def test_same_losses_after_a_kill(tmp_path, whole, death, from_step):
     assert len(before) >= 7
     assert steps_saved(folder) == [from_step]
 
+    if "kill_in_save" in death:
+        assert list(folder.rglob("*.part"))
+    (folder / "files" / ".tmpAbCd01").write_bytes(b"half of a file")
     assert run(folder) == whole[from_step:]
+    assert not [path for path in folder.rglob("*") if path.suffix == ".part" or "tmp" in path.name]
     run(tmp_path / "whole")
     assert not weights_differ(folder, tmp_path / "whole")
 
