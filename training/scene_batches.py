@@ -3,11 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import Dataset
 
 from .clip import TrainingClip, stack
 from .photographs import Photographs
@@ -71,8 +70,6 @@ def make_clips(
     options: SceneOptions = USUAL,
 ) -> list[TrainingClip]:
     """Renders the clips of some global indices; (seed, index) alone decides scene and times."""
-    if get_worker_info() is not None:
-        cv2.setNumThreads(1)
     clips = []
     for index in indices:
         scene, timing = np.random.SeedSequence((seed, index)).generate_state(2, np.uint64)
