@@ -65,10 +65,9 @@ def run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     with torch.inference_mode():
         bench = make_bench(args)
-        chosen = [part for part in PARTS if getattr(args, part)] or list(PARTS)
         tables = {
             judge.__name__.removeprefix("judge_"): judge(bench)
-            for part in chosen
+            for part in chosen(args)
             for judge in PARTS[part]
         }
     _tell("")
@@ -78,6 +77,11 @@ def run(args: argparse.Namespace) -> int:
     if args.json is not None:
         args.json.write_text(json.dumps(_as_json(args, tables), indent=1) + "\n", "utf-8")
     return 0
+
+
+def chosen(args: argparse.Namespace) -> list[str]:
+    """The parts to judge."""
+    return [part for part in PARTS if getattr(args, part)] or list(PARTS)
 
 
 def make_bench(args: argparse.Namespace) -> evaluation.Bench:
@@ -102,7 +106,7 @@ def _networks(args: argparse.Namespace) -> Networks:
     from .judged_networks import load_networks
 
     settings = Settings(args.steps, args.cfg, args.seed, args.sampler, args.scheduler)
-    return load_networks(args.model, settings, args.half_size)
+    return load_networks(args.model, chosen(args), settings, args.half_size)
 
 
 def crops(photographs: Photographs, count: int, size: tuple[int, int], seed: int) -> Tensor:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file
 from torch import Tensor
 
+from ..models.checkpoints import Checkpoint, read_checkpoint
+from ..models.host import loading, small_model
 from ..models.host.apply_control import apply_control
 from ..models.host.hints import TrackHint
+from ..models.host.motion_module import load_motion_module
+from ..models.host.small_text import construct_text, load_small_text
 from ..models.host.stage1_sampling import (
     Frames,
     Settings,
@@ -24,6 +30,7 @@ from ..models.host.stage2_sampling import with_schedule as with_noise_schedule
 from ..models.motion_field import MotionField
 from ..models.tracks import Tracks
 from .baselines import decoded
+from .scene_captions import VOCABULARY
 from .trials import Trial
 
 
@@ -32,9 +39,10 @@ class Networks:
     """What Load Small Model returns, and how it is sampled.
 
     Args:
-        stage1: MODEL that makes fields; None: not to be judged, and so for the others.
+        stage1: MODEL that makes fields.
         model: MODEL that paints frames.
-        clip, vae, flow_vae, control, motion_module: the host's objects and ours.
+        clip, vae, flow_vae, control, motion_module: the host's objects and ours. Those that are not
+            used may be None, as the models may.
         field_settings, video_settings: of the two samplers.
         schedule: the noise schedule of the second stage, one of `stage2_sampling.SCHEDULES`.
         half_size: of a drawn point's square, px.
@@ -103,20 +111,75 @@ def _pixels(trial: Trial) -> Tensor:
     return trial.picture.movedim(0, -1)[None].contiguous()
 
 
-def load_networks(folder: Path, settings: Settings, half_size: int) -> Networks:
-    """The small model in a folder, both stages sampled with the same settings."""
-    from ..models.host.small_model import load_small_model
+NEEDS = {
+    "vae": ("image_vae", "flow_vae"),
+    "stage1": ("image_vae", "flow_vae", "stage1_unet", "stage1_controlnet"),
+    "stage2": ("image_vae", "sd15_unet", "motion_modules"),
+}
+NEEDS["chain"] = tuple(dict.fromkeys(NEEDS["stage1"] + NEEDS["stage2"]))
+"""Which networks each part of the evaluation takes; all but the first take the text encoder too."""
 
-    small = load_small_model(folder)
+
+def load_networks(folder: Path, parts: list[str], settings: Settings, half_size: int) -> Networks:
+    """The networks that some parts of the evaluation take, sampled alike in both stages.
+
+    Args:
+        folder: a small model; or one in which it is being trained, with the parts' `files` folders,
+            of which the newest count.
+        parts: keys of NEEDS.
+
+    Raises:
+        ValueError: where a file is missing or damaged.
+    """
+    needed = {kind for part in parts for kind in NEEDS[part]}
+    loaded = {
+        kind: load(read_checkpoint(_located(folder, small_model.PARTS[kind], kind), kind))
+        for kind, load in LOADERS.items()
+        if kind in needed
+    }
     return Networks(
-        stage1=small.stage1,
-        model=small.model,
-        clip=small.clip,
-        vae=small.vae,
-        flow_vae=small.flow_vae,
-        control=small.control_net,
-        motion_module=small.motion_module,
+        stage1=loaded.get("stage1_unet"),
+        model=loaded.get("sd15_unet"),
+        clip=_text(folder) if needed - {"image_vae", "flow_vae"} else None,
+        vae=loaded.get("image_vae"),
+        flow_vae=loaded.get("flow_vae"),
+        control=loaded.get("stage1_controlnet"),
+        motion_module=loaded.get("motion_modules"),
         field_settings=settings,
         video_settings=settings,
         half_size=half_size,
     )
+
+
+LOADERS: dict[str, Callable[[Checkpoint], Any]] = {
+    "image_vae": small_model.load_image_vae,
+    "flow_vae": loading.load_flow_vae,
+    "stage1_unet": loading.load_motion_field_model,
+    "stage1_controlnet": loading.load_trajectory_control,
+    "sd15_unet": small_model.load_image_unet,
+    "motion_modules": load_motion_module,
+}
+
+
+def _located(folder: Path, name: str, kind: str) -> Path:
+    """A file of the model, or the newest of that kind that a training has written."""
+    if (folder / name).is_file():
+        return folder / name
+    # Trainings call the ControlNet by its kind.
+    written = {*folder.glob(f"*/files/{name}"), *folder.glob(f"*/files/{kind}.safetensors")}
+    if not written:
+        raise ValueError(
+            f"{folder} has no {name}, and no training in it has written one: train that part "
+            "first, or judge others (--vae, --stage1, --stage2, --chain)"
+        )
+    return max(written, key=lambda path: path.stat().st_mtime)
+
+
+def _text(folder: Path) -> Any:
+    """The text encoder; before the parts are put together, the one that the recipe makes."""
+    path = folder / small_model.TEXT
+    if path.is_file():
+        tensors = {name: tensor.clone() for name, tensor in load_file(path).items()}
+    else:
+        tensors = construct_text(VOCABULARY)
+    return load_small_text(tensors, str(path))
