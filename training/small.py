@@ -30,7 +30,7 @@ from ..models.motion_field import encode
 from . import networks, vae_objective
 from .checkpoint import TrainingError
 from .data import MakeBatch
-from .linear_vae import Pca, blocks_of, encode_linear, fit_pca
+from .linear_vae import Pca, blocks_of, decode_linear, encode_linear, fit_pca
 from .loop import LoopSettings, Objective, train
 from .noise import Schedule
 from .photographs import Photographs
@@ -80,6 +80,7 @@ class Foundation:
     """What needs no training: the photographs, the linear encoders and the text encoder."""
 
     photographs: Photographs
+    held_out: Photographs
     image: Pca
     flow: Pca
     text: dict[str, torch.Tensor]
@@ -122,7 +123,9 @@ def foundation(folder: Path, seed: int) -> Foundation:
         Pca(*(read[f"{name}.{key}"] for key in ("mean", "components", "scales")))
         for name in ("image", "flow")
     )
-    return Foundation(photographs, image, flow, construct_text(VOCABULARY, CONTEXT))
+    return Foundation(
+        photographs, Photographs("held_out"), image, flow, construct_text(VOCABULARY, CONTEXT)
+    )
 
 
 def schedule(at_end: float) -> Schedule:
@@ -203,13 +206,19 @@ def _stage1(part: str, step: str, at_end: float) -> Callable[..., tuple[Objectiv
             _load(unet, "stage1_unet", folder / "field")
             _load(control, "stage1_controlnet", folder / "field")
         inputs = Stage1Inputs(
-            base.encode_image, base.encode_flow, base.encode_text, schedule(at_end)
+            base.encode_image,
+            base.encode_flow,
+            base.encode_text,
+            schedule(at_end),
+            partial(decode_linear, base.flow),
         )
-        objective = Stage1Objective(unet, control, inputs, step, metadata(part))
         if step == "field":
-            data = clip_batches(base.photographs, 3, COARSE, (2,), 80, RandomTimes)
+            sizes, frames, pictures, times = COARSE, (2,), 80, RandomTimes
         else:
-            data = clip_batches(base.photographs, 4, FINE, (8, 8, 16), 32, SteadyTimes)
+            sizes, frames, pictures, times = FINE, (8, 8, 16), 32, SteadyTimes
+        data = clip_batches(base.photographs, 3, sizes, frames, pictures, times)
+        trial = clip_batches(base.held_out, 7, sizes[:1], frames[:1], pictures, times)(0, 0, 1)
+        objective = Stage1Objective(unet, control, inputs, step, metadata(part), trial)
         return objective, data
 
     return make
@@ -227,6 +236,7 @@ def _motion(base: Foundation, folder: Path) -> tuple[Objective, MakeBatch]:
     unet = networks.image_unet(UNetShape(WIDTHS, CONTEXT, 4), HEADS)
     _load(unet, "sd15_unet", folder / "image_unet", "image_unet.safetensors")
     layers = networks.motion_layers(WIDTHS)
+    trial = clip_batches(base.held_out, 8, FINE[:1], (8,), 32, SteadyTimes)(0, 0, 1)
     objective = MotionObjective(
         unet,
         layers,
@@ -235,6 +245,8 @@ def _motion(base: Foundation, folder: Path) -> tuple[Objective, MakeBatch]:
         schedule(0.3),
         whole=True,
         metadata=metadata("motion"),
+        decode=partial(decode_linear, base.image),
+        trial=trial,
     )
     return objective, clip_batches(base.photographs, 6, FINE, (8, 8, 16), 32, SteadyTimes)
 
@@ -246,6 +258,7 @@ SETTINGS = LoopSettings(
     ema=0.995,
     precision="bf16",
     save_every=100,
+    report_every=200,
     log_every=20,
     workers=1,
     threads=1,

@@ -17,9 +17,12 @@ from comfy.ldm.modules.diffusionmodules.util import timestep_embedding
 from einops import rearrange
 from torch import nn
 
-from ..models.motion_field import encode
+from ..models.flow_colors import flow_to_color
+from ..models.motion_field import decode, encode
+from .data import Batch, placed
 from .networks import entries, host_options, released_tensors
 from .noise import RELEASED, Schedule, on_cpu
+from .samples import sample, weights_of
 from .strokes import USUAL, Drawing, draw
 
 SCALE = 0.18215
@@ -50,6 +53,7 @@ class Stage1Inputs:
         flow: encodes flow01, unscaled latents.
         text: captions -> [B, tokens, width].
         schedule: of the noise.
+        decode: the flow VAE's decoder, of unscaled latents, for reports; None: no reports.
         drawing: what is drawn; None: the ControlNet is left out.
         no_caption: share of the clips whose caption is dropped.
     """
@@ -58,6 +62,7 @@ class Stage1Inputs:
     flow: Encode
     text: Callable[[list[str]], torch.Tensor]
     schedule: Schedule = RELEASED
+    decode: Encode | None = None
     drawing: Drawing | None = USUAL
     no_caption: float = 0.1
 
@@ -70,6 +75,7 @@ class Stage1Objective:
         inputs: the frozen rest.
         step: one of STEPS: what is trained. With "control", only the ControlNet is.
         metadata: of the files.
+        trial: a batch for reports.
     """
 
     def __init__(
@@ -79,6 +85,7 @@ class Stage1Objective:
         inputs: Stage1Inputs,
         step: str = "whole",
         metadata: dict[str, str] | None = None,
+        trial: Batch | None = None,
     ) -> None:
         if step not in (*STEPS, "control"):
             raise ValueError(f"stage 1 is trained in the steps {', '.join(STEPS)}, not '{step}'")
@@ -86,6 +93,7 @@ class Stage1Objective:
             raise ValueError("there is no ControlNet to train")
         self.step = step
         self.inputs = inputs
+        self.trial = trial
         self.metadata = metadata or {}
         self.levels = inputs.schedule.levels()
         self.modules = nn.ModuleDict({"unet": unet})
@@ -190,6 +198,49 @@ class Stage1Objective:
             hint = torch.cat([latent, mask], dim=2)
         return clean, reference, hint, context
 
+    @torch.no_grad()
+    def sampled(self, batch: dict[str, Any], generator: torch.Generator, steps: int = 8) -> Any:
+        """Fields [B, F, 2, H, W] in pixels that the networks make of a batch's drawings.
+
+        Raises:
+            ValueError: where the objective has no decoder.
+        """
+        if self.inputs.decode is None:
+            raise ValueError("fields are sampled in latents; give a decoder to see them")
+        clips, predicted = batch["flow"].shape[0], batch["flow"].shape[1] - 1
+        clean, reference, hint, context = self._encoded(batch, generator)
+        reference = reference[:, None].expand(-1, predicted, -1, -1, -1)
+        text = context.repeat_interleave(predicted, dim=0)
+
+        def predict(seen: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+            x = torch.cat([seen, reference], dim=2).flatten(0, 1)
+            times = t.to(x.device).repeat_interleave(predicted)
+            given = None if hint is None else hint.flatten(0, 1)
+            said = self.predict(x, times, text, batch["strides"].flatten(), given, clips)
+            return said.float().unflatten(0, (clips, predicted))
+
+        noise = torch.randn(clean.shape, generator=generator).to(clean)
+        latents = sample(predict, noise, self.inputs.schedule, generator, steps) / SCALE
+        flow = decode(self.inputs.decode(latents.flatten(0, 1))).unflatten(0, (clips, predicted))
+        return torch.cat([torch.zeros_like(flow[:, :1]), flow], dim=1)
+
+    def report(self, modules: nn.ModuleDict, writer: Any, step: int) -> None:
+        """Fields beside the truth, and their error next to that of no motion, on a fixed batch."""
+        if self.trial is None or self.inputs.decode is None:
+            return
+        device = next(modules.parameters()).device
+        batch = placed(self.trial, device)
+        with weights_of(modules, self.modules):
+            made = self.sampled(batch, torch.Generator().manual_seed(0))
+        truth = batch["flow"]
+        writer.add_scalar("trial/epe", _mean_error(made, truth), step)
+        writer.add_scalar(
+            "trial/epe of no motion", _mean_error(torch.zeros_like(truth), truth), step
+        )
+        last = torch.cat([made[:4, -1], truth[:4, -1]]).cpu()
+        pictures = flow_to_color(last, float(truth[:4, -1].norm(dim=1).max())).movedim(-1, 1)
+        writer.add_images("trial/fields, truth below", pictures, step)
+
     def files(self, modules: nn.ModuleDict) -> dict[str, tuple[dict, dict[str, str]]]:
         """The networks as files that the loaders take."""
         kinds = {"unet": "stage1_unet", "control": "stage1_controlnet"}
@@ -222,3 +273,8 @@ class _resting_temporal:
     def __exit__(self, *_: Any) -> None:
         for clip in self.clips:
             clip.resting = False
+
+
+def _mean_error(flow: torch.Tensor, truth: torch.Tensor) -> float:
+    """End-point error over all predicted pixels, px."""
+    return float((flow - truth)[:, 1:].norm(dim=2).mean())

@@ -18,8 +18,10 @@ from ..models.host.temporal_layers import layer_at
 from ..models.layout import sites
 from ..models.reference_warp import ReferenceWarp
 from ..models.splat import SplatPlan
+from .data import Batch, placed
 from .networks import entries, host_options, released_tensors
 from .noise import RELEASED, Schedule, on_cpu
+from .samples import sample, weights_of
 from .stage1 import SCALE, Encode, exactly, tensors_of
 
 
@@ -133,6 +135,8 @@ class MotionObjective:
         unet: an image UNet.
         layers: as `training.networks.motion_layers` makes them, or from AnimateDiff v2.
         whole: whether the image UNet is trained along with the module, or stays frozen.
+        decode: the image VAE's decoder, of unscaled latents to -1..1, for reports; None: none.
+        trial: a batch for reports.
     """
 
     def __init__(
@@ -144,8 +148,11 @@ class MotionObjective:
         schedule: Schedule = RELEASED,
         whole: bool = False,
         metadata: dict[str, str] | None = None,
+        decode: Encode | None = None,
+        trial: Batch | None = None,
     ) -> None:
         self.modules = nn.ModuleDict({"unet": unet, "motion": layers})
+        self.decode, self.trial = decode, trial
         unet.requires_grad_(whole)
         self.image, self.text, self.schedule = image, text, schedule
         self.metadata = metadata or {}
@@ -201,6 +208,50 @@ class MotionObjective:
         finally:
             self._clip = None
         return said.unflatten(0, (clips, frames))
+
+    @torch.no_grad()
+    def sampled(
+        self,
+        batch: dict[str, Any],
+        generator: torch.Generator,
+        steps: int = 8,
+        flow: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Scaled latents [B, F, 4, h, w] of the videos that the networks paint along a batch's
+        fields, or along `flow`."""
+        clean, context = encoded(self.image, self.text, batch)
+        warps = Warps(batch["flow"] if flow is None else flow)
+
+        def predict(seen: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+            return self.predict(clean, seen, t, context.flatten(0, 1), warps).float()
+
+        noise = torch.randn(clean.shape, generator=generator).to(clean)
+        made = sample(predict, noise, self.schedule, generator, steps)
+        return torch.cat([clean[:, :1], made[:, 1:]], dim=1)
+
+    def report(self, modules: nn.ModuleDict, writer: Any, step: int) -> None:
+        """Frames beside the true ones, and PSNR next to that of a repeated frame 0."""
+        if self.trial is None or self.decode is None:
+            return
+        device = next(modules.parameters()).device
+        batch = placed(self.trial, device)
+        with weights_of(modules, self.modules):
+            made = self.sampled(batch, torch.Generator().manual_seed(0))
+        clean, _ = encoded(self.image, self.text, batch)
+        truth = batch["frames"]
+        ways = {"psnr": made, "psnr of frame 0": clean[:, :1].expand_as(clean), "ceiling": clean}
+        for name, latents in ways.items():
+            frames = self._pictures(latents)
+            error = (frames - truth)[:, 1:].square().mean()
+            writer.add_scalar(f"trial/{name}", float(-10 * torch.log10(error)), step)
+        rows = torch.cat([self._pictures(made)[0, ::2], truth[0, ::2]]).cpu()
+        writer.add_images("trial/frames, truth below", rows, step)
+
+    def _pictures(self, latents: torch.Tensor) -> torch.Tensor:
+        """[B, F, 3, H, W] in 0..1"""
+        assert self.decode is not None
+        frames = self.decode(latents.flatten(0, 1) / SCALE)
+        return ((frames + 1) / 2).clamp(0, 1).unflatten(0, latents.shape[:2])
 
     def files(self, modules: nn.ModuleDict) -> dict[str, tuple[dict, dict[str, str]]]:
         """The motion module and the UNet as files."""
