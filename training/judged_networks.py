@@ -25,7 +25,7 @@ from ..models.host.stage1_sampling import (
     sample_flow,
     with_clip,
 )
-from ..models.host.stage2_sampling import OWN, encode_picture, make_motion, sample_video
+from ..models.host.stage2_sampling import TRAINED, encode_picture, make_motion, sample_video
 from ..models.host.stage2_sampling import with_schedule as with_noise_schedule
 from ..models.motion_field import MotionField
 from ..models.tracks import Tracks
@@ -57,7 +57,7 @@ class Networks:
     motion_module: Any
     field_settings: Settings = field(default_factory=Settings)
     video_settings: Settings = field(default_factory=Settings)
-    schedule: str = OWN
+    schedule: str = TRAINED
     half_size: int = 8
 
     def coded(self, trial: Trial) -> MotionField:
@@ -88,7 +88,7 @@ class Networks:
         """The frames [F, 3, H, W] that stage 2 paints of a trial's picture along a field."""
         motion = make_motion(field, encode_picture(self.vae, _pixels(trial)))
         latents = sample_video(
-            with_noise_schedule(self.model, self.schedule),
+            with_noise_schedule(self.model, self.schedule, self.motion_module),
             self.motion_module,
             motion,
             self._text(trial.clip.caption),

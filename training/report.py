@@ -23,8 +23,8 @@ TITLES = {
     "vae": "Image VAE: dB on crops of held-out photographs",
     "flow_vae": "Flow VAE: error of true fields in px, and share of pixels (PCK) within so many px",
     "stage1": "Stage 1: end-point error in px, and share of points (PCK) within so many px",
-    "leakage": "Motion brush: mean motion outside and inside it, driven error, px (half of the scenes)",
-    "arrows": "Longer arrows: how far points go, in parts of the true length (half of the scenes)",
+    "leakage": "Motion brush, half of the scenes: motion outside and inside it, driven error, px",
+    "arrows": "Longer arrows, half of the scenes: how far points go, in parts of the true length",
     "stage2": "Stage 2 along the true field: dB, SSIM, and change along true motion (of 255)",
     "chain": "Whole chain, from drawn points: the same",
 }

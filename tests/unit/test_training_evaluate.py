@@ -220,3 +220,38 @@ def test_options_that_cannot_be(words, message):
     rest = () if "--scenes" in words else ("--scenes", "1")
     with pytest.raises(ValueError, match=message):
         evaluate.run(arguments(*words, *rest, "--crops", "1"))
+
+
+TINY = ("--scenes", "1", "--crops", "1", "--size", "64", "48", "--frames", "3", "--steps", "1")
+
+
+def test_a_whole_small_model_is_judged(host_env, tmp_path, capsys):
+    from tests.small_files import write_small_model
+
+    folder, file = write_small_model(tmp_path / "small"), tmp_path / "figures.json"
+    assert evaluate.run(arguments("--model", str(folder), *TINY, "--json", str(file))) == 0
+    figures = json.loads(file.read_bytes())
+    assert len(figures["goals"]) == 10
+    rows = figures["tables"]["stage2"]
+    assert rows["small model, right field"] != rows["small model, zero field"]
+    assert "small model, both stages" in figures["tables"]["chain"]
+
+
+def test_what_a_training_has_written_so_far_is_judged_the_same_each_time(
+    host_env, tmp_path, capsys
+):
+    from tests.small_files import FILES, write_part
+
+    for kind in ("image_vae", "flow_vae", "stage1_unet", "stage1_controlnet"):
+        files = tmp_path / ("whole" if kind.startswith("stage1") else kind) / "files"
+        files.mkdir(parents=True, exist_ok=True)
+        write_part(files, kind).rename(files / f"{kind}.safetensors")
+    file, results = tmp_path / "figures.json", []
+    here = ("--model", str(tmp_path), "--json", str(file))
+    for _ in range(2):
+        assert evaluate.run(arguments(*here, *TINY, "--stage1")) == 0
+        results.append(file.read_bytes())
+    assert results[0] == results[1]
+    assert "| small model" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=f"no {FILES['sd15_unet']}"):
+        evaluate.run(arguments(*here, *TINY, "--stage2"))
