@@ -301,6 +301,27 @@ def test_finished_files_are_the_average_in_half_precision(tmp_path):
     assert not torch.equal(weight, state["weights.net.0.weight"].half())
 
 
+def test_average_without_memory_is_the_weights(tmp_path):
+    run(tmp_path, ema=0.0)
+    state = final(tmp_path)
+    for name in ("net.0.weight", "net.3.bias"):
+        assert torch.equal(state[f"average.module.{name}"], state[f"weights.{name}"])
+    assert state["average.n_averaged"] == 12
+
+
+def test_every_batch_has_random_numbers_of_its_own(tmp_path):
+    drawn = []
+
+    class Noting(Tiny):
+        def loss(self, batch, generator):
+            drawn.append((torch.rand((), generator=generator).item(), torch.rand(()).item()))
+            return super().loss(batch, generator)
+
+    train(Noting(), make_batch, LoopSettings(**SETTINGS | {"accumulate": 2, "steps": 4}), tmp_path)
+    assert len({number for pair in drawn for number in pair[:1]}) == 8
+    assert len({number for pair in drawn for number in pair[1:]}) == 8
+
+
 def test_frozen_weights_stay(tmp_path):
     tiny = Tiny()
     tiny.modules["net"][0].requires_grad_(False)
