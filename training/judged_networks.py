@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,20 +83,22 @@ class Networks:
             self._text(trial.clip.caption), self._text(""), self.control, hint, 1.0, (0.0, 1.0)
         )
         conditioned = with_clip(positive, clip), with_clip(negative, clip)
-        latents = sample_flow(self.stage1, *conditioned, self.field_settings)
+        with _quiet():
+            latents = sample_flow(self.stage1, *conditioned, self.field_settings)
         return decode_field(self.flow_vae, latents, clip.view)
 
     def video(self, trial: Trial, field: MotionField) -> Tensor:
         """The frames [F, 3, H, W] that stage 2 paints of a trial's picture along a field."""
         motion = make_motion(field, encode_picture(self.vae, _pixels(trial)))
-        latents = sample_video(
-            with_noise_schedule(self.model, self.schedule, self.motion_module),
-            self.motion_module,
-            motion,
-            self._text(trial.clip.caption),
-            self._text(""),
-            self.video_settings,
-        )
+        with _quiet():
+            latents = sample_video(
+                with_noise_schedule(self.model, self.schedule, self.motion_module),
+                self.motion_module,
+                motion,
+                self._text(trial.clip.caption),
+                self._text(""),
+                self.video_settings,
+            )
         return decoded(self.vae, latents)
 
     def _clip(self, trial: Trial) -> Any:
@@ -104,6 +108,11 @@ class Networks:
 
     def _text(self, words: str) -> list:
         return self.clip.encode_from_tokens_scheduled(self.clip.tokenize(words))
+
+
+def _quiet() -> redirect_stderr:
+    """Without the samplers' own progress bars, of which there would be hundreds."""
+    return redirect_stderr(io.StringIO())
 
 
 def _pixels(trial: Trial) -> Tensor:
