@@ -13,6 +13,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from motion_i2v.models.trackers.steps import Tracked
 from motion_i2v.training import field_cache, field_store, folder_data, video_fields, videos
 from motion_i2v.training.captions import read_captions
 from motion_i2v.training.clip_plans import ClipOptions
@@ -118,15 +119,14 @@ class TestVideos:
     )
     def test_chosen_frames_are_those_of_that_number(self, tmp_path, name, codec, pix_fmt):
         # Open groups of pictures: frames are decoded after a key frame that is shown after them.
-        options = {"g": "8", "bf": "3", "x264-params": "open-gop=1"}
-        path = write_video(tmp_path / name, counting(45), codec, pix_fmt, **options)
+        options = {"g": "8", "bf": "3" if codec == "libx264" else "2", "x264-params": "open-gop=1"}
+        path = write_video(tmp_path / name, sliding(26), codec, pix_fmt, **options)
         video = videos.probe(path)
-        assert (video.frames, video.size) == (45, (64, 48))
+        assert (video.frames, video.size) == (26, (96, 64))
         one_by_one = decoded(path)
-        for wanted in ([30, 0, 17, 44, 30], [5, 31], [12], [22]):
+        for wanted in ([20, 0, 11, 25, 20], [3], [8], [10], [19]):
             for number, frame in zip(wanted, read(path, wanted), strict=True):
                 np.testing.assert_array_equal(frame, one_by_one[number])
-                assert number_of(frame) == pytest.approx(number, abs=3)
 
     def test_a_variable_frame_rate_changes_no_number(self, tmp_path):
         times = np.cumsum([1 + 7 * (i % 3) for i in range(30)]).tolist()
@@ -211,10 +211,10 @@ class TestVideos:
     def test_a_damaged_frame_is_found_when_it_is_read(self, tmp_path):
         path = write_video(tmp_path / "v.mp4", sliding(24), g="6", crf="5")
         data = bytearray(path.read_bytes())
-        begin, end = len(data) // 3, 2 * len(data) // 3
-        data[begin:end] = np.random.default_rng(0).bytes(end - begin)
+        begin = len(data) // 3
+        data[begin : begin + 20] = np.random.default_rng(0).bytes(20)
         path.write_bytes(data)
-        with pytest.raises(VideoError, match=r"v\.mp4"):
+        with pytest.raises(VideoError, match=r"v\.mp4: the frame at .* is damaged"):
             read(path, list(range(24)))
 
     def test_real_clips_are_read(self):
@@ -405,6 +405,24 @@ class TestFields:
             assert not visible[:, int(gone) + 1 :].any()
             assert visible[:, : int(gone) - 6].float().mean() > 0.9
 
+    def test_are_shrunk_to_the_clip_with_what_leaves_it_unseen(self):
+        flow = torch.zeros(2, 32, 64)
+        flow[0, :, 48:], flow[1, :8] = 16, -4
+        seen = torch.ones(32, 64)
+        seen[:, :16] = 0
+        smaller, visible = video_fields.reduced(Tracked(flow, seen), (32, 16))
+        assert smaller[0].unique().tolist() == [0, 8]
+        assert smaller[1].unique().tolist() == [-2, 0]
+        expected = torch.zeros(16, 32, dtype=torch.bool)
+        expected[2:, 8:24] = True
+        assert torch.equal(visible, expected)
+
+    def test_small_clips_are_tracked_large_where_the_video_is(self, slide):
+        plan = SMALL.plan(videos.probe(slide), 0)
+        assert video_fields.work_size(plan) == (64, 48)
+        assert video_fields.work_size(replace(plan, crop=Crop(0, 0, 213, 160))) == (192, 144)
+        assert video_fields.work_size(replace(plan, crop=Crop(0, 0, 1280, 960))) == (384, 288)
+
     def test_are_tracked_once(self, slide, tmp_path, monkeypatch):
         video = videos.probe(slide)
         plan, first = FieldCache(tmp_path).usable(video, 0, SMALL)
@@ -472,7 +490,7 @@ class TestFields:
         pictures = np.concatenate([sliding(8), sliding(8, seed=1), sliding(8, seed=2)])
         video = videos.probe(write_video(tmp_path / "cuts.mp4", pictures, crf="12"))
         cache = FieldCache(tmp_path / "cache")
-        for number in range(4):
+        for number in range(2):
             plan, _ = cache.usable(video, number, SMALL)
             assert plan.start // 8 == (plan.start + plan.strides[-1]) // 8
         across = ClipOptions(SIZE, 2, (20,)).plan(video, 0)
