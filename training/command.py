@@ -16,10 +16,10 @@ COMMANDS = {
     "fields": ("field_cache", "extract the motion fields of a folder of videos, once"),
     "flow-vae": ("vae_objective", "train the VAE of motion fields"),
     "image-vae": ("vae_objective", "train the VAE of pictures (the released parts use SD 1.5's)"),
-    "stage1": ("stage1", "train stage 1: picture and text to motion field, in three steps"),
-    "controlnet": ("stage1", "train the trajectory ControlNet of stage 1"),
-    "image-unet": ("stage2", "train a UNet on single pictures (the base of stage 2)"),
-    "motion-module": ("stage2", "train stage 2's motion module over a frozen base"),
+    "stage1": ("stage_commands", "train stage 1: picture and text to motion field, in three steps"),
+    "controlnet": ("stage_commands", "train the trajectory ControlNet of stage 1"),
+    "image-unet": ("stage_commands", "train a UNet on single pictures (the base of stage 2)"),
+    "motion-module": ("stage_commands", "train stage 2's motion module over a frozen base"),
     "small": ("small", "reproduce the small model that ships with the pack, from nothing"),
     "evaluate": ("evaluate", "judge trained parts on held-out clips, beside baselines"),
 }
@@ -45,6 +45,7 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", force=True
     )
+    logging.getLogger().handlers[0].addFilter(_ours)
     try:
         import accelerate  # noqa: F401
     except ModuleNotFoundError as error:
@@ -55,7 +56,7 @@ def main(arguments: list[str]) -> int:
         return _missing(error)
     if args.verbose:
         logging.getLogger().setLevel(logging.DEBUG)
-    _quiet()
+        logging.getLogger().handlers[0].removeFilter(_ours)
     from .checkpoint import TrainingError
 
     try:
@@ -99,9 +100,10 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, ModuleType]:
     return args, module
 
 
-def _quiet() -> None:
-    for name in ("matplotlib", "PIL", "tensorboard", "fsspec", "asyncio", "libav"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+def _ours(record: logging.LogRecord) -> bool:
+    """Whether to show a message: of others, ComfyUI's among them, only warnings."""
+    ours = record.name.split(".")[0] == __name__.split(".")[0]
+    return ours or record.levelno >= logging.WARNING
 
 
 def _missing(error: ModuleNotFoundError) -> int:

@@ -38,6 +38,7 @@ from .scene_batches import RandomTimes, make_clips, random_crops, shape_of, synt
 from .scene_captions import VOCABULARY
 from .stage1 import Stage1Inputs, Stage1Objective
 from .stage2 import ImageObjective, MotionObjective
+from .warp_start import look_at_warp
 
 logger = logging.getLogger(__name__)
 
@@ -236,6 +237,7 @@ def _motion(base: Foundation, folder: Path) -> tuple[Objective, MakeBatch]:
     unet = networks.image_unet(UNetShape(WIDTHS, CONTEXT, 4), HEADS)
     _load(unet, "sd15_unet", folder / "image_unet", "image_unet.safetensors")
     layers = networks.motion_layers(WIDTHS)
+    look_at_warp(layers)
     trial = clip_batches(base.held_out, 8, FINE[:1], (8,), 32, SteadyTimes)(0, 0, 1)
     objective = MotionObjective(
         unet,
@@ -302,7 +304,7 @@ PARTS = (
         ("image_unet.safetensors", "motion_module.safetensors"),
         ("image_unet",),
         1.7,
-        replace(SETTINGS, steps=2400),
+        replace(SETTINGS, steps=2200),
         _motion,
     ),
 )
