@@ -15,6 +15,7 @@ from .field_tools import (
 )
 from .field_tracks import MotionI2VMotionFieldToTracks
 from .region_mask import MotionI2VCombineRegions, MotionI2VRegionMask
+from .small_model import MotionI2VLoadSmallModel
 from .stage1_control import MotionI2VTrajectoryControlNet
 from .stage1_convert import MotionI2VConvertCheckpoint
 from .stage1_flow_vae import MotionI2VFlowVAEDecode, MotionI2VFlowVAEEncode
@@ -56,6 +57,7 @@ NODES: list[type[io.ComfyNode]] = [
     MotionI2VLoadMotionField,
     MotionI2VLoadMotionFieldModel,
     MotionI2VLoadMotionModule,
+    MotionI2VLoadSmallModel,
     MotionI2VLoadTrajectoryControlNet,
     MotionI2VMatchColors,
     MotionI2VMotionFieldConditioning,

@@ -38,12 +38,12 @@ def load_motion_field_model(
         windows: for clips longer than the model was trained for; None: the usual ones of
             `trained_windows`.
     """
-    weights, compute = _dtypes(checkpoint, dtype)
+    weights, compute = weight_dtypes(checkpoint, dtype)
     config = MotionFieldConfig(unet_config(checkpoint.shape), checkpoint.trained)
     config.set_inference_dtype(weights, compute)
     offload = management.unet_offload_device()
     model = MotionFieldModel(config, model_type(checkpoint.trained), device=offload)
-    _take(model.diffusion_model, unet_tensors(checkpoint, weights))
+    take(model.diffusion_model, unet_tensors(checkpoint, weights))
     patcher = comfy.model_patcher.ModelPatcher(
         model, load_device=management.get_torch_device(), offload_device=offload
     )
@@ -65,7 +65,7 @@ def load_trajectory_control(
     checkpoint: Checkpoint, dtype: torch.dtype | None = None
 ) -> TrajectoryControl:
     """A native CONTROL_NET of a "stage1_controlnet" checkpoint, whose tensors it takes over."""
-    weights, compute = _dtypes(checkpoint, dtype)
+    weights, compute = weight_dtypes(checkpoint, dtype)
     operations = comfy.ops.pick_operations(weights, compute)
     offload = management.unet_offload_device()
     model = TrajectoryControlModel(
@@ -75,7 +75,7 @@ def load_trajectory_control(
     for layer in ("0", "2"):
         name = f"input_hint_block.{layer}.weight"
         tensors[name] = tensors[name].squeeze(2)
-    _take(model, tensors)
+    take(model, tensors)
     return TrajectoryControl(
         model.eval(), load_device=management.get_torch_device(), manual_cast_dtype=compute
     )
@@ -105,7 +105,7 @@ def _control_config(checkpoint: Checkpoint) -> dict[str, Any]:
     return config
 
 
-def _dtypes(
+def weight_dtypes(
     checkpoint: Checkpoint, dtype: torch.dtype | None
 ) -> tuple[torch.dtype, torch.dtype | None]:
     """The dtype of the weights, and that of the computation where it is another."""
@@ -117,7 +117,7 @@ def _dtypes(
     return weights, management.unet_manual_cast(weights, management.get_torch_device(), SUPPORTED)
 
 
-def _take(module: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+def take(module: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
     """Puts the tensors themselves into the module: a copy would double the memory for a while."""
     module.load_state_dict(tensors, strict=True, assign=True)
     module.requires_grad_(False)

@@ -139,19 +139,17 @@ def load_small_text(
 def check_text(tensors: Mapping[str, torch.Tensor], source: str) -> None:
     """Raises ValueError unless the tensors are those of `construct_text`."""
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    known, width = shapes.get("rows", (0, 0))[:1] + shapes.get("rows", (0, 0))[-1:]
-    tokens = shapes.get("places", (0,))[0]
+    known, tokens = ((shapes.get(name) or (0,))[0] for name in ("token_ids", "places"))
+    (width,) = (shapes.get("neutral") or (0,))[:1]
     wanted = {
         "token_ids": (known,),
         "rows": (known, width),
         "neutral": (width,),
         "places": (tokens, width),
     }
-    if shapes != wanted or not known or tokens < 3:
-        raise ValueError(
-            f"{source} is not a text encoder of the small model: it holds "
-            f"{', '.join(f'{name} {list(shape)}' for name, shape in list(shapes.items())[:4])}"
-        )
+    if shapes != wanted or known < 1 or width < 1 or tokens < 3:
+        found = ", ".join(f"{name} {list(shape)}" for name, shape in sorted(shapes.items())[:4])
+        raise ValueError(f"{source} is not a text encoder of the small model: it holds {found}")
     ids = tensors["token_ids"]
     if ids.is_floating_point() or int(ids.min()) < 0 or int(ids.max()) >= HOST_TOKENS:
         raise ValueError(f"{source}: its token_ids are not numbers of CLIP's tokens")

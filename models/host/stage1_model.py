@@ -47,19 +47,26 @@ def unet_config(shape: UNetShape) -> dict[str, Any]:
     }
 
 
-class MotionFieldConfig(comfy.supported_models.SD15):
-    """SD 1.5 with the schedule of both stages: diffusers' "linear", which the host calls so."""
+class TrainedConfig(comfy.supported_models.SD15):
+    """SD 1.5 with the schedule of both stages, and with what a file tells of its training.
 
-    latent_format = FlowLatents
-    sampling_settings = {"beta_schedule": "sqrt_linear"}
+    The schedule is diffusers' "linear", which the host calls "sqrt_linear".
+    """
+
     unet_extra_config = {"num_heads": HEADS, "num_head_channels": -1}
     memory_usage_factor = 1.5
 
     def __init__(self, unet_config: dict[str, Any], trained: Trained) -> None:
         super().__init__(unet_config)
         self.unet_config["num_heads"] = trained.heads
-        settings: dict[str, Any] = {"zsnr": trained.zero_terminal_snr}
-        self.sampling_settings = {**self.sampling_settings, **settings}
+        zero = trained.zero_terminal_snr
+        self.sampling_settings: dict[str, Any] = {"beta_schedule": "sqrt_linear", "zsnr": zero}
+
+
+class MotionFieldConfig(TrainedConfig):
+    """Stage 1's."""
+
+    latent_format = FlowLatents
 
 
 class MotionFieldUNet(UNetModel):

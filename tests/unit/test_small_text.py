@@ -104,6 +104,7 @@ def test_the_same_seed_gives_the_same_words_whatever_their_order(text, tensors):
     [
         ({"rows": torch.zeros(3, 64)}, "is not a text encoder"),
         ({"extra": torch.zeros(3)}, "is not a text encoder"),
+        ({"places": torch.tensor(3.0)}, "is not a text encoder"),
         ({"neutral": torch.full((64,), float("nan"))}, "NaN"),
         ({"token_ids": "too large"}, "token_ids"),
     ],
