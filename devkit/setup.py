@@ -90,6 +90,7 @@ def _steps(tools: bool, torch: bool) -> list[Step]:
         steps.append(_file("what the pack needs", root / "requirements.txt"))
     if tools:
         steps.append(_file("the test tools", root / "requirements-dev.txt"))
+        steps.append(_file("what training needs", root / "requirements-train.txt"))
     return steps
 
 
