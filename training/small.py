@@ -38,6 +38,7 @@ from .scene_batches import RandomTimes, make_clips, random_crops, shape_of, synt
 from .scene_captions import VOCABULARY
 from .stage1 import Stage1Inputs, Stage1Objective
 from .stage2 import ImageObjective, MotionObjective
+from .strokes import Drawing
 from .warp_start import look_at_warp
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ LICENCE = "Apache-2.0; trained on public-domain and CC0 photographs"
 SHIPPED = Path(__file__).resolve().parent.parent / "small_model"
 CODES = "codes.safetensors"
 COARSE = ((96, 96), (120, 72), (72, 120))
+DRAWING = Drawing(blocks=0.15, strokes=0.55, brush=0.2, every=0.85)
 FINE = ((128, 128), (160, 96), (96, 160))
 
 
@@ -199,30 +201,46 @@ def _flow_vae(base: Foundation, _: Path) -> tuple[Objective, MakeBatch]:
     return objective, vae_objective.flow_batches(base.photographs, 2)
 
 
-def _stage1(part: str, step: str, at_end: float) -> Callable[..., tuple[Objective, MakeBatch]]:
-    def make(base: Foundation, folder: Path) -> tuple[Objective, MakeBatch]:
+@dataclass(frozen=True)
+class Fields:
+    """A training of stage 1 with its ControlNet.
+
+    Args:
+        before: the part that it goes on from; "" for none.
+        step: one of `stage1.STEPS`.
+        at_end: share of the samples at pure noise.
+        sizes, frames, pictures: of a batch, see `scene_batches.shape_of`.
+        times: of a clip, by its frames.
+    """
+
+    before: str
+    step: str
+    at_end: float
+    sizes: tuple[tuple[int, int], ...]
+    frames: tuple[int, ...]
+    pictures: int
+    times: Callable[[int], Any]
+
+    def __call__(self, base: Foundation, folder: Path) -> tuple[Objective, MakeBatch]:
         unet = networks.stage1_unet(UNetShape(WIDTHS, CONTEXT, 8), HEADS)
         control = networks.stage1_control(UNetShape(WIDTHS, CONTEXT, 8), HEADS)
-        if step == "whole":
-            _load(unet, "stage1_unet", folder / "field")
-            _load(control, "stage1_controlnet", folder / "field")
+        if self.before:
+            _load(unet, "stage1_unet", folder / self.before)
+            _load(control, "stage1_controlnet", folder / self.before)
         inputs = Stage1Inputs(
             base.encode_image,
             base.encode_flow,
             base.encode_text,
-            schedule(at_end),
+            schedule(self.at_end),
             partial(decode_linear, base.flow),
+            DRAWING,
         )
-        if step == "field":
-            sizes, frames, pictures, times = COARSE, (2,), 80, RandomTimes
-        else:
-            sizes, frames, pictures, times = FINE, (8, 8, 16), 32, SteadyTimes
-        data = clip_batches(base.photographs, 3, sizes, frames, pictures, times)
-        trial = clip_batches(base.held_out, 7, sizes[:1], frames[:1], pictures, times)(0, 0, 1)
-        objective = Stage1Objective(unet, control, inputs, step, metadata(part), trial)
-        return objective, data
+        trial = self._batches(base.held_out, 7, self.sizes[:1], self.frames[:1])(0, 0, 1)
+        objective = Stage1Objective(unet, control, inputs, self.step, metadata("stage1"), trial)
+        return objective, self._batches(base.photographs, 3, self.sizes, self.frames)
 
-    return make
+    def _batches(self, photographs: Photographs, seed: int, sizes: Any, frames: Any) -> MakeBatch:
+        return clip_batches(photographs, seed, sizes, frames, self.pictures, self.times)
 
 
 def _image_unet(base: Foundation, _: Path) -> tuple[Objective, MakeBatch]:
@@ -289,15 +307,23 @@ PARTS = (
         (),
         1.3,
         replace(SETTINGS, steps=1000),
-        _stage1("field", "field", at_end=0.8),
+        Fields("", "field", 0.8, COARSE, (2,), 80, RandomTimes),
+    ),
+    Part(
+        "fine",
+        (),
+        ("field",),
+        1.3,
+        replace(SETTINGS, steps=800, learning_rate=7e-4),
+        Fields("field", "field", 0.6, FINE, (2,), 56, RandomTimes),
     ),
     Part(
         "whole",
         ("stage1_unet.safetensors", "stage1_controlnet.safetensors"),
-        ("field",),
+        ("fine",),
         1.7,
-        replace(SETTINGS, steps=1700, learning_rate=5e-4),
-        _stage1("whole", "whole", at_end=0.4),
+        replace(SETTINGS, steps=1000, learning_rate=5e-4),
+        Fields("fine", "whole", 0.4, FINE, (8, 8, 16), 32, SteadyTimes),
     ),
     Part(
         "motion",

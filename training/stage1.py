@@ -191,7 +191,12 @@ class Stage1Objective:
         context = inputs.text(captions).to(clean)
         hint = None
         if inputs.drawing is not None and "control" in self.modules:
-            drawn = [draw(one, generator, inputs.drawing) for one in flow.cpu()]
+            objects = batch.get("objects")
+            things = [None] * clips if objects is None else objects.cpu()
+            drawn = [
+                draw(one, generator, inputs.drawing, thing)
+                for one, thing in zip(flow.cpu(), things, strict=True)
+            ]
             flow01 = torch.stack([one for one, _ in drawn]).to(flow.device)
             mask = torch.stack([one for _, one in drawn]).to(clean)
             latent = inputs.flow(flow01.flatten(0, 1)).unflatten(0, (clips, -1))

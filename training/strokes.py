@@ -29,6 +29,8 @@ class Drawing:
         blocks, strokes, brush: shares of the clips; what is left gets nothing.
         half_size: smallest and largest half side of a stroke's square, pixels.
         points: at most so many strokes on a clip.
+        every: the share of drawings with strokes in which each thing that moves gets one, and now
+            and then what rests gets a pin; where it is known what is one thing.
     """
 
     blocks: float = 0.3
@@ -36,18 +38,23 @@ class Drawing:
     brush: float = 0.15
     half_size: tuple[int, int] = (6, 12)
     points: int = 5
+    every: float = 0.0
 
 
 USUAL = Drawing()
 
 
 def draw(
-    flow: torch.Tensor, generator: torch.Generator, drawing: Drawing = USUAL
+    flow: torch.Tensor,
+    generator: torch.Generator,
+    drawing: Drawing = USUAL,
+    objects: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Draws on one clip.
 
     Args:
         flow: [F, 2, H, W] float32 px from frame 0.
+        objects: int64 [H, W], which thing each pixel of frame 0 belongs to, 0 the background.
 
     Returns:
         flow01 [F - 1, 2, H, W], 0.5 where nothing is known, and the mask [F - 1, 1, H / 8, W / 8].
@@ -60,7 +67,12 @@ def draw(
         region = _brush(flow, generator) if kind >= drawing.strokes else None
         low, high = drawing.half_size
         half_size = int(torch.randint(low, high + 1, (), generator=generator))
-        tracks = _tracks(flow, drawing.points, generator)
+        each = objects is not None and float(torch.rand((), generator=generator)) < drawing.every
+        tracks = (
+            _one_each(flow, objects, generator)
+            if each
+            else _tracks(flow, drawing.points, generator)
+        )
         control = rasterize(tracks, half_size, region)
         return control.flow01, control.mask_latent
     none = torch.zeros_like(flow[1:])
@@ -89,6 +101,27 @@ def _tracks(flow: torch.Tensor, most: int, generator: torch.Generator) -> Tracks
     stray = torch.rand(count, generator=generator) < 0.2
     index = torch.where(stray, anywhere, chosen)
     return follow(flow, torch.stack([index % width, index // width], dim=1))
+
+
+def _one_each(flow: torch.Tensor, objects: torch.Tensor, generator: torch.Generator) -> Tracks:
+    """A pixel well inside each thing that moves, and of a third of those that rest; sometimes a
+    second one."""
+    width = flow.shape[3]
+    speed = torch.hypot(*flow[-1])
+    index = []
+    for thing in torch.unique(objects):
+        own = objects == thing
+        inner = -F.max_pool2d(-own[None, None].float(), 7, 1, 3)[0, 0] > 0
+        where = (inner if bool(inner.any()) else own).flatten().nonzero()[:, 0]
+        chance = 1.0 if float(speed[own].mean()) > 1 else 1 / 3
+        if float(torch.rand((), generator=generator)) < chance:
+            count = 1 + int(torch.rand((), generator=generator) < 0.3)
+            chosen = torch.randint(0, len(where), (count,), generator=generator)
+            index.append(where[chosen])
+    if not index:
+        return _tracks(flow, 1, generator)
+    at = torch.cat(index)
+    return follow(flow, torch.stack([at % width, at // width], dim=1))
 
 
 def _brush(flow: torch.Tensor, generator: torch.Generator) -> torch.Tensor | None:
