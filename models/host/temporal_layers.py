@@ -49,9 +49,14 @@ def layer_at(unet: Any, site: Site) -> nn.Module:
 
 @dataclass
 class ClipLength:
-    """How many frames of a batch belong to one clip; set by the network at each call."""
+    """How many frames of a batch belong to one clip; set by the network at each call.
+
+    Args:
+        resting: whether the temporal layers add nothing (training single frames).
+    """
 
     frames: int = 1
+    resting: bool = False
 
 
 def follow(layer: nn.Module, temporal: nn.Module, clip: ClipLength) -> None:
@@ -61,7 +66,7 @@ def follow(layer: nn.Module, temporal: nn.Module, clip: ClipLength) -> None:
     """
 
     def hook(_layer: nn.Module, _inputs: tuple, output: torch.Tensor) -> torch.Tensor:
-        return temporal(output, clip.frames)
+        return output if clip.resting else temporal(output, clip.frames)
 
     layer.register_forward_hook(hook)
 
