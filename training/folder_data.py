@@ -59,12 +59,12 @@ class FolderClips(Dataset):
         return self.length
 
     def __getitem__(self, index: int) -> TrainingClip:
-        """The clip of an index.
+        """The clip of an index; those below 0 are clips too, which no step of a training takes.
 
         Raises:
             VideoError: where its video is broken, unless such are to be skipped.
         """
-        if not 0 <= index < self.length:
+        if index >= self.length:
             raise IndexError(index)
         for draw in range(DRAWS):
             chance = random.Random(f"{self.options.seed}/{index}/{draw}")

@@ -290,8 +290,8 @@ def _from_key_frame(
 ) -> Iterator[av.VideoFrame] | None:
     """The frames from a key frame before the goal; None where seeking did not lead to one.
 
-    In some containers it leads into the middle of a group of pictures, or beyond the goal; what is
-    decoded before a key frame may then be wrong without a sign of it.
+    In some containers it leads into the middle of a group of pictures, whose references are
+    missing then, or beyond the goal.
     """
     if container.format.name in WITHOUT_INDEX:
         return None
