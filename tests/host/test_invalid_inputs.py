@@ -60,7 +60,7 @@ def test_the_server_goes_on_serving(host: HostProcess):
 
 
 def test_every_node_has_a_row(host: HostProcess):
-    described = host.object_info().items()
+    described = {k: v for k, v in host.object_info().items() if k.startswith("MotionI2V")}
     # A node without inputs has none that could be wrong.
-    nodes = {name for name, node in described if name.startswith("MotionI2V") and node["input"]}
+    nodes = {name for name, node in described.items() if any(node["input"].values())}
     assert nodes == {row[0] for row in ROWS}
