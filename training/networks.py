@@ -7,6 +7,7 @@ that what is trained here is a file that every loader takes.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import comfy.ops
@@ -14,6 +15,7 @@ import torch
 from comfy.ldm.models.autoencoder import AutoencoderKL
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from ..models import layout
 from ..models.host.flow_vae import autoencoder_config
@@ -172,6 +174,14 @@ def copy_encoder(control: TrajectoryControlModel, unet: MotionFieldUNet) -> None
     given = unet.state_dict()
     own = control.state_dict()
     control.load_state_dict({name: given.get(name, value) for name, value in own.items()})
+
+
+def recompute(network: nn.Module) -> None:
+    """From now on blocks and transformers keep no activations: the backward pass makes them anew
+    (arXiv 1604.06174)."""
+    for block in network.modules():
+        if type(block).__name__ in ("ResBlock", "SpatialTransformer", "TemporalTransformer"):
+            block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 
 
 def _file_order(kind: str, entry: Entry, tensor: torch.Tensor) -> torch.Tensor:

@@ -20,7 +20,7 @@ from torch import nn
 from ..models.flow_colors import flow_to_color
 from ..models.motion_field import decode, encode
 from .data import Batch, placed
-from .networks import entries, host_options, released_tensors
+from .networks import entries, host_options, recompute, released_tensors
 from .noise import RELEASED, Schedule, on_cpu
 from .samples import sample, weights_of
 from .strokes import USUAL, Drawing, draw
@@ -111,6 +111,11 @@ class Stage1Objective:
                 "control": name.startswith("control."),
             }
             parameter.requires_grad_(wanted[self.step])
+
+    def gradient_checkpointing(self, on: bool) -> None:
+        """Whether less memory is worth more time."""
+        if on:
+            recompute(self.modules)
 
     def loss(
         self, batch: dict[str, Any], generator: torch.Generator

@@ -19,7 +19,7 @@ from ..models.layout import sites
 from ..models.reference_warp import ReferenceWarp
 from ..models.splat import SplatPlan
 from .data import Batch, placed
-from .networks import entries, host_options, released_tensors
+from .networks import entries, host_options, recompute, released_tensors
 from .noise import RELEASED, Schedule, on_cpu
 from .samples import sample, weights_of
 from .stage1 import SCALE, Encode, exactly, tensors_of
@@ -106,6 +106,11 @@ class ImageObjective:
         self.metadata = metadata or {}
         self.levels = schedule.levels()
 
+    def gradient_checkpointing(self, on: bool) -> None:
+        """Whether less memory is worth more time."""
+        if on:
+            recompute(self.modules)
+
     def loss(
         self, batch: dict[str, Any], generator: torch.Generator
     ) -> tuple[torch.Tensor, dict[str, float]]:
@@ -167,6 +172,11 @@ class MotionObjective:
             return output
         frames, warps = self._clip
         return layer(output, frames, warp=warps[output.shape[2], output.shape[3]])
+
+    def gradient_checkpointing(self, on: bool) -> None:
+        """Whether less memory is worth more time."""
+        if on:
+            recompute(self.modules)
 
     def loss(
         self, batch: dict[str, Any], generator: torch.Generator
