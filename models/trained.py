@@ -45,6 +45,9 @@ class Trained:
         }
 
 
+RELEASED = Trained()
+
+
 def trained_of(
     metadata: Mapping[str, str], source: str, kind: str = "", widths: tuple[int, ...] = ()
 ) -> Trained:

@@ -13,7 +13,7 @@ from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.ldm.modules.diffusionmodules.util import timestep_embedding
 
 from ..layout import UNetShape, sites
-from ..trained import HEADS, Trained, V
+from ..trained import HEADS, RELEASED, Trained, V
 from .clip import Clip
 from .previews import FlowLatents
 from .temporal_layers import ClipLength, clip_length, follow, layer_at, make_temporal_layers
@@ -56,7 +56,7 @@ class TrainedConfig(comfy.supported_models.SD15):
     unet_extra_config = {"num_heads": HEADS, "num_head_channels": -1}
     memory_usage_factor = 1.5
 
-    def __init__(self, unet_config: dict[str, Any], trained: Trained) -> None:
+    def __init__(self, unet_config: dict[str, Any], trained: Trained = RELEASED) -> None:
         super().__init__(unet_config)
         self.unet_config["num_heads"] = trained.heads
         zero = trained.zero_terminal_snr
