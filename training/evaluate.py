@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=int, nargs=2, default=(128, 128), metavar=("W", "H"))
     parser.add_argument("--frames", type=int, default=8, help="of a clip, with the reference")
     parser.add_argument("--seed", type=int, default=0, help="of scenes, crops and noise")
-    parser.add_argument("--steps", type=int, default=10, help="sampling steps of both stages")
+    parser.add_argument("--field-steps", type=int, default=1, help="sampling steps of stage 1")
+    parser.add_argument("--steps", type=int, default=10, help="sampling steps of stage 2")
     parser.add_argument("--cfg", type=float, default=1.0, help="guidance of both stages")
     parser.add_argument("--sampler", default="euler", help="one of ComfyUI's")
     parser.add_argument("--scheduler", default="sgm_uniform", help="one of ComfyUI's")
@@ -105,8 +107,9 @@ def _networks(args: argparse.Namespace) -> Networks:
     from ..models.host.stage1_sampling import Settings
     from .judged_networks import load_networks
 
-    settings = Settings(args.steps, args.cfg, args.seed, args.sampler, args.scheduler)
-    return load_networks(args.model, chosen(args), settings, args.half_size)
+    videos = Settings(args.steps, args.cfg, args.seed, args.sampler, args.scheduler)
+    fields = replace(videos, steps=args.field_steps)
+    return load_networks(args.model, chosen(args), fields, videos, args.half_size)
 
 
 def crops(photographs: Photographs, count: int, size: tuple[int, int], seed: int) -> Tensor:
@@ -117,7 +120,8 @@ def crops(photographs: Photographs, count: int, size: tuple[int, int], seed: int
 
 
 def _check(args: argparse.Namespace) -> None:
-    for name, least in (("scenes", 1), ("crops", 1), ("frames", 2), ("steps", 1), ("half_size", 1)):
+    bounds = {"scenes": 1, "crops": 1, "frames": 2, "field_steps": 1, "steps": 1, "half_size": 1}
+    for name, least in bounds.items():
         value = getattr(args, name)
         if value < least:
             raise ValueError(f"--{name.replace('_', '-')} is {value}; give at least {least}")
@@ -134,7 +138,7 @@ def _heading(args: argparse.Namespace, seconds: float) -> str:
     what = "baselines alone, linear 8x8 codecs for VAEs" if args.baselines_only else str(args.model)
     return (
         f"{what}: {args.scenes} held-out scenes of {args.frames} frames of "
-        f"{args.size[0]}x{args.size[1]}, seed {args.seed}; {args.steps} steps of {args.sampler} "
+        f"{args.size[0]}x{args.size[1]}, seed {args.seed}; {args.field_steps} and {args.steps} steps of {args.sampler} "
         f"({args.scheduler}), guidance {args.cfg:g}; {seconds:.0f} s"
     )
 
@@ -153,7 +157,10 @@ def _as_json(args: argparse.Namespace, tables: report.Tables) -> dict:
         | {"reached": goal.reached}
         for goal in report.reached(tables)
     ]
-    options = {name: getattr(args, name) for name in ("scenes", "frames", "seed", "steps", "cfg")}
+    options = {
+        name: getattr(args, name)
+        for name in ("scenes", "frames", "seed", "field_steps", "steps", "cfg")
+    }
     return {"options": {**options, "size": list(args.size)}, "tables": figures, "goals": goals}
 
 

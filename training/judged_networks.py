@@ -129,13 +129,17 @@ NEEDS["chain"] = tuple(dict.fromkeys(NEEDS["stage1"] + NEEDS["stage2"]))
 """Which networks each part of the evaluation takes; all but the first take the text encoder too."""
 
 
-def load_networks(folder: Path, parts: list[str], settings: Settings, half_size: int) -> Networks:
-    """The networks that some parts of the evaluation take, sampled alike in both stages.
+def load_networks(
+    folder: Path, parts: list[str], fields: Settings, videos: Settings, half_size: int
+) -> Networks:
+    """The networks that some parts of the evaluation take.
 
     Args:
         folder: a small model; or one in which it is being trained, with the parts' `files` folders,
             of which the newest count.
         parts: keys of NEEDS.
+        fields, videos: how the two stages are sampled.
+        half_size: of a drawn point's square, px.
 
     Raises:
         ValueError: where a file is missing or damaged.
@@ -154,8 +158,8 @@ def load_networks(folder: Path, parts: list[str], settings: Settings, half_size:
         flow_vae=loaded.get("flow_vae"),
         control=loaded.get("stage1_controlnet"),
         motion_module=loaded.get("motion_modules"),
-        field_settings=settings,
-        video_settings=settings,
+        field_settings=fields,
+        video_settings=videos,
         half_size=half_size,
     )
 
