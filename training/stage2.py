@@ -158,6 +158,7 @@ class MotionObjective:
     ) -> None:
         self.modules = nn.ModuleDict({"unet": unet, "motion": layers})
         self.decode, self.trial = decode, trial
+        self.whole = whole
         unet.requires_grad_(whole)
         self.image, self.text, self.schedule = image, text, schedule
         self.metadata = metadata or {}
@@ -264,19 +265,15 @@ class MotionObjective:
         return ((frames + 1) / 2).clamp(0, 1).unflatten(0, latents.shape[:2])
 
     def files(self, modules: nn.ModuleDict) -> dict[str, tuple[dict, dict[str, str]]]:
-        """The motion module and the UNet as files."""
+        """The motion module as a file, and the UNet as another if it was trained."""
         unet = modules["unet"]
         widths = tuple(unet.model_channels * mult for mult in unet.channel_mult)
         motion = released_tensors(
             modules["motion"].state_dict(), "motion_modules", entries("motion_modules", widths)
         )
-        return {
-            "motion_module.safetensors": (
-                motion,
-                {**self.metadata, "motion_i2v.kind": "motion_modules"},
-            ),
-            "image_unet.safetensors": (
-                tensors_of(unet, "sd15_unet"),
-                {**self.metadata, "motion_i2v.kind": "sd15_unet"},
-            ),
-        }
+        kind = {**self.metadata, "motion_i2v.kind": "motion_modules"}
+        files = {"motion_module.safetensors": (motion, kind)}
+        if self.whole:
+            kind = {**self.metadata, "motion_i2v.kind": "sd15_unet"}
+            files["image_unet.safetensors"] = (tensors_of(unet, "sd15_unet"), kind)
+        return files

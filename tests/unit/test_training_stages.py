@@ -346,6 +346,7 @@ class TestTrainedIsWhatRuns:
             linear(3, 1),
             text,
             inputs().schedule,
+            whole=True,
         )
         random_weights(objective.modules)
         files = written(objective, tmp_path)
