@@ -8,37 +8,64 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .soft_norms import EPS, FINEST, STREAM
+
 
 @dataclass(frozen=True)
 class Values:
     """How a decoder's last convolution is trained: it gives (pixels - middle) / unit.
 
-    Adam moves all weights at one pace, which is too fast for a layer whose output is small.
+    Adam moves all weights at one pace. What may only change a little is written in large numbers:
+    features are about LARGE times a unit normal, and the last convolution makes that much of them.
     """
 
     middle: float = 0.0
     unit: float = 1.0
 
 
-VALUES = {"image_vae": Values(0.0, 2.0**-2), "flow_vae": Values(0.5, 2.0**-5)}
+LARGE = 16
+VALUES = {"image_vae": Values(0.0, 2.0**-2 / LARGE**2), "flow_vae": Values(0.5, 2.0**-5 / LARGE**2)}
 
 
-def start_decoder(decoder: nn.Module, values: Values) -> None:
-    """Begins with a plain interpolation: blocks add nothing, upsampling blurs."""
-    blur = torch.tensor([0.25, 0.5, 0.25])
+def start_decoder(decoder: nn.Module, values: Values, means: Tensor | None = None) -> None:
+    """Begins with blocks of one colour, or one displacement: resnets add nothing yet.
+
+    With soft norms, all of it is nearly linear: features come in pairs h, -h that share a group, so
+    that a norm takes no mean away, and silu(h) - silu(-h) = h in the last convolution.
+
+    Args:
+        means: [C, 5], a block's mean by channel, in units, from its latents and 1; none: any.
+    """
     for name, module in decoder.named_modules():
         if name.endswith((".conv2", ".proj_out")):
             nn.init.zeros_(module.weight)
             nn.init.zeros_(module.bias)
-        elif name.endswith("upsample.conv"):
+        elif name.endswith(("upsample.conv", "nin_shortcut")):
+            nn.init.dirac_(module.weight)
             nn.init.zeros_(module.bias)
-            with torch.no_grad():
-                channels = torch.arange(module.weight.shape[0])
-                module.weight.mul_(0.1)
-                module.weight[channels, channels] += blur[:, None] * blur
+        elif name.startswith("up.0.") and name.endswith("norm1"):
+            nn.init.constant_(module.weight, STREAM / FINEST)
+    nn.init.constant_(decoder.norm_out.weight, EPS**0.5 / FINEST)
+    nn.init.zeros_(decoder.conv_in.bias)
     nn.init.zeros_(decoder.conv_out.bias)
     # In float16, 0.5 and a little would be rounded to a shift of the whole field.
     decoder.conv_out.bias.requires_grad_(not values.middle)
+    if means is not None:
+        _pass_means(decoder, means)
+
+
+@torch.no_grad()
+def _pass_means(decoder: nn.Module, means: Tensor) -> None:
+    first, last = decoder.conv_in.weight, decoder.conv_out.weight
+    channels = torch.arange(len(means))
+    first[0 : 2 * len(means) : 2] = 0
+    first[2 * channels, :, 1, 1] = means[:, :4] / LARGE**2
+    first.mul_(LARGE)
+    first[1::2] = -first[0::2]
+    decoder.conv_out.bias.copy_(means[:, 4])
+    last.zero_()
+    last[channels, 2 * channels, 1, 1] = LARGE
+    last[channels, 2 * channels + 1, 1, 1] = -LARGE
 
 
 def decode(decoder: nn.Module, z: Tensor, values: Values) -> Tensor:

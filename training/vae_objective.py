@@ -139,7 +139,7 @@ class DecoderObjective(_Autoencoder):
         self.facts |= {"encoder": "linear", "scales": pca.scales.tolist()}
         self.encoder = construct_encoder(pca, self.widths)
         self.modules = networks.autoencoder(self.widths, CHANNELS[kind]).decoder
-        start_decoder(self.modules, VALUES[kind])
+        start_decoder(self.modules, VALUES[kind], means_of(pca, VALUES[kind]))
         soften(self.modules)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
@@ -221,6 +221,12 @@ class AutoencoderObjective(_Autoencoder):
         state = modules.state_dict()
         state = with_values(hardened(state), self.values) if self.soft else state
         return self._file(networks.released_tensors(state, self.kind, self.table))
+
+
+def means_of(pca: Pca, values: Values) -> Tensor:
+    """[C, 5]: a block's mean in units of the decoder, from FACTOR z and 1."""
+    by_latent = pca.components.unflatten(1, (pca.channels, -1)).mean(2).T / (FACTOR * pca.scales)
+    return torch.cat([by_latent, pca.mean[:, None] - values.middle], dim=1) / values.unit
 
 
 def visible(kind: str, pixels: Tensor) -> Tensor:
