@@ -138,8 +138,8 @@ def _heading(args: argparse.Namespace, seconds: float) -> str:
     what = "baselines alone, linear 8x8 codecs for VAEs" if args.baselines_only else str(args.model)
     return (
         f"{what}: {args.scenes} held-out scenes of {args.frames} frames of "
-        f"{args.size[0]}x{args.size[1]}, seed {args.seed}; {args.field_steps} and {args.steps} steps of {args.sampler} "
-        f"({args.scheduler}), guidance {args.cfg:g}; {seconds:.0f} s"
+        f"{args.size[0]}x{args.size[1]}, seed {args.seed}; {args.field_steps} and {args.steps} "
+        f"steps of {args.sampler} ({args.scheduler}), guidance {args.cfg:g}; {seconds:.0f} s"
     )
 
 
