@@ -289,7 +289,7 @@ PARTS = (
         ("image_vae.safetensors",),
         (),
         0.9,
-        replace(SETTINGS, steps=600, learning_rate=2e-3),
+        replace(SETTINGS, steps=420, learning_rate=1e-3),
         _image_vae,
     ),
     Part(
@@ -297,7 +297,7 @@ PARTS = (
         ("flow_vae.safetensors",),
         (),
         0.9,
-        replace(SETTINGS, steps=300, learning_rate=2e-3),
+        replace(SETTINGS, steps=400, learning_rate=1e-3),
         _flow_vae,
     ),
     Part("image_unet", (), (), 0.6, replace(SETTINGS, steps=500), _image_unet),
@@ -322,7 +322,7 @@ PARTS = (
         ("stage1_unet.safetensors", "stage1_controlnet.safetensors"),
         ("fine",),
         1.7,
-        replace(SETTINGS, steps=1000, learning_rate=5e-4),
+        replace(SETTINGS, steps=640, learning_rate=5e-4),
         Fields("fine", "whole", 0.4, FINE, (8, 8, 16), 32, SteadyTimes),
     ),
     Part(
@@ -330,7 +330,7 @@ PARTS = (
         ("image_unet.safetensors", "motion_module.safetensors"),
         ("image_unet",),
         1.7,
-        replace(SETTINGS, steps=2200),
+        replace(SETTINGS, steps=1920),
         _motion,
     ),
 )
