@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=int, default=8, help="of a clip, with the reference")
     parser.add_argument("--seed", type=int, default=0, help="of scenes, crops and noise")
     parser.add_argument("--field-steps", type=int, default=1, help="sampling steps of stage 1")
-    parser.add_argument("--steps", type=int, default=10, help="sampling steps of stage 2")
+    parser.add_argument("--steps", type=int, default=2, help="sampling steps of stage 2")
     parser.add_argument("--cfg", type=float, default=1.0, help="guidance of both stages")
     parser.add_argument("--sampler", default="euler", help="one of ComfyUI's")
     parser.add_argument("--scheduler", default="sgm_uniform", help="one of ComfyUI's")
