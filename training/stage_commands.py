@@ -42,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Trains one part."""
+    if args.command == "stage1":
+        _check_step(args)
     settings = settings_of(args)
     make = batches_of(args)
     base = pretrained.pretrained(args)
@@ -58,13 +60,14 @@ def run(args: argparse.Namespace) -> int:
     return 0 if reached else 1
 
 
-def _stage1(args, base: Pretrained, metadata: dict[str, str], trial) -> Objective:
+def _check_step(args: argparse.Namespace) -> None:
     if args.step == "field" and args.frames != 2:
-        raise ValueError(
-            "step 'field' is about single fields at random strides: give --frames 2"
-        )
+        raise ValueError("step 'field' is about single fields at random strides: give --frames 2")
     if args.step != "field" and not args.start:
         raise ValueError(f"step '{args.step}' goes on from an earlier one: name its file (--start)")
+
+
+def _stage1(args, base: Pretrained, metadata: dict[str, str], trial) -> Objective:
     unet = start_stage1(base)
     if args.motion:
         load_motion(unet.motion_modules, args.motion)
