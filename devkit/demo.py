@@ -1,4 +1,8 @@
-"""`python dev.py demo [NAME]`: runs an example workflow on a photo and collects what it writes."""
+"""`python dev.py demo [NAME ...]`: runs example workflows on a photo and collects what they write.
+
+Where none is named, the motion that needs no model comes first, and after it both stages with
+learned weights: the small model's, which come with the pack.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +18,19 @@ from devkit import base, places
 from devkit.host import HostError, HostProcess, Prompt, Result
 from devkit.serve import stop_on_signals
 
-DEFAULT = "draw-and-preview"
+WHAT = {
+    "draw-and-preview": "the drawing, spread over the brushed region, moves the photo; no model",
+    "small-model": "learned weights: both stages of Motion-I2V with the small model, which is soft "
+    "and small, and meant for trying graphs; see README.md for real work",
+}
+"""What is run where nothing is named, and what its result is."""
 
 
 def main(names: list[str]) -> int:
-    """Runs the named workflows (the first example where none is named)."""
+    """Runs the named workflows, or those of WHAT."""
     stop_on_signals()
     try:
-        prompts = {name: read_twin(name) for name in names or [DEFAULT]}
+        prompts = {name: read_twin(name) for name in names or WHAT}
         folder = places.PRIVATE / "base"
         base.put_photos(folder)
         print("Starting ComfyUI on the CPU ...", flush=True)
@@ -50,7 +59,7 @@ def read_twin(name: str) -> Prompt:
 
 def show(host: HostProcess, name: str, prompt: Prompt) -> int:
     """Runs one prompt, says how it goes, and returns the exit code."""
-    print(f"Running {name} ...", flush=True)
+    print(f"\nRunning {name}{': ' + WHAT[name] if name in WHAT else ''} ...", flush=True)
     started = time.monotonic()
 
     def say(event: dict[str, Any]) -> None:

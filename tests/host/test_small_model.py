@@ -1,6 +1,6 @@
-"""Load Small Model in a real ComfyUI: every example workflow runs by changing its loaders alone."""
+"""Load Small Model in a real ComfyUI, on seeded files: what its outputs can be used for, and when
+its files are read. What the trained ones do is in test_small_model_runs.py."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,52 +11,11 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from devkit import base, host, places
-from devkit.workflows import TWINS, needs_weights
+from devkit import host, places
 from tests import small_files
+from tests.host.small_host import CLIP, LOADER, MODEL, VAE
 from tests.host.stage1_host import node
 from tests.host_process import HostProcess, Prompt
-
-LOADER = "MotionI2VLoadSmallModel"
-MODEL, CLIP, VAE, FLOW_VAE, CONTROL, MODULE, FIELD_MODEL = range(7)
-IN_PLACE_OF = {
-    ("CheckpointLoaderSimple", 0): MODEL,
-    ("CheckpointLoaderSimple", 1): CLIP,
-    ("CheckpointLoaderSimple", 2): VAE,
-    ("UNETLoader", 0): MODEL,
-    ("VAELoader", 0): VAE,
-    ("MotionI2VLoadFlowVAE", 0): FLOW_VAE,
-    ("MotionI2VLoadTrajectoryControlNet", 0): CONTROL,
-    ("MotionI2VLoadMotionModule", 0): MODULE,
-    ("MotionI2VLoadMotionFieldModel", 0): FIELD_MODEL,
-}
-FAST = {"steps": 2, "width": 96, "height": 0, "frames": 6, "frames_used": 6}
-
-
-def twin(name: str) -> Prompt:
-    return json.loads((TWINS / f"{name}.json").read_text("utf-8"))
-
-
-NAMES = sorted(file.stem for file in TWINS.glob("*.json"))
-NAMES = [name for name in NAMES if needs_weights(twin(name))]
-
-
-def on_the_small_model(prompt: Prompt) -> Prompt:
-    """The prompt with its loaders replaced, small and with few steps."""
-    kinds = {key: entry["class_type"] for key, entry in prompt.items()}
-    loaders = {key for key, kind in kinds.items() if (kind, 0) in IN_PLACE_OF}
-    out: Prompt = {"small": node(LOADER)}
-    for key, entry in prompt.items():
-        if key in loaders:
-            continue
-        inputs = dict(entry["inputs"])
-        for name, value in inputs.items():
-            if isinstance(value, list) and value[0] in loaders:
-                inputs[name] = ["small", IN_PLACE_OF[kinds[value[0]], value[1]]]
-            elif name in FAST and not isinstance(value, list):
-                inputs[name] = FAST[name]
-        out[key] = {**entry, "inputs": inputs}
-    return out
 
 
 def put_copy(custom_nodes: Path) -> None:
@@ -73,34 +32,12 @@ def server(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(host, "put_pack", put_copy)
         process = HostProcess(base=folder)
-        base.put_photos(folder)
         with process:
             yield process
 
 
 def files_of(server: HostProcess) -> Path:
     return server.base / "custom_nodes" / places.PACK / "small_model"
-
-
-def shrunk(server: HostProcess, prompt: Prompt) -> Prompt:
-    """The prompt on a small copy of its picture, where its size is taken from that."""
-    for entry in prompt.values():
-        if entry["class_type"] == "LoadImage":
-            name = f"small_{entry['inputs']['image']}"
-            picture = Image.open(base.PHOTOS / entry["inputs"]["image"])
-            picture.resize((96, 64), Image.Resampling.NEAREST).save(server.input_dir / name)
-            entry["inputs"]["image"] = name
-    return prompt
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_workflow_runs_by_changing_its_loaders(server, name):
-    prompt = shrunk(server, on_the_small_model(twin(name)))
-    result = server.run(prompt)
-    assert result.succeeded, result.errors
-    assert result.outputs
-    again = server.run(prompt)
-    assert again.cached == set(prompt)
 
 
 def core_prompt() -> Prompt:

@@ -5,6 +5,8 @@ import os
 import pytest
 
 from devkit import commands, setup
+from devkit.demo import WHAT, read_twin
+from devkit.workflows import needs_weights
 
 
 @pytest.fixture
@@ -25,3 +27,10 @@ def test_parity_takes_a_folder_from_here_and_names_of_families(handed, tmp_path,
 def test_parity_without_a_folder_is_left_to_the_program(handed):
     commands.run(["parity", "--help"])
     assert handed == [("-m", "tests.parity", "--help")]
+
+
+def test_the_demo_runs_on_a_fresh_machine_and_the_learned_weights_come_last():
+    prompts = [read_twin(name) for name in WHAT]
+    assert not any(needs_weights(prompt) for prompt in prompts)
+    kinds = [{entry["class_type"] for entry in prompt.values()} for prompt in prompts]
+    assert ["MotionI2VLoadSmallModel" in kind for kind in kinds] == [False, True]
