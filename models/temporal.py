@@ -40,12 +40,14 @@ def positions(
     """
     if channels % 2:
         raise ValueError(f"positions need an even number of channels, not {channels}")
-    token = torch.arange(MAX_TOKENS, dtype=torch.float32)[:, None]
-    rate = torch.exp(
-        torch.arange(0, channels, 2, dtype=torch.float32) * (-math.log(1e4) / channels)
-    )
-    table = torch.stack([torch.sin(token * rate), torch.cos(token * rate)], dim=-1)
-    return table.flatten(1).to(device=device, dtype=dtype)
+    # Kept for later calls, which may be those of a training: not a tensor of inference mode.
+    with torch.inference_mode(False):
+        token = torch.arange(MAX_TOKENS, dtype=torch.float32)[:, None]
+        rate = torch.exp(
+            torch.arange(0, channels, 2, dtype=torch.float32) * (-math.log(1e4) / channels)
+        )
+        table = torch.stack([torch.sin(token * rate), torch.cos(token * rate)], dim=-1)
+        return table.flatten(1).to(device=device, dtype=dtype)
 
 
 def positions_for(x: torch.Tensor) -> torch.Tensor:
