@@ -24,13 +24,13 @@ from ..models.host.flow_vae import FlowVAE
 from ..models.host.loading import load_flow_vae
 from ..models.host.small_model import load_small_model
 from ..models.layout import UNetShape
+from ..models.trained import HEADS, Trained
 from . import networks
 from .noise import Schedule
 
 logger = logging.getLogger(__name__)
 
 CAPTIONS_KEPT = 1 << 14
-SD_HEADS = 8
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,10 @@ class Pretrained:
 
     def metadata(self, data: str) -> dict[str, str]:
         """What a file that is trained on this base says of itself."""
+        schedule = self.schedule
+        trained = Trained(schedule.prediction, schedule.zero_terminal_snr, self.heads)
         return {
-            "motion_i2v.prediction": self.schedule.prediction,
-            "motion_i2v.zero_terminal_snr": str(self.schedule.zero_terminal_snr).lower(),
-            "motion_i2v.heads": str(self.heads),
+            **trained.metadata(),
             "motion_i2v.data": data,
             "motion_i2v.configuration": f'{{"base": "{self.source}"}}',
         }
@@ -139,7 +139,7 @@ def pretrained(args: argparse.Namespace) -> Pretrained:
             "of SD 1.5 in one file"
         )
     flow_vae = _flow_vae(args.flow_vae) if args.flow_vae else None
-    return _of_host(model, vae, clip, flow_vae, SD_HEADS, args.checkpoint.name)
+    return _of_host(model, vae, clip, flow_vae, HEADS, args.checkpoint.name)
 
 
 def _small(flow_vae: Path | None) -> Pretrained:
@@ -215,8 +215,3 @@ def load_file_into(network: nn.Module, path: Path, kind: str) -> None:
             )
     floats = {name: tensor.float() for name, tensor in checkpoint.tensors.items()}
     networks.load_released(network, kind, floats, checkpoint.entries)
-
-
-def load_motion(layers: nn.ModuleList, path: Path) -> None:
-    """Starts temporal layers as AnimateDiff v2's, or any motion module's."""
-    load_file_into(layers, path, "motion_modules")

@@ -27,6 +27,7 @@ from safetensors.torch import load_file, save_file
 from ..models.host.small_text import construct_text, encode_captions
 from ..models.layout import UNetShape
 from ..models.motion_field import encode
+from ..models.trained import Trained
 from . import networks, vae_objective
 from .checkpoint import TrainingError
 from .data import MakeBatch
@@ -139,10 +140,7 @@ def schedule(at_end: float) -> Schedule:
 def metadata(part: str) -> dict[str, str]:
     """What every file of the small model says of itself."""
     return {
-        "motion_i2v.prediction": "v",
-        "motion_i2v.zero_terminal_snr": "true",
-        "motion_i2v.heads": str(HEADS),
-        "motion_i2v.frames": str(FRAMES),
+        **Trained("v", True, HEADS, FRAMES).metadata(),
         "motion_i2v.data": "synthetic clips of photographs, see training/scenes.py",
         "motion_i2v.configuration": f'{{"recipe": "training/small.py", "part": "{part}"}}',
         "motion_i2v.licence": LICENCE,

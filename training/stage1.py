@@ -20,12 +20,12 @@ from torch import nn
 from ..models.flow_colors import flow_to_color
 from ..models.motion_field import decode, encode
 from .data import Batch, placed
+from .linear_vae import FACTOR
 from .networks import entries, host_options, recompute, released_tensors
 from .noise import RELEASED, Schedule, on_cpu
 from .samples import sample, weights_of
 from .strokes import USUAL, Drawing, draw
 
-SCALE = 0.18215
 Encode = Callable[[torch.Tensor], torch.Tensor]
 """A frozen VAE's encoder: [B, C, H, W] -> the posterior's mean [B, 4, H / 8, W / 8]."""
 
@@ -186,9 +186,9 @@ class Stage1Objective:
         """Scaled latents [B, N, 4, h, w], the reference's [B, 4, h, w], the hint, the text."""
         inputs, flow = self.inputs, batch["flow"]
         clips = flow.shape[0]
-        clean = inputs.flow(encode(flow[:, 1:]).flatten(0, 1)).unflatten(0, (clips, -1)) * SCALE
+        clean = inputs.flow(encode(flow[:, 1:]).flatten(0, 1)).unflatten(0, (clips, -1)) * FACTOR
         # The reference enters the image VAE in 0..1 in this stage.
-        reference = inputs.image(batch["frames"][:, 0]) * SCALE
+        reference = inputs.image(batch["frames"][:, 0]) * FACTOR
         captions = [
             "" if float(torch.rand((), generator=generator)) < inputs.no_caption else caption
             for caption in batch["caption"]
@@ -230,7 +230,7 @@ class Stage1Objective:
             return said.float().unflatten(0, (clips, predicted))
 
         noise = torch.randn(clean.shape, generator=generator).to(clean)
-        latents = sample(predict, noise, self.inputs.schedule, generator, steps) / SCALE
+        latents = sample(predict, noise, self.inputs.schedule, generator, steps) / FACTOR
         flow = decode(self.inputs.decode(latents.flatten(0, 1))).unflatten(0, (clips, predicted))
         return torch.cat([torch.zeros_like(flow[:, :1]), flow], dim=1)
 

@@ -19,10 +19,11 @@ from ..models.layout import sites
 from ..models.reference_warp import ReferenceWarp
 from ..models.splat import SplatPlan
 from .data import Batch, placed
+from .linear_vae import FACTOR
 from .networks import entries, host_options, recompute, released_tensors
 from .noise import RELEASED, Schedule, on_cpu
 from .samples import sample, weights_of
-from .stage1 import SCALE, Encode, exactly, tensors_of
+from .stage1 import Encode, exactly, tensors_of
 
 
 class ClipWarps(ReferenceWarp):
@@ -77,7 +78,7 @@ class Warps:
 def encoded(image: Encode, text: Any, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
     """Scaled latents [B, F, 4, h, w] and text [B, F, tokens, width] of a batch."""
     clips, frames = batch["frames"].shape[:2]
-    clean = image(batch["frames"].flatten(0, 1) * 2 - 1).unflatten(0, (clips, frames)) * SCALE
+    clean = image(batch["frames"].flatten(0, 1) * 2 - 1).unflatten(0, (clips, frames)) * FACTOR
     context = text(batch["caption"]).to(clean)
     return clean, context[:, None].expand(-1, frames, -1, -1)
 
@@ -261,7 +262,7 @@ class MotionObjective:
     def _pictures(self, latents: torch.Tensor) -> torch.Tensor:
         """[B, F, 3, H, W] in 0..1"""
         assert self.decode is not None
-        frames = self.decode(latents.flatten(0, 1) / SCALE)
+        frames = self.decode(latents.flatten(0, 1) / FACTOR)
         return ((frames + 1) / 2).clamp(0, 1).unflatten(0, latents.shape[:2])
 
     def files(self, modules: nn.ModuleDict) -> dict[str, tuple[dict, dict[str, str]]]:

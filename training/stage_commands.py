@@ -11,7 +11,7 @@ from . import networks, pretrained
 from .data import batches_of, data_arguments
 from .loop import Objective, train
 from .options import loop_arguments, settings_of
-from .pretrained import Pretrained, load_file_into, load_motion, start_stage1
+from .pretrained import Pretrained, load_file_into, start_stage1
 from .stage1 import STEPS, Stage1Inputs, Stage1Objective
 from .stage2 import ImageObjective, MotionObjective
 from .warp_start import look_at_warp
@@ -70,7 +70,7 @@ def _check_step(args: argparse.Namespace) -> None:
 def _stage1(args, base: Pretrained, metadata: dict[str, str], trial) -> Objective:
     unet = start_stage1(base)
     if args.motion:
-        load_motion(unet.motion_modules, args.motion)
+        load_file_into(unet.motion_modules, args.motion, "motion_modules")
     if args.start:
         load_file_into(unet, args.start, "stage1_unet")
     return Stage1Objective(unet, None, _inputs(base), args.step, metadata, trial)
@@ -95,7 +95,7 @@ def _motion_module(args, base: Pretrained, metadata: dict[str, str], trial) -> O
     layers = networks.motion_layers(base.shape.widths)
     look_at_warp(layers)
     if args.start:
-        load_motion(layers, args.start)
+        load_file_into(layers, args.start, "motion_modules")
     return MotionObjective(
         _painter(base),
         layers,

@@ -290,7 +290,7 @@ class TestTrainedIsWhatRuns:
         from motion_i2v.models.host.clip import Clip
         from motion_i2v.models.host.stage1_sampling import Settings, sample_flow, with_clip
         from motion_i2v.models.view import fit
-        from motion_i2v.training.stage1 import SCALE
+        from motion_i2v.training.linear_vae import FACTOR
 
         objective = stage1(no_caption=0)
         random_weights(objective.modules)
@@ -312,7 +312,7 @@ class TestTrainedIsWhatRuns:
             files["stage1_controlnet.safetensors"], torch.float32
         )
         clip = Clip(
-            reference / SCALE, tuple(one["strides"][0].tolist()), fit(LARGE, *LARGE, crop=False)
+            reference / FACTOR, tuple(one["strides"][0].tolist()), fit(LARGE, *LARGE, crop=False)
         )
         words = [[context, {}]]
         positive, negative = apply_control(
@@ -325,7 +325,7 @@ class TestTrainedIsWhatRuns:
             Settings(steps=1, cfg=1.0, sampler="euler", scheduler="normal"),
             noise=noise[0],
         )
-        torch.testing.assert_close(made * SCALE, expected, rtol=2e-3, atol=2e-3)
+        torch.testing.assert_close(made * FACTOR, expected, rtol=2e-3, atol=2e-3)
 
     def test_stage2(self, tmp_path):
         from motion_i2v.models.host.motion_module import load_motion_module
@@ -339,7 +339,7 @@ class TestTrainedIsWhatRuns:
         )
         from motion_i2v.models.motion_field import MotionField
         from motion_i2v.training import networks
-        from motion_i2v.training.stage1 import SCALE
+        from motion_i2v.training.linear_vae import FACTOR
         from motion_i2v.training.stage2 import MotionObjective, Warps, encoded
 
         objective = MotionObjective(
@@ -363,7 +363,7 @@ class TestTrainedIsWhatRuns:
 
         model = with_schedule(load_image_unet(files["image_unet.safetensors"], torch.float32), OWN)
         module = load_motion_module(files["motion_module.safetensors"], torch.float32)
-        motion = make_motion(MotionField(one["flow"][0]), clean[0, :1] / SCALE)
+        motion = make_motion(MotionField(one["flow"][0]), clean[0, :1] / FACTOR)
         words = [[context[0, :1], {}]]
         made = sample_video(
             model,
@@ -374,7 +374,7 @@ class TestTrainedIsWhatRuns:
             Settings(steps=1, cfg=1.0, sampler="euler", scheduler="normal"),
             noise=noise[0],
         )
-        torch.testing.assert_close(made[1:] * SCALE, expected, rtol=2e-3, atol=2e-3)
+        torch.testing.assert_close(made[1:] * FACTOR, expected, rtol=2e-3, atol=2e-3)
 
 
 class TestStage2:
