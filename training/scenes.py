@@ -93,19 +93,69 @@ def render(
     moves = [_compose(layer.motions, at) for layer in scene.layers]
     pictures, front = _paint(scene.layers, moves, size)
     flow, visible = _truth(moves, front)
-    frames = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(torch.float32) / 255
-    if scene.light:
-        gain = torch.tensor(1 + scene.light * at, dtype=torch.float32)
-        frames = (frames * gain[:, None, None, None]).clamp(0, 1)
     sprites = np.array([layer.sprite for layer in scene.layers])
     return TrainingClip(
-        frames=frames.contiguous(),
+        frames=_lit(pictures, scene.light, at),
         flow=torch.from_numpy(flow),
         visible=torch.from_numpy(visible),
         objects=torch.from_numpy(sprites[front[0]]),
         strides=torch.tensor(LAST_STRIDE * at[1:], dtype=torch.float32),
         caption=scene.caption,
     )
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A clip as `render_steps` makes it: F frames [F, 3, H, W] in 0..1, the flow [F - 1, 2, H, W]
+    px of each frame's pixels to the next frame, and the sprite int64 [F - 1, H, W] of each."""
+
+    frames: torch.Tensor
+    flow: torch.Tensor
+    objects: torch.Tensor
+
+
+def render_steps(
+    seed: int,
+    size: tuple[int, int],
+    times: Sequence[float],
+    photographs: Photographs,
+    options: SceneOptions = USUAL,
+) -> Steps:
+    """Renders the scene of a seed with the motion from each frame to the next.
+
+    Args:
+        times: rising, in 0..1, at least two; they change nothing of the scene.
+        seed, size, photographs, options: as for `render`.
+
+    Raises:
+        ValueError: if the times are others.
+    """
+    at = np.asarray(times, np.float64)
+    if at.ndim != 1 or len(at) < 2 or (np.diff(at) < 0).any() or at[0] < 0 or at[-1] > 1:
+        raise ValueError(f"the times of steps rise in 0..1, and are two at least; not {times}")
+    scene = _build(np.random.default_rng(seed), size, photographs, options)
+    moves = [_compose(layer.motions, at) for layer in scene.layers]
+    pictures, front = _paint(scene.layers, moves, size)
+    steps = [move[1:] @ np.linalg.inv(move[:-1]) for move in moves]
+    flow = [
+        _truth([np.stack([np.eye(3), step[i]]) for step in steps], front[i : i + 2])[0][1]
+        for i in range(len(at) - 1)
+    ]
+    sprites = np.array([layer.sprite for layer in scene.layers])
+    return Steps(
+        _lit(pictures, scene.light, at),
+        torch.from_numpy(np.stack(flow)),
+        torch.from_numpy(sprites[front[:-1]]),
+    )
+
+
+def _lit(pictures: np.ndarray, light: float, times: np.ndarray) -> torch.Tensor:
+    """Pictures [F, H, W, 3] uint8 as frames [F, 3, H, W] in 0..1, brighter or darker in time."""
+    frames = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(torch.float32) / 255
+    if light:
+        gain = torch.tensor(1 + light * times, dtype=torch.float32)
+        frames = (frames * gain[:, None, None, None]).clamp(0, 1)
+    return frames.contiguous()
 
 
 def _build(

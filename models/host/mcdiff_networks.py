@@ -1,0 +1,163 @@
+"""MCDiff's two networks (arXiv 2304.14404), on the host's own UNets.
+
+F, flow completion, is a plain UNet, without diffusion; G, the future frame, is a latent diffusion
+model. Both take flow that may be unknown: there stands a learned vector instead. Widths, the folding
+of pixels and the units of flow are not published, and are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from comfy.ldm.modules.diffusionmodules.model import Model, ResnetBlock
+from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
+from torch import Tensor, nn
+
+FLOW_UNIT = 4.0
+"""Pixels of flow that the networks see as 1."""
+LATENT = 8
+"""Pixels to a latent cell: so many are folded where flow meets latents."""
+CHANNELS = 4
+"""Of a latent."""
+
+
+@dataclass(frozen=True)
+class CompletionShape:
+    """What flow completion is like.
+
+    Args:
+        width: channels of the first level, a multiple of 32.
+        mult: each level's channels, in widths.
+        blocks: residual blocks a level on the way down; one more on the way up.
+        attention: levels from this one on look at all their pixels.
+        fold: the first level's pixels are blocks of so many pixels squared, folded into channels.
+    """
+
+    width: int
+    mult: tuple[int, ...]
+    blocks: int = 1
+    attention: int = 2
+    fold: int = 2
+
+    @property
+    def multiple(self) -> int:
+        """Sides of pictures are padded to multiples of this."""
+        return self.fold * 2 ** (len(self.mult) - 1)
+
+
+@dataclass(frozen=True)
+class FrameShape:
+    """What the future-frame network is like: `width` and `mult` as above, `blocks` a level."""
+
+    width: int
+    mult: tuple[int, ...]
+    blocks: int = 1
+
+
+def with_unknown(flow: Tensor, known: Tensor, unknown: Tensor) -> Tensor:
+    """Flow in the networks' unit, with a learned vector where nothing is known.
+
+    Args:
+        flow: [B, 2, H, W] px.
+        known: [B, 1, H, W] in 0..1.
+        unknown: [2].
+    """
+    return torch.lerp(unknown.to(flow).view(1, 2, 1, 1).expand_as(flow), flow / FLOW_UNIT, known)
+
+
+class FlowCompletion(nn.Module):
+    """F: sparse flow and a picture -> flow to the next frame, at every pixel."""
+
+    def __init__(self, shape: CompletionShape) -> None:
+        super().__init__()
+        self.shape = shape
+        finest = 2 ** (len(shape.mult) - 1)
+        self.net = Model(
+            ch=shape.width,
+            out_ch=2 * shape.fold**2,
+            ch_mult=shape.mult,
+            num_res_blocks=shape.blocks,
+            attn_resolutions=[finest >> level for level in range(shape.attention, len(shape.mult))],
+            in_channels=5 * shape.fold**2,
+            resolution=finest,
+            use_timestep=False,
+        )
+        for block in self.net.modules():
+            # There are no timesteps to project.
+            if isinstance(block, ResnetBlock):
+                del block.temb_proj
+        self.unknown = nn.Parameter(torch.full((2,), -2.0))
+
+    def forward(self, flow: Tensor, known: Tensor, picture: Tensor) -> Tensor:
+        """The flow [B, 2, H, W] px of a picture's pixels to the next frame.
+
+        Args:
+            flow: [B, 2, H, W] px, where it is known.
+            known: [B, 1, H, W].
+            picture: [B, 3, H, W] in 0..1, of any size.
+        """
+        x = torch.cat([with_unknown(flow, known, self.unknown), 2 * picture - 1], dim=1)
+        height, width = x.shape[2:]
+        bottom, right = -height % self.shape.multiple, -width % self.shape.multiple
+        x = F.pad(x, (0, right, 0, bottom), mode="replicate")
+        fold = self.shape.fold
+        out = F.pixel_shuffle(self.net(F.pixel_unshuffle(x, fold)), fold)
+        return FLOW_UNIT * out[..., :height, :width]
+
+
+class FutureFrameUNet(UNetModel):
+    """G: noise, the frame's latent and its flow to the next -> what is noise in the next frame.
+
+    In comes [B, 4 + 4 + 128 + 64, h, w]: the noisy latent, the frame's latent, and the flow (px) and
+    where it is known, both of the pixels of a cell folded into its channels (`folded`).
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        unknown = torch.full((2,), -2.0, dtype=kwargs.get("dtype"), device=kwargs.get("device"))
+        self.unknown = nn.Parameter(unknown)
+
+    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """As the host's; the network itself never sees where the flow is known."""
+        latents, flow, known = x.split([2 * CHANNELS, 2 * LATENT**2, LATENT**2], dim=1)
+        each = known.repeat(1, 2, 1, 1)
+        unknown = self.unknown.to(x).repeat_interleave(LATENT**2).view(1, -1, 1, 1)
+        told = torch.lerp(unknown.expand_as(flow), flow / FLOW_UNIT, each)
+        return super().forward(torch.cat([latents, told], dim=1), *args, **kwargs)
+
+
+def folded(flow: Tensor, known: Tensor) -> Tensor:
+    """Flow [B, 2, H, W] px and where it is known [B, 1, H, W], as G takes them.
+
+    Returns:
+        [B, 192, H / 8, W / 8]
+    """
+    return F.pixel_unshuffle(torch.cat([flow, known], dim=1), LATENT)
+
+
+def future_config(shape: FrameShape) -> dict[str, Any]:
+    """The host's configuration of G: residual blocks alone, since all that moves is near."""
+    levels = len(shape.mult)
+    return {
+        "image_size": 32,
+        "in_channels": 2 * CHANNELS + 2 * LATENT**2,
+        "out_channels": CHANNELS,
+        "model_channels": shape.width,
+        "num_res_blocks": [shape.blocks] * levels,
+        "channel_mult": tuple(shape.mult),
+        "transformer_depth": [0] * (levels * shape.blocks),
+        "transformer_depth_output": [0] * (levels * (shape.blocks + 1)),
+        "transformer_depth_middle": -1,
+        "num_heads": 1,
+        "use_spatial_transformer": False,
+        "legacy": False,
+    }
+
+
+def levels_of(widths: Sequence[int]) -> tuple[int, tuple[int, ...]]:
+    """(width, mult) of some levels' channels."""
+    return widths[0], tuple(width // widths[0] for width in widths)
