@@ -7,15 +7,16 @@ of pixels and the units of flow are not published, and are ours.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import comfy.ops
 import torch
 import torch.nn.functional as F
 from comfy.ldm.modules.diffusionmodules.model import Model, ResnetBlock
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from torch import Tensor, nn
+
+from ..mcdiff_shapes import CompletionShape, FrameShape
 
 FLOW_UNIT = 4.0
 """Pixels of flow that the networks see as 1."""
@@ -23,39 +24,6 @@ LATENT = 8
 """Pixels to a latent cell: so many are folded where flow meets latents."""
 CHANNELS = 4
 """Of a latent."""
-
-
-@dataclass(frozen=True)
-class CompletionShape:
-    """What flow completion is like.
-
-    Args:
-        width: channels of the first level, a multiple of 32.
-        mult: each level's channels, in widths.
-        blocks: residual blocks a level on the way down; one more on the way up.
-        attention: levels from this one on look at all their pixels.
-        fold: the first level's pixels are blocks of so many pixels squared, folded into channels.
-    """
-
-    width: int
-    mult: tuple[int, ...]
-    blocks: int = 1
-    attention: int = 2
-    fold: int = 2
-
-    @property
-    def multiple(self) -> int:
-        """Sides of pictures are padded to multiples of this."""
-        return self.fold * 2 ** (len(self.mult) - 1)
-
-
-@dataclass(frozen=True)
-class FrameShape:
-    """What the future-frame network is like: `width` and `mult` as above, `blocks` a level."""
-
-    width: int
-    mult: tuple[int, ...]
-    blocks: int = 1
 
 
 def with_unknown(flow: Tensor, known: Tensor, unknown: Tensor) -> Tensor:
@@ -158,6 +126,18 @@ def future_config(shape: FrameShape) -> dict[str, Any]:
     }
 
 
-def levels_of(widths: Sequence[int]) -> tuple[int, tuple[int, ...]]:
-    """(width, mult) of some levels' channels."""
-    return widths[0], tuple(width // widths[0] for width in widths)
+def completion_tensors(shape: CompletionShape) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of F's tensors."""
+    with torch.device("meta"):
+        return _shapes(FlowCompletion(shape))
+
+
+def future_tensors(shape: FrameShape) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of G's tensors."""
+    config = future_config(shape)
+    operations = comfy.ops.disable_weight_init
+    return _shapes(FutureFrameUNet(**config, device="meta", operations=operations))
+
+
+def _shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
