@@ -85,7 +85,5 @@ def paint(
         distance = (row.square() + column.square()).float()
         nearer = distance < nearest[rows, columns]
         nearest[rows, columns] = torch.where(nearer, distance, nearest[rows, columns])
-        flow[:, rows, columns] = torch.where(
-            nearer, motion[:, None, None], flow[:, rows, columns]
-        )
+        flow[:, rows, columns] = torch.where(nearer, motion[:, None, None], flow[:, rows, columns])
     return SparseFlow(flow, torch.isfinite(nearest)[None].float())

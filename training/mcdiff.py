@@ -1,13 +1,12 @@
 """MCDiff's objectives (arXiv 2304.14404): F alone, G alone, then both end to end.
 
-F, flow completion, is a regression: sparse flow and a frame -> flow to the next frame. G, the future
-frame, is a latent diffusion: frame and flow -> the next frame. What the paper does not tell, the
-losses' exact form among it, is ours.
+F, flow completion, is a regression: sparse flow and a frame -> flow to the next frame. G, the
+future frame, is a latent diffusion: frame and flow -> the next frame. What the paper does not tell,
+the losses' exact form among it, is ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 

@@ -27,7 +27,9 @@ class Sampling:
             what is one thing: what nobody drew on cannot be known to move.
         anywhere: the share of strokes at any pixel instead of at a keypoint.
         nothing: the share of steps on which nothing is drawn.
-        half_size: of a stroke's square, px.
+        half_size: the least and the greatest of a stroke's square, px.
+        many: the share of drawings with up to MANY strokes: a network that starts from nothing
+            learns from them how flow spreads, long before few strokes would tell it.
     """
 
     strokes: tuple[int, int] = (1, 6)
@@ -35,10 +37,12 @@ class Sampling:
     each: float = 0.7
     anywhere: float = 0.5
     nothing: float = 0.02
-    half_size: int = HALF_SIZE
+    half_size: tuple[int, int] = (HALF_SIZE, HALF_SIZE)
+    many: float = 0.0
 
 
 USUAL = Sampling()
+MANY = 64
 MOVES = 0.25
 """px a step from which a thing counts as moving."""
 CORNERS = 200
@@ -78,7 +82,11 @@ def sparse_flow(
     points: list[Tensor] = []
     if _chance(generator) >= sampling.nothing:
         known = objects is not None and bool(objects.any())
-        if known and _chance(generator) < sampling.each:
+        if _chance(generator) < sampling.many:
+            count = round(MANY ** _chance(generator))
+            points.append(_moving(speed, corners, width, count, sampling.anywhere, generator))
+            points.append(_resting(speed, count // 2, generator))
+        elif known and _chance(generator) < sampling.each:
             points.append(_one_each(objects.flatten(), speed, generator))
         else:
             count = int(torch.randint(*_bounds(sampling.strokes), (), generator=generator))
@@ -87,9 +95,8 @@ def sparse_flow(
         points.append(_resting(speed, count, generator))
     at = torch.cat(points) if points else torch.empty(0, dtype=torch.long)
     x, y = at % width, at // width
-    return paint(
-        torch.stack([x, y], dim=1).float(), flow[:, y, x].T, (width, height), sampling.half_size
-    )
+    half_size = int(torch.randint(*_bounds(sampling.half_size), (), generator=generator))
+    return paint(torch.stack([x, y], dim=1).float(), flow[:, y, x].T, (width, height), half_size)
 
 
 def _moving(

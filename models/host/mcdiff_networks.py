@@ -1,8 +1,8 @@
 """MCDiff's two networks (arXiv 2304.14404), on the host's own UNets.
 
 F, flow completion, is a plain UNet, without diffusion; G, the future frame, is a latent diffusion
-model. Both take flow that may be unknown: there stands a learned vector instead. Widths, the folding
-of pixels and the units of flow are not published, and are ours.
+model. Both take flow that may be unknown: there stands a learned vector instead. Widths, the
+folding of pixels and the unit of flow (pixels) are not published, and are ours.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from ..mcdiff_shapes import CompletionShape, FrameShape
 
-FLOW_UNIT = 4.0
-"""Pixels of flow that the networks see as 1."""
+UNKNOWN = -1.0
+"""Where the learned vector starts: other than a pin, which is 0."""
 LATENT = 8
 """Pixels to a latent cell: so many are folded where flow meets latents."""
 CHANNELS = 4
@@ -27,14 +27,14 @@ CHANNELS = 4
 
 
 def with_unknown(flow: Tensor, known: Tensor, unknown: Tensor) -> Tensor:
-    """Flow in the networks' unit, with a learned vector where nothing is known.
+    """Flow in px, with a learned vector where nothing is known.
 
     Args:
         flow: [B, 2, H, W] px.
         known: [B, 1, H, W] in 0..1.
         unknown: [2].
     """
-    return torch.lerp(unknown.to(flow).view(1, 2, 1, 1).expand_as(flow), flow / FLOW_UNIT, known)
+    return torch.lerp(unknown.to(flow).view(1, 2, 1, 1).expand_as(flow), flow, known)
 
 
 class FlowCompletion(nn.Module):
@@ -58,7 +58,7 @@ class FlowCompletion(nn.Module):
             # There are no timesteps to project.
             if isinstance(block, ResnetBlock):
                 del block.temb_proj
-        self.unknown = nn.Parameter(torch.full((2,), -2.0))
+        self.unknown = nn.Parameter(torch.full((2,), UNKNOWN))
 
     def forward(self, flow: Tensor, known: Tensor, picture: Tensor) -> Tensor:
         """The flow [B, 2, H, W] px of a picture's pixels to the next frame.
@@ -74,19 +74,19 @@ class FlowCompletion(nn.Module):
         x = F.pad(x, (0, right, 0, bottom), mode="replicate")
         fold = self.shape.fold
         out = F.pixel_shuffle(self.net(F.pixel_unshuffle(x, fold)), fold)
-        return FLOW_UNIT * out[..., :height, :width]
+        return out[..., :height, :width]
 
 
 class FutureFrameUNet(UNetModel):
     """G: noise, the frame's latent and its flow to the next -> what is noise in the next frame.
 
-    In comes [B, 4 + 4 + 128 + 64, h, w]: the noisy latent, the frame's latent, and the flow (px) and
-    where it is known, both of the pixels of a cell folded into its channels (`folded`).
+    In comes [B, 4 + 4 + 128 + 64, h, w]: the noisy latent, the frame's latent, and the flow (px)
+    and where it is known, both of the pixels of a cell folded into its channels (`folded`).
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        unknown = torch.full((2,), -2.0, dtype=kwargs.get("dtype"), device=kwargs.get("device"))
+        unknown = torch.full((2,), UNKNOWN, dtype=kwargs.get("dtype"), device=kwargs.get("device"))
         self.unknown = nn.Parameter(unknown)
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -94,7 +94,7 @@ class FutureFrameUNet(UNetModel):
         latents, flow, known = x.split([2 * CHANNELS, 2 * LATENT**2, LATENT**2], dim=1)
         each = known.repeat(1, 2, 1, 1)
         unknown = self.unknown.to(x).repeat_interleave(LATENT**2).view(1, -1, 1, 1)
-        told = torch.lerp(unknown.expand_as(flow), flow / FLOW_UNIT, each)
+        told = torch.lerp(unknown.expand_as(flow), flow, each)
         return super().forward(torch.cat([latents, told], dim=1), *args, **kwargs)
 
 
