@@ -31,7 +31,7 @@ class Kind:
     Args:
         key: its short name, in metadata and in the code.
         title: what a person calls it.
-        file: where it lies in the release.
+        file: where it lies in the release; "" where it does not.
         loader: the node that loads it.
         folder: which that node reads, where it is not ours.
     """
@@ -41,6 +41,11 @@ class Kind:
     file: str
     loader: str
     folder: str = ""
+
+    @property
+    def released(self) -> str:
+        """What a message adds to the title."""
+        return f" ({self.file} in the release)" if self.file else ""
 
 
 KINDS = {
@@ -78,6 +83,7 @@ KINDS = {
             "Load Diffusion Model",
             "models/diffusion_models/",
         ),
+        Kind("mcdiff", "a file of MCDiff's networks", "", "Load MCDiff"),
         Kind("image_vae", "a VAE for pictures", "", "Load VAE", "models/vae/"),
         Kind(
             "sd_checkpoint",
@@ -150,10 +156,7 @@ class Checkpoint:
         out = {}
         for entry in self.entries:
             tensor = self.tensors.pop(entry.name)
-            cast = tensor.to(dtype or tensor.dtype, copy=self.mapped)
-            if not _is_finite(cast):
-                raise ValueError(_not_finite(self.source, entry.name, tensor, cast.dtype))
-            out[entry.host] = cast
+            out[entry.host] = cast(tensor, dtype, f"{self.source}: {entry.name}", self.mapped)
         return out
 
 
@@ -188,11 +191,11 @@ def checkpoint_of(
     named = canonical(tensors, source)
     shapes: Shapes = {name: tuple(tensor.shape) for name, tensor in named.items()}
     kind = detect(shapes)
-    _check_kind(kind, expected, source, shapes)
+    check_kind(kind, expected, source, shapes)
     assert kind is not None
     shape, entries = LAYOUTS[kind.key](shapes, kind, source)
-    _check_whole(shapes, entries, kind, source)
-    _check_floating(named, source)
+    check_whole(shapes, {entry.name: entry.shape for entry in entries}, kind, source)
+    check_floating(named, source)
     told = metadata or {}
     trained = trained_of(told, source, kind.key, shape.widths)
     return Checkpoint(kind, source, named, entries, shape, told, trained=trained)
@@ -252,6 +255,8 @@ def detect(shapes: Shapes) -> Kind | None:
     """What a file with these names and shapes is; None where nothing fits."""
     conv_in = shapes.get("conv_in.weight", ())
     temporal = any(".motion_modules." in name for name in shapes)
+    if any(name.startswith(("flow_completion.", "future_frame.")) for name in shapes):
+        return KINDS["mcdiff"]
     if "controlnet_cond_embedding.layers.0.weight" in shapes:
         return KINDS["stage1_controlnet"]
     if any(
@@ -274,18 +279,28 @@ def detect(shapes: Shapes) -> Kind | None:
     return None
 
 
+def cast(
+    tensor: torch.Tensor, dtype: torch.dtype | None, called: str, copy: bool = False
+) -> torch.Tensor:
+    """A tensor of a file in another dtype (None: its own), in memory of its own if told.
+
+    Raises:
+        ValueError: for NaN, infinite values, or ones that the dtype cannot hold.
+    """
+    out = tensor.to(dtype or tensor.dtype, copy=copy)
+    if _is_finite(out):
+        return out
+    if not _is_finite(tensor):
+        raise ValueError(f"{called} holds NaN or infinite values; the file is broken, get it again")
+    raise ValueError(
+        f"{called} holds values up to {float(tensor.float().abs().max()):g}, which {out.dtype} "
+        "cannot hold; load it in bfloat16 or float32"
+    )
+
+
 def _is_finite(tensor: torch.Tensor) -> bool:
     """Whether there is neither NaN nor infinity; torch cannot tell for floats of eight bits."""
     return bool(torch.isfinite(tensor if tensor.element_size() > 1 else tensor.half()).all())
-
-
-def _not_finite(source: str, name: str, tensor: torch.Tensor, dtype: torch.dtype) -> str:
-    if not _is_finite(tensor):
-        return f"{source}: {name} holds NaN or infinite values; the file is broken, get it again"
-    return (
-        f"{source}: {name} holds values up to {float(tensor.float().abs().max()):g}, which {dtype} "
-        "cannot hold; load it in bfloat16 or float32"
-    )
 
 
 def _modern(name: str) -> str:
@@ -311,13 +326,19 @@ def _check_positions(name: str, table: torch.Tensor, source: str) -> None:
         )
 
 
-def _check_kind(kind: Kind | None, expected: str | None, source: str, shapes: Shapes) -> None:
+def check_kind(kind: Kind | None, expected: str | None, source: str, shapes: Shapes) -> None:
+    """Raises ValueError unless a file is of the expected kind, saying which node takes it.
+
+    Args:
+        kind: what it is, from `detect`.
+        expected: a key of KINDS; None: any that `LAYOUTS` knows.
+    """
     wanted = KINDS[expected] if expected else None
-    if kind is not None and kind.key in LAYOUTS and wanted in (None, kind):
+    if kind is not None and (kind is wanted or (wanted is None and kind.key in LAYOUTS)):
         return
     message = f"{source} is not {wanted.title if wanted else 'a part of Motion-I2V'}"
     if wanted:
-        message += f" ({wanted.file} in the release)"
+        message += wanted.released
     if kind is None:
         first = ", ".join(sorted(shapes)[:3])
         raise ValueError(f"{message}, nor anything else that is known here; it begins with {first}")
@@ -326,8 +347,8 @@ def _check_kind(kind: Kind | None, expected: str | None, source: str, shapes: Sh
     raise ValueError(message + (f", which reads {kind.folder}" if kind.folder else ""))
 
 
-def _check_whole(shapes: Shapes, entries: list[Entry], kind: Kind, source: str) -> None:
-    wanted = {entry.name: entry.shape for entry in entries}
+def check_whole(shapes: Shapes, wanted: Shapes, kind: Kind, source: str) -> None:
+    """Raises ValueError unless a file has the wanted tensors, all of them and no others."""
     missing = [name for name in wanted if name not in shapes]
     left_over = [name for name in shapes if name not in wanted]
     misshapen = [name for name in wanted if name in shapes and shapes[name] != wanted[name]]
@@ -344,12 +365,13 @@ def _check_whole(shapes: Shapes, entries: list[Entry], kind: Kind, source: str) 
         )
     if problems:
         raise ValueError(
-            f"{source} looks like {kind.title} ({kind.file} in the release), but of its "
-            f"{len(wanted)} tensors " + "; ".join(problems)
+            f"{source} looks like {kind.title}{kind.released}, but of its {len(wanted)} tensors "
+            + "; ".join(problems)
         )
 
 
-def _check_floating(named: Mapping[str, torch.Tensor], source: str) -> None:
+def check_floating(named: Mapping[str, torch.Tensor], source: str) -> None:
+    """Raises ValueError for tensors of whole numbers."""
     for name, tensor in named.items():
         if not tensor.is_floating_point():
             raise ValueError(
@@ -358,17 +380,20 @@ def _check_floating(named: Mapping[str, torch.Tensor], source: str) -> None:
             )
 
 
-def _dimension(shapes: Shapes, name: str, dim: int, kind: Kind, source: str) -> int:
+def dimension(shapes: Shapes, name: str, dim: int, kind: Kind, source: str) -> int:
+    """One side of a tensor, from which the others' shapes follow.
+
+    Raises:
+        ValueError: where it is missing.
+    """
     if name not in shapes or len(shapes[name]) <= dim:
-        raise ValueError(
-            f"{source} looks like {kind.title} ({kind.file} in the release), but {name} is missing"
-        )
+        raise ValueError(f"{source} looks like {kind.title}{kind.released}, but {name} is missing")
     return shapes[name][dim]
 
 
 def _widths(shapes: Shapes, pattern: str, kind: Kind, source: str) -> tuple[int, ...]:
     widths = tuple(
-        _dimension(shapes, pattern.format(level), 0, kind, source) for level in range(layout.LEVELS)
+        dimension(shapes, pattern.format(level), 0, kind, source) for level in range(layout.LEVELS)
     )
     if any(width % widths[0] or width % 32 for width in widths):
         raise ValueError(
@@ -386,7 +411,7 @@ def _unet_reader(entries: Callable[[UNetShape], Iterator[Entry]]) -> Reader:
         key = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight"
         shape = UNetShape(
             _widths(shapes, "down_blocks.{}.resnets.0.conv1.weight", kind, source),
-            _dimension(shapes, key, 1, kind, source),
+            dimension(shapes, key, 1, kind, source),
             8 if kind.key.startswith("stage1") else 4,
         )
         return shape, list(entries(shape))
@@ -410,7 +435,7 @@ def _motion_reader(shapes: Shapes, kind: Kind, source: str) -> tuple[UNetShape, 
 
 def _vae_reader(shapes: Shapes, kind: Kind, source: str) -> tuple[UNetShape, list[Entry]]:
     widths = _widths(shapes, "encoder.down_blocks.{}.resnets.0.conv1.weight", kind, source)
-    channels = _dimension(shapes, "encoder.conv_in.weight", 1, kind, source)
+    channels = dimension(shapes, "encoder.conv_in.weight", 1, kind, source)
     return UNetShape(widths), list(layout.autoencoder(widths, channels))
 
 

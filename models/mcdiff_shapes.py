@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -37,8 +36,3 @@ class FrameShape:
     width: int
     mult: tuple[int, ...]
     blocks: int = 1
-
-
-def levels_of(widths: Sequence[int]) -> tuple[int, tuple[int, ...]]:
-    """(width, mult) of some levels' channels."""
-    return widths[0], tuple(width // widths[0] for width in widths)

@@ -83,6 +83,21 @@ def trained_of(
     return Trained(prediction, zero == "true", heads, frames)
 
 
+def number_of(
+    metadata: Mapping[str, str], key: str, default: int, bounds: tuple[int, int], source: str
+) -> int:
+    """Reads one whole number of a file's metadata; the default where it does not tell.
+
+    Raises:
+        ValueError: where it is no whole number, or outside the bounds.
+    """
+    name = PREFIX + key
+    value = _whole({key: metadata[name]} if name in metadata else {}, key, default, source)
+    if not bounds[0] <= value <= bounds[1]:
+        raise _wrong(source, key, str(value), f"{bounds[0]}..{bounds[1]}")
+    return value
+
+
 def _whole(told: Mapping[str, str], key: str, default: int, source: str) -> int:
     text = told.get(key, str(default))
     if not re.fullmatch(r"[0-9]{1,9}", text):
