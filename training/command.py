@@ -20,8 +20,11 @@ COMMANDS = {
     "controlnet": ("stage_commands", "train the trajectory ControlNet of stage 1"),
     "image-unet": ("stage_commands", "train a UNet on single pictures (the base of stage 2)"),
     "motion-module": ("stage_commands", "train stage 2's motion module over a frozen base"),
+    "mcdiff": ("mcdiff_commands", "train MCDiff: flow completion and the future frame"),
     "small": ("small", "reproduce the small model that ships with the pack, from nothing"),
+    "small-mcdiff": ("small_mcdiff", "reproduce the small MCDiff that ships with the pack"),
     "evaluate": ("evaluate", "judge trained parts on held-out clips, beside baselines"),
+    "evaluate-mcdiff": ("mcdiff_evaluation", "judge MCDiff on held-out clips, beside baselines"),
 }
 """Name -> (module, help)."""
 

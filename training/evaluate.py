@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
             for part in chosen(args)
             for judge in PARTS[part]
         }
-    _tell("")
+    tell("")
     out = sys.stdout
     out.write(_heading(args, time.monotonic() - began) + "\n\n")
     out.write("\n".join(report.lines(tables)) + "\n")
@@ -91,7 +91,7 @@ def make_bench(args: argparse.Namespace) -> evaluation.Bench:
     size, held_out = tuple(args.size), Photographs("held_out")
     times = np.linspace(0, 1, args.frames).tolist()
     scene = partial(render, size=size, times=times, photographs=held_out)
-    _tell("rendering scenes")
+    tell("rendering scenes")
     kept = trials(lambda seed: scene(seed), args.scenes, args.seed)
     judged = crops(held_out, args.crops, size, args.seed)
     seen = Photographs("train")
@@ -100,7 +100,7 @@ def make_bench(args: argparse.Namespace) -> evaluation.Bench:
         crops(seen, FITTING, size, args.seed), [MotionField(clip.flow) for clip in clips]
     )
     networks = None if args.baselines_only else _networks(args)
-    return evaluation.Bench(kept, judged, linear, networks, _tell)
+    return evaluation.Bench(kept, judged, linear, networks, tell)
 
 
 def _networks(args: argparse.Namespace) -> Networks:
@@ -144,27 +144,15 @@ def _heading(args: argparse.Namespace, seconds: float) -> str:
 
 
 def _as_json(args: argparse.Namespace, tables: report.Tables) -> dict:
-    """Strict JSON: what is not known is null."""
-    figures = {
-        key: {
-            row: {name: value if np.isfinite(value) else None for name, value in scores.items()}
-            for row, scores in rows.items()
-        }
-        for key, rows in tables.items()
-    }
-    goals = [
-        {"kind": goal.kind, "what": goal.what, "figure": goal.figure, "bound": goal.bound}
-        | {"reached": goal.reached}
-        for goal in report.reached(tables)
-    ]
     options = {
         name: getattr(args, name)
         for name in ("scenes", "frames", "seed", "field_steps", "steps", "cfg")
     }
-    return {"options": {**options, "size": list(args.size)}, "tables": figures, "goals": goals}
+    made = report.as_json(tables, report.reached(tables))
+    return {"options": {**options, "size": list(args.size)}, **made}
 
 
-def _tell(line: str) -> None:
+def tell(line: str) -> None:
     """Progress on one line of the console."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{line}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from . import evaluation as e
 from .evaluation import Rows
@@ -62,20 +63,44 @@ class Goal:
         return f"| {self.kind} | {self.what} | {figures} | {answer} |"
 
 
-def lines(tables: Tables) -> Iterator[str]:
-    """Every table in Markdown, then the goals that it can tell of."""
+def lines(
+    tables: Tables, titles: Mapping[str, str] = TITLES, goals: Sequence[Goal] | None = None
+) -> Iterator[str]:
+    """Every table in Markdown, then the goals; None: those of the small model's stages."""
     for key, rows in tables.items():
-        yield f"### {TITLES[key]}"
+        yield f"### {titles[key]}"
         yield ""
         yield from table(rows)
         yield ""
-    goals = reached(tables)
+    goals = reached(tables) if goals is None else goals
     if goals:
         yield "### Goals"
         yield ""
         yield "| | | figure | reached |"
         yield "| --- | --- | --- | --- |"
         yield from (goal.line() for goal in goals)
+
+
+def as_json(tables: Tables, goals: Sequence[Goal]) -> dict[str, Any]:
+    """Tables and goals as strict JSON takes them: what is not known, or endless, is null."""
+    told = [
+        {"kind": goal.kind, "what": goal.what, "figure": _finite(goal.figure)}
+        | {"bound": _finite(goal.bound), "reached": goal.reached}
+        for goal in goals
+    ]
+    figures = {
+        key: {
+            row: {name: _finite(value) for name, value in scores.items()}
+            for row, scores in rows.items()
+        }
+        for key, rows in tables.items()
+    }
+    return {"tables": figures, "goals": told}
+
+
+def _finite(value: float) -> float | None:
+    """A figure that JSON has a number for; None for the others."""
+    return value if math.isfinite(value) else None
 
 
 def table(rows: Rows) -> Iterator[str]:

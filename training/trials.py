@@ -52,11 +52,13 @@ class Trial:
         clip: with its truth.
         tracks: the true paths of the drawn points, visible throughout, as a drawing is.
         driven: bool [H, W], the objects with a moving point.
+        seed: of the scene.
     """
 
     clip: TrainingClip
     tracks: Tracks
     driven: Tensor
+    seed: int
 
     @property
     def size(self) -> tuple[int, int]:
@@ -145,7 +147,7 @@ def draw(clip: TrainingClip, seed: int) -> Trial | None:
             driven |= clip.objects == owner
     if pinned:
         _add_point(starts, clip.objects == 0, random)
-    return Trial(clip, _tracks(clip, starts), driven)
+    return Trial(clip, _tracks(clip, starts), driven, seed)
 
 
 def _moving(clip: TrainingClip) -> list[int]:
