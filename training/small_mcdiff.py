@@ -1,0 +1,150 @@
+"""The small MCDiff that ships with the pack, from nothing: `python -m training small-mcdiff`.
+
+Flow completion learns first from many strokes on small pictures how flow spreads over a thing (from
+few strokes alone it learned nothing in that time), then from the few that users draw; the future
+frame learns on true flow; then both end to end. Beside them, for the evaluation alone: a future
+frame that is given the strokes themselves ("sparse", the paper's ablation), and the last training
+without the end to end ("apart").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from ..models.host.mcdiff_networks import FlowCompletion, FutureFrameUNet
+from ..models.mcdiff_shapes import CompletionShape, FrameShape
+from ..models.trained import Trained
+from . import networks, recipe
+from .data import MakeBatch
+from .linear_vae import decode_linear
+from .loop import LoopSettings, Objective
+from .mcdiff import FILE, FLOW, FRAME, SPARSE, TOGETHER, McdiffInputs, McdiffObjective
+from .recipe import (
+    COARSE,
+    DATA,
+    FINE,
+    LICENCE,
+    Foundation,
+    Part,
+    Recipe,
+    gather,
+    schedule,
+    tell_size,
+)
+from .sparse_flow import USUAL, Sampling
+from .step_clips import SyntheticSteps
+
+COMPLETION = CompletionShape(96, (1, 1, 1), attention=2, fold=4)
+FUTURE = FrameShape(64, (1, 1, 1), blocks=1)
+SIDE = 128
+"""The mean side of the pictures, px."""
+MANY = Sampling(many=0.9, half_size=(2, 6))
+"""Strokes to begin with."""
+FEW = Sampling(many=0.15)
+"""Strokes to go on with."""
+
+
+def metadata(part: str) -> dict[str, str]:
+    """What the file says of itself."""
+    return {
+        **Trained("v", True, 1, 2).metadata(),
+        "motion_i2v.side": str(SIDE),
+        "motion_i2v.stroke": str(USUAL.half_size[0]),
+        "motion_i2v.data": DATA,
+        "motion_i2v.configuration": f'{{"recipe": "training/small_mcdiff.py", "part": "{part}"}}',
+        "motion_i2v.licence": LICENCE,
+    }
+
+
+@dataclass(frozen=True)
+class Training:
+    """One part of the recipe.
+
+    Args:
+        part: its name.
+        step: see `McdiffObjective`.
+        before: the parts that the networks go on from.
+        at_end: share of G's samples at pure noise.
+        sizes, pictures, frames: of a batch, see `SyntheticSteps`.
+        sampling: of strokes.
+        apart: see `McdiffObjective`.
+    """
+
+    part: str
+    step: str
+    before: tuple[str, ...] = ()
+    at_end: float = 0.3
+    sizes: tuple[tuple[int, int], ...] = FINE
+    pictures: int = 32
+    frames: int = 3
+    sampling: Sampling = USUAL
+    apart: bool = False
+
+    def __call__(self, base: Foundation, folder: Path) -> tuple[Objective, MakeBatch]:
+        completion = networks.flow_completion(COMPLETION) if self.step in (FLOW, TOGETHER) else None
+        future = networks.future_frame(FUTURE) if self.step != FLOW else None
+        for part in self.before:
+            go_on(completion, future, folder / part / "files" / FILE)
+        inputs = McdiffInputs(
+            base.encode_image, partial(decode_linear, base.image), schedule(self.at_end)
+        )
+        trial = SyntheticSteps(base.held_out, 12, self.sizes[:1], pictures=64)(0)
+        objective = McdiffObjective(
+            self.step, completion, future, inputs, self.apart, metadata(self.part), trial
+        )
+        make = SyntheticSteps(
+            base.photographs, 11, self.sizes, self.frames, self.pictures, self.sampling
+        )
+        return objective, make
+
+
+def go_on(completion: FlowCompletion | None, future: FutureFrameUNet | None, path: Path) -> None:
+    """Gives the networks what a file has of them."""
+    tensors = load_file(path)
+    for prefix, network in (("flow_completion.", completion), ("future_frame.", future)):
+        own = {
+            name.removeprefix(prefix): tensor.float()
+            for name, tensor in tensors.items()
+            if name.startswith(prefix)
+        }
+        if network is not None and own:
+            network.load_state_dict(own)
+
+
+SETTINGS: LoopSettings = replace(recipe.SETTINGS, ema=0.998)
+
+
+def _part(
+    training: Training, seconds: float, steps: int, rate: float, files: tuple[str, ...] = ()
+) -> Part:
+    settings = replace(SETTINGS, steps=steps, learning_rate=rate)
+    return Part(training.part, files, training.before, seconds, settings, training)
+
+
+PARTS = (
+    _part(Training("spread", FLOW, sizes=COARSE, pictures=48, sampling=MANY), 1.1, 900, 1e-3),
+    _part(Training("flow", FLOW, ("spread",), sampling=FEW), 1.1, 1600, 8e-4),
+    _part(Training("frame", FRAME, frames=5, pictures=64), 0.7, 2000, 1e-3),
+    _part(Training("sparse", SPARSE, frames=5, pictures=64), 0.7, 2000, 1e-3),
+    _part(Training("together", TOGETHER, ("flow", "frame"), sampling=FEW), 1.4, 700, 2e-4, (FILE,)),
+    _part(Training("apart", TOGETHER, ("flow", "frame"), sampling=FEW, apart=True), 1.4, 700, 2e-4),
+)
+
+
+def pack(folder: Path, target: Path) -> None:
+    """Puts the file where 'Load MCDiff' finds it.
+
+    Raises:
+        TrainingError: where the last part was not trained.
+    """
+    gather(PARTS, folder, target, {})
+    tell_size(target)
+
+
+RECIPE = Recipe(PARTS, Path("output/small_mcdiff"), pack)
+add_arguments = partial(recipe.add_arguments, recipe=RECIPE)
+run = partial(recipe.run, recipe=RECIPE)
