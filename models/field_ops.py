@@ -133,10 +133,10 @@ def tracks_at(field: MotionField, starts: torch.Tensor) -> Tracks:
             f"the motion field says nothing there"
         )
     at = starts.expand(field.frames, -1, -1)
-    points = at + _sample(field.flow, at[..., 0], at[..., 1]).transpose(1, 2)
+    points = at + sampled(field.flow, at[..., 0], at[..., 1]).transpose(1, 2)
     seen = torch.ones(points.shape[:2], dtype=torch.bool, device=points.device)
     if field.visibility is not None:
-        seen = _sample(field.visibility[:, None], at[..., 0], at[..., 1])[:, 0] >= 0.5
+        seen = sampled(field.visibility[:, None], at[..., 0], at[..., 1])[:, 0] >= 0.5
     return Tracks(points.contiguous(), seen, field.size)
 
 
@@ -151,24 +151,19 @@ def grid_points(size: tuple[int, int], spacing: int) -> torch.Tensor:
     return torch.stack([x, y], dim=-1).reshape(-1, 2)
 
 
-def _after(
-    flow: torch.Tensor, seen: torch.Tensor | None, second: MotionField
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """`second` applied after displacements [F, 2, H, W]: flow and visibility."""
+def landing(flow: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Where the pixels land that flow [F, 2, H, W] moves: x, y, and whether inside, all [F, H, W].
+
+    A picture reaches half a pixel beyond its outermost pixels.
+    """
     height, width = flow.shape[-2:]
     x = torch.arange(width, device=flow.device) + flow[:, 0]
     y = torch.arange(height, device=flow.device)[:, None] + flow[:, 1]
-    total = flow + _sample(second.flow, x, y)
-    if seen is None and second.visibility is None:
-        return total, None
     inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
-    visibility = inside.to(flow.dtype)
-    if second.visibility is not None:
-        visibility = visibility * _sample(second.visibility[:, None], x, y)[:, 0]
-    return total, (visibility if seen is None else visibility * seen).clamp(0, 1)
+    return x, y, inside
 
 
-def _sample(maps: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+def sampled(maps: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Bilinear samples [F, C, ...] of maps [F, C, H, W] at pixels x, y [F, ...]; border repeated.
 
     Whole pixels give exactly the stored value.
@@ -187,6 +182,20 @@ def _sample(maps: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tenso
     upper = torch.lerp(at(top, left), at(top, left + 1), right_part)
     lower = torch.lerp(at(top + 1, left), at(top + 1, left + 1), right_part)
     return torch.lerp(upper, lower, low_part)
+
+
+def _after(
+    flow: torch.Tensor, seen: torch.Tensor | None, second: MotionField
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """`second` applied after displacements [F, 2, H, W]: flow and visibility."""
+    x, y, inside = landing(flow)
+    total = flow + sampled(second.flow, x, y)
+    if seen is None and second.visibility is None:
+        return total, None
+    visibility = inside.to(flow.dtype)
+    if second.visibility is not None:
+        visibility = visibility * sampled(second.visibility[:, None], x, y)[:, 0]
+    return total, (visibility if seen is None else visibility * seen).clamp(0, 1)
 
 
 def _both(first: torch.Tensor | None, second: torch.Tensor | None) -> torch.Tensor | None:
