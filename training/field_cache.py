@@ -105,23 +105,23 @@ class FieldCache:
         return self.store.save(key, field)
 
 
-def video_arguments(parser: argparse.ArgumentParser, required: bool) -> None:
-    """What says which clips of which videos, and how their motion is found."""
+def video_arguments(
+    parser: argparse.ArgumentParser, required: bool, size: str = "512x320", frames: int = 16
+) -> None:
+    """What says which clips of which videos, and how their motion is found.
+
+    Args:
+        required: whether there must be videos.
+        size, frames: defaults of a clip.
+    """
     parser.add_argument(
         "--videos", type=Path, required=required, help="folder of video files, folders in it too"
     )
     parser.add_argument(
         "--cache", type=Path, required=required, help="folder in which motion fields are kept"
     )
-    parser.add_argument("--size", type=_size, default="512x320", help="of a clip")
-    parser.add_argument("--frames", type=int, default=16, help="of a clip, the first included")
-    parser.add_argument(
-        "--strides",
-        type=_strides,
-        help=f"how far ahead the frames are: '{EVEN}' steps (more than 2 frames), '{RANDOM}' "
-        "(2 frames), or numbers as 8,16,24",
-    )
-    parser.add_argument("--longest", type=int, default=120, help="the largest stride")
+    parser.add_argument("--size", type=_size, default=size, help="of a clip")
+    parser.add_argument("--frames", type=int, default=frames, help="of a clip, the first included")
     parser.add_argument("--crop", choices=(CENTER, RANDOM), default=CENTER, help="of a frame")
     parser.add_argument(
         "--clips-per-video",
@@ -145,9 +145,21 @@ def video_arguments(parser: argparse.ArgumentParser, required: bool) -> None:
     tracker.add_argument("--tracker-device", default="cpu", help=f"on which {DOT} runs")
 
 
+def stride_arguments(parser: argparse.ArgumentParser) -> None:
+    """How far from the reference the frames are, for what learns fields from a reference."""
+    parser.add_argument(
+        "--strides",
+        type=_strides,
+        help=f"how far ahead the frames are: '{EVEN}' steps (more than 2 frames), '{RANDOM}' "
+        "(2 frames), or numbers as 8,16,24",
+    )
+    parser.add_argument("--longest", type=int, default=120, help="the largest stride")
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `fields` takes."""
     video_arguments(parser, required=True)
+    stride_arguments(parser)
     parser.add_argument(
         "--part",
         type=_part,
@@ -233,7 +245,13 @@ def options_of(args: argparse.Namespace) -> ClipOptions:
 
 
 def cache_of(args: argparse.Namespace) -> FieldCache:
-    """The cache and the tracker that the arguments ask for."""
+    """The cache and the tracker that the arguments ask for.
+
+    Raises:
+        ValueError: for no folder, or one or a tracker that cannot be used.
+    """
+    if args.cache is None:
+        raise ValueError("--videos needs --cache, a folder in which motion fields are kept")
     given = any((args.raft, args.cotracker, args.refiner))
     settings = TrackerSettings(
         args.tracker or (DOT if given else ANCHORED),

@@ -15,9 +15,10 @@ from torch.utils.data import Dataset
 from . import field_cache
 from .captions import read_captions
 from .clip import TrainingClip, stack
-from .clip_plans import ClipOptions
+from .clip_plans import ClipOptions, Plan
 from .field_cache import CLIPS_PER_VIDEO, FieldCache
-from .videos import VideoError, list_videos, probe, read_frames
+from .video_fields import VideoField
+from .videos import Video, VideoError, list_videos, probe, read_frames
 
 DRAWS = 64
 
@@ -86,6 +87,12 @@ class FolderClips(Dataset):
         video = probe(path)
         number = chance.randrange(self.clips_per_video)
         plan, field = self.cache.usable(video, number, self.options)
+        return self._made(video, plan, field, chance)
+
+    def _made(
+        self, video: Video, plan: Plan, field: VideoField, chance: random.Random
+    ) -> TrainingClip:
+        """The clip of a plan and its motion, of which it may be a part."""
         places = self.options.chosen(plan, chance)
         strides = [plan.strides[place] for place in places]
         numbers = [plan.start, *(plan.start + stride for stride in strides)]
@@ -97,7 +104,7 @@ class FolderClips(Dataset):
             visible=torch.cat([torch.ones_like(visible[:1]), visible]),
             objects=torch.zeros(visible.shape[1:], dtype=torch.int64),
             strides=torch.tensor(strides, dtype=torch.float32),
-            caption=self.captions.get(path, ""),
+            caption=self.captions.get(video.path, ""),
         )
 
     def _note(self, path: Path, error: VideoError) -> None:
@@ -111,6 +118,7 @@ class FolderClips(Dataset):
 def add_arguments(parser: argparse.ArgumentParser, required: bool = False) -> None:
     """What a training needs to know of a folder of videos; without --videos there is none."""
     field_cache.video_arguments(parser, required)
+    field_cache.stride_arguments(parser)
     parser.add_argument(
         "--captions",
         type=Path,
@@ -126,8 +134,6 @@ def from_arguments(args: argparse.Namespace, batch: int = 1) -> FolderClips:
     Raises:
         ValueError: for videos that cannot be used, or captions that are wrong; naming them all.
     """
-    if args.cache is None:
-        raise ValueError("--videos needs --cache, a folder in which motion fields are kept")
     options, cache = field_cache.options_of(args), field_cache.cache_of(args)
     listed = list_videos(args.videos)
     captions = read_captions(args.videos, listed, args.captions)

@@ -19,11 +19,13 @@ from torch.utils.checkpoint import checkpoint
 
 from ..models import layout
 from ..models.host.flow_vae import autoencoder_config
+from ..models.host.mcdiff_networks import FlowCompletion, FutureFrameUNet, future_config
 from ..models.host.motion_module import PREFIX
 from ..models.host.stage1_model import MotionFieldUNet, unet_config
 from ..models.host.temporal_layers import make_temporal_layers
 from ..models.host.trajectory_control import TrajectoryControlModel
 from ..models.layout import Entry, UNetShape
+from ..models.mcdiff_shapes import CompletionShape, FrameShape
 from ..models.motion_attention import MotionAttention
 from ..models.temporal import TemporalSelfAttention
 
@@ -115,6 +117,19 @@ def motion_layers(widths: tuple[int, ...]) -> nn.ModuleList:
         layout.sites(widths), ORDINARY, torch.float32, None, self_attention=MotionAttention
     )
     return _start_temporal(_initialise(layers))
+
+
+def flow_completion(shape: CompletionShape) -> FlowCompletion:
+    """MCDiff's F, which answers with rest yet."""
+    net = _initialise(FlowCompletion(shape))
+    _zero(net.net.conv_out)
+    return net
+
+
+def future_frame(shape: FrameShape) -> FutureFrameUNet:
+    """MCDiff's G, which predicts nothing yet."""
+    config = future_config(shape)
+    return _start(FutureFrameUNet(**config, operations=ORDINARY, dtype=torch.float32))
 
 
 def autoencoder(widths: tuple[int, ...], channels: int) -> AutoencoderKL:

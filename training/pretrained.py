@@ -19,10 +19,11 @@ import comfy.sd
 import torch
 from torch import nn
 
+from ..models.checkpoint_files import load_tensors
 from ..models.checkpoints import read_checkpoint
 from ..models.host.flow_vae import FlowVAE
 from ..models.host.loading import load_flow_vae
-from ..models.host.small_model import load_small_model
+from ..models.host.small_model import FOLDER, PARTS, load_image_vae, load_small_model
 from ..models.layout import UNetShape
 from ..models.trained import HEADS, Trained
 from . import networks
@@ -58,12 +59,11 @@ class Pretrained:
 
     def image(self, pictures: torch.Tensor) -> torch.Tensor:
         """Pictures [B, 3, H, W] in -1..1 -> unscaled latents."""
-        pixels = (pictures.movedim(1, -1) + 1) / 2
-        return self.vae.encode(pixels).to(pictures)
+        return encoded(self.vae, pictures)
 
     def picture(self, latents: torch.Tensor) -> torch.Tensor:
         """The reverse, in -1..1."""
-        return self.vae.decode(latents).movedim(-1, 1).to(latents) * 2 - 1
+        return decoded(self.vae, latents)
 
     def flow(self, flow01: torch.Tensor) -> torch.Tensor:
         """flow01 [B, 2, H, W] -> unscaled latents."""
@@ -103,6 +103,45 @@ class Pretrained:
         if self.flow_vae is None:
             raise ValueError("this needs a flow VAE: name its file with --flow-vae")
         return self.flow_vae
+
+
+def encoded(vae: Any, pictures: torch.Tensor) -> torch.Tensor:
+    """Pictures [B, 3, H, W] in -1..1 -> the host's VAE's unscaled latents."""
+    return vae.encode((pictures.movedim(1, -1) + 1) / 2).to(pictures)
+
+
+def decoded(vae: Any, latents: torch.Tensor) -> torch.Tensor:
+    """The reverse, in -1..1."""
+    return vae.decode(latents).movedim(-1, 1).to(latents) * 2 - 1
+
+
+def load_vae(path: Path | None) -> comfy.sd.VAE:
+    """The VAE of pictures in a file: of SD 1.5's kind, or one that `image-vae` trained.
+
+    Args:
+        path: None: the small model's.
+
+    Raises:
+        ValueError: for a file that holds no such VAE.
+    """
+    path = path or FOLDER / PARTS["image_vae"]
+    if not path.is_file():
+        raise ValueError(f"there is no VAE {path}")
+    tensors, _ = load_tensors(path)
+    tensors = tensors.get("state_dict", tensors)
+    if any("up_blocks" in name for name in tensors):
+        return load_image_vae(read_checkpoint(path, "image_vae"))
+    try:
+        vae = comfy.sd.VAE(sd=tensors)
+        vae.throw_exception_if_invalid()
+    except (RuntimeError, KeyError) as error:
+        raise ValueError(f"{path} is no VAE that ComfyUI knows: {error}") from error
+    if (vae.latent_channels, vae.latent_dim, vae.downscale_ratio) != (4, 2, 8):
+        raise ValueError(
+            f"{path} is another kind of VAE: SD 1.5's has latents of 4 channels and an eighth of "
+            "the picture's sides"
+        )
+    return vae
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
