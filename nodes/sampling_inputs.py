@@ -1,5 +1,7 @@
 """What the nodes of both stages ask for: the size to work at, and how to sample."""
 
+from dataclasses import dataclass
+
 import comfy.samplers
 from comfy_api.latest import io
 
@@ -8,7 +10,24 @@ from ..models.host.sampling import DDIM_LEADING, SCHEDULERS
 STRETCH, CROP = "stretch", "crop"
 
 
-def size_inputs(width: str, height: str, follow: str) -> list[io.Input]:
+@dataclass(frozen=True)
+class Usual:
+    """What the widgets begin with, and what their tooltips say of it."""
+
+    size: str = "Released: 512x320."
+    width: int = 512
+    steps: int = 25
+    stepping: str = "Sampling steps."
+    cfg: float = 7.0
+    guidance: str = "how strongly the text counts. Released: 7."
+    sampler: str = "euler with DDIM leading is the released DDIM."
+    scheduler: str = DDIM_LEADING
+
+
+RELEASED = Usual()
+
+
+def size_inputs(width: str, height: str, follow: str, usual: Usual = RELEASED) -> list[io.Input]:
     """Width, height and fit; the tooltips begin with what the first two are the size of.
 
     Args:
@@ -18,12 +37,12 @@ def size_inputs(width: str, height: str, follow: str) -> list[io.Input]:
     return [
         io.Int.Input(
             "width",
-            default=512,
+            default=usual.width,
             min=0,
             max=4096,
             step=8,
             tooltip=f"{width} 0 follows the picture's proportions; width and height 0: the "
-            "picture's size. Released: 512x320.",
+            f"picture's size. {usual.size}",
         ),
         io.Int.Input(
             "height",
@@ -43,20 +62,20 @@ def size_inputs(width: str, height: str, follow: str) -> list[io.Input]:
     ]
 
 
-def steps_input() -> io.Input:
-    return io.Int.Input("steps", default=25, min=1, max=1000, tooltip="Sampling steps.")
+def steps_input(usual: Usual = RELEASED) -> io.Input:
+    return io.Int.Input("steps", default=usual.steps, min=1, max=1000, tooltip=usual.stepping)
 
 
-def sampler_input() -> io.Input:
+def sampler_input(usual: Usual = RELEASED) -> io.Input:
     return io.Combo.Input(
         "sampler_name",
         options=comfy.samplers.SAMPLER_NAMES,
         default="euler",
-        tooltip="euler with DDIM leading is the released DDIM.",
+        tooltip=usual.sampler,
     )
 
 
-def sampling_inputs(made: str) -> list[io.Input]:
+def sampling_inputs(made: str, usual: Usual = RELEASED) -> list[io.Input]:
     """The inputs of a sampler that makes a `made`, such as "video", in the order of its widgets."""
     return [
         io.Int.Input(
@@ -67,20 +86,20 @@ def sampling_inputs(made: str) -> list[io.Input]:
             control_after_generate=True,
             tooltip=f"Of the start noise; the same seed gives the same {made}.",
         ),
-        steps_input(),
+        steps_input(usual),
         io.Float.Input(
             "cfg",
-            default=7.0,
+            default=usual.cfg,
             min=0.0,
             max=100.0,
             step=0.1,
-            tooltip="Guidance: how strongly the text counts. Released: 7.",
+            tooltip=f"Guidance: {usual.guidance}",
         ),
-        sampler_input(),
+        sampler_input(usual),
         io.Combo.Input(
             "scheduler",
             options=SCHEDULERS,
-            default=DDIM_LEADING,
+            default=usual.scheduler,
             tooltip="DDIM leading: the released timesteps. The others: the host's own.",
         ),
     ]

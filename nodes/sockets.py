@@ -17,6 +17,9 @@ MotionModuleSocket = io.Custom("MOTION_MODULE")
 DenseTrackerSocket = io.Custom("DENSE_TRACKER")
 """A `models.host.trackers.HostedTracker`."""
 
+FlowCompletionSocket = io.Custom("FLOW_COMPLETION")
+"""A `models.host.flow_completion.FlowCompleter`."""
+
 CATEGORY = "MotionI2V"
 
 

@@ -109,10 +109,15 @@ def weight_dtypes(
     checkpoint: Checkpoint, dtype: torch.dtype | None
 ) -> tuple[torch.dtype, torch.dtype | None]:
     """The dtype of the weights, and that of the computation where it is another."""
+    return chosen_dtypes(checkpoint.parameters, checkpoint.dtype, dtype)
+
+
+def chosen_dtypes(
+    parameters: int, own: torch.dtype, dtype: torch.dtype | None
+) -> tuple[torch.dtype, torch.dtype | None]:
+    """The same, of so many weights that a file has in a dtype of its own."""
     weights = dtype or management.unet_dtype(
-        model_params=checkpoint.parameters,
-        supported_dtypes=SUPPORTED,
-        weight_dtype=checkpoint.dtype,
+        model_params=parameters, supported_dtypes=SUPPORTED, weight_dtype=own
     )
     return weights, management.unet_manual_cast(weights, management.get_torch_device(), SUPPORTED)
 

@@ -1,9 +1,11 @@
-"""Live previews of flow latents as a colour wheel, in every sampler of the host."""
+"""Live previews: flow latents as a colour wheel in every sampler of the host; finished frames."""
 
 from __future__ import annotations
 
 import comfy.latent_formats
+import latent_preview
 import torch
+from PIL import Image
 
 from ..flow_colors import flow_to_color
 
@@ -35,3 +37,9 @@ class FlowLatents(comfy.latent_formats.SD15):
             return guess - guess.mean(dim=(2, 3), keepdim=True)
         matrix, offset = (part.to(latents) for part in self.projection)
         return torch.einsum("fc,nchw->nfhw", matrix, latents) + offset.view(1, 2, 1, 1)
+
+
+def preview_of(frame: torch.Tensor) -> tuple[str, Image.Image, int]:
+    """A finished frame [H, W, 3] in 0..1, as the host's `ProgressBar` takes a preview."""
+    picture = latent_preview.preview_to_image(frame, do_scale=False)
+    return "JPEG", picture, latent_preview.MAX_PREVIEW_RESOLUTION
