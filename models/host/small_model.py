@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import torch
 
 from ..checkpoint_files import load_tensors
 from ..checkpoints import Checkpoint, read_checkpoint
+from ..mcdiff_file import McdiffFile, read_mcdiff
 from ..trained import trained_of
 from .flow_vae import FlowVAE, autoencoder_config, host_autoencoder_tensors
 from .loading import (
@@ -29,6 +31,7 @@ from .trajectory_control import TrajectoryControl
 
 FOLDER = Path(__file__).resolve().parents[2] / "small_model"
 TEXT = "text.safetensors"
+MCDIFF = "mcdiff.safetensors"
 PARTS = {
     "image_vae": "image_vae.safetensors",
     "sd15_unet": "image_unet.safetensors",
@@ -80,10 +83,26 @@ def load_small_model(folder: Path = FOLDER) -> SmallModel:
     )
 
 
-def fingerprint(folder: Path = FOLDER) -> str:
-    """Changes when a file of the small model does."""
+def read_small_mcdiff(folder: Path = FOLDER) -> McdiffFile:
+    """MCDiff's file of the small model, which no other part needs.
+
+    Raises:
+        FileNotFoundError: where it is missing.
+        ValueError: where it is damaged.
+    """
+    path = folder / MCDIFF
+    if not path.is_file():
+        raise FileNotFoundError(f"the small model lacks {MCDIFF} in {folder}. {AGAIN}")
+    try:
+        return read_mcdiff(path)
+    except ValueError as error:
+        raise ValueError(f"{error}. {AGAIN}") from error
+
+
+def fingerprint(folder: Path = FOLDER, names: Sequence[str] = (TEXT, *PARTS.values())) -> str:
+    """Changes when one of these files of the small model does."""
     told = []
-    for name in (TEXT, *PARTS.values()):
+    for name in names:
         path = folder / name
         status = path.stat() if path.is_file() else None
         told.append(f"{name}:{status.st_size}:{status.st_mtime_ns}" if status else f"{name}:-")
