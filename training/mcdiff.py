@@ -2,7 +2,7 @@
 
 F, flow completion, is a regression: sparse flow and a frame -> flow to the next frame. G, the
 future frame, is a latent diffusion: frame and flow -> the next frame. What the paper does not tell,
-the losses' exact form among it, is ours.
+the losses' exact form among it, is ours. So is that G's sample is the change from frame to frame.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..models.flow_colors import flow_to_color
-from ..models.host.mcdiff_networks import FlowCompletion, FutureFrameUNet, folded
+from ..models.host.mcdiff_networks import CHANGE, FlowCompletion, FutureFrameUNet, folded
 from .data import Batch, placed
 from .linear_vae import FACTOR
 from .noise import RELEASED, Schedule, on_cpu
@@ -153,13 +153,14 @@ class McdiffObjective:
     ) -> Tensor:
         """G's loss: the mean squared error of what it predicts."""
         inputs = self.inputs
-        clean, before = self._encoded(pairs.after), self._encoded(pairs.before)
-        count, device = len(clean), clean.device
+        after, before = self._encoded(pairs.after), self._encoded(pairs.before)
+        count, device = len(after), after.device
+        blur = inputs.blurred * torch.rand(count, 1, 1, 1, generator=generator)
+        before = before + (blur * torch.randn(after.shape, generator=generator)).to(device)
+        clean = (after - before) / CHANGE
         t = inputs.schedule.timesteps(count, generator)
         noise = torch.randn(clean.shape, generator=generator).to(device)
         seen, target = inputs.schedule.noised(clean, noise, self.levels[t].to(device))
-        blur = inputs.blurred * torch.rand(count, 1, 1, 1, generator=generator)
-        before = before + (blur * torch.randn(clean.shape, generator=generator)).to(device)
         kept = (torch.rand(count, 1, 1, 1, generator=generator) >= inputs.dropped).float()
         said = self.predict(seen, t, before, flow, known * kept.to(device))
         return (said.float() - target).square().mean()
@@ -203,9 +204,9 @@ class McdiffObjective:
             return self.predict(seen, t, before, flow, known).float()
 
         noise = torch.randn(before.shape, generator=generator).to(before)
-        latents = sample(predict, noise, self.inputs.schedule, generator, steps)
+        change = sample(predict, noise, self.inputs.schedule, generator, steps)
         assert self.inputs.decode is not None
-        return ((self.inputs.decode(latents / FACTOR) + 1) / 2).clamp(0, 1)
+        return ((self.inputs.decode((before + CHANGE * change) / FACTOR) + 1) / 2).clamp(0, 1)
 
     def report(self, modules: nn.ModuleDict, writer: Any, step: int) -> None:
         """Flow and frames beside the truth, with their errors beside those of no motion."""

@@ -18,6 +18,9 @@ from torch import Tensor, nn
 
 from ..mcdiff_shapes import CompletionShape, FrameShape
 
+CHANGE = 0.25
+"""G's samples are the change from a frame's latent to the next one's, divided by this: a frame is
+mostly what the one before was, and a network that begins with "no change" need not learn that."""
 UNKNOWN = -1.0
 """Where the learned vector starts: other than a pin, which is 0."""
 LATENT = 8
@@ -78,7 +81,7 @@ class FlowCompletion(nn.Module):
 
 
 class FutureFrameUNet(UNetModel):
-    """G: noise, the frame's latent and its flow to the next -> what is noise in the next frame.
+    """G: noise, the frame's latent and its flow to the next -> what is noise in the change to it.
 
     In comes [B, 4 + 4 + 128 + 64, h, w]: the noisy latent, the frame's latent, and the flow (px)
     and where it is known, both of the pixels of a cell folded into its channels (`folded`).
