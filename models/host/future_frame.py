@@ -62,7 +62,10 @@ def with_step(latent: Tensor, flow: Tensor | SparseFlow) -> tuple[list, list]:
 
 
 class FutureFrameModel(comfy.model_base.BaseModel):
-    """Denoises the next frame's latent, given the frame's and its flow."""
+    """Denoises the change to the next frame's latent, given the frame's and its flow.
+
+    Its samples are that change divided by `mcdiff_networks.CHANGE`.
+    """
 
     def __init__(
         self, config: TrainedConfig, predicts: comfy.model_base.ModelType, device: Any = None

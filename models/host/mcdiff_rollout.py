@@ -22,7 +22,7 @@ from ..motion_field import MotionField, still
 from ..neighbour_flow import advance, to_neighbours
 from ..tracks import Tracks
 from .future_frame import check_future_frame, with_step
-from .mcdiff_networks import CHANNELS, LATENT
+from .mcdiff_networks import CHANGE, CHANNELS, LATENT
 from .previews import preview_of
 from .stage1_sampling import Settings, schedule
 from .stage2_sampling import encode_picture
@@ -189,7 +189,7 @@ def next_latent(
             f"step {step} came out as NaN or infinite values; load the model with the precision "
             "float32, or lower cfg"
         )
-    return out.float().cpu()
+    return latent.float().cpu() + CHANGE * out.float().cpu()
 
 
 def latents_of(vae: Any, frames: Tensor, given: Tensor | None = None) -> Tensor:
@@ -200,7 +200,7 @@ def latents_of(vae: Any, frames: Tensor, given: Tensor | None = None) -> Tensor:
     """
     _checked(frames[-1:])
     if given is None:
-        return torch.cat([encode_picture(vae, frame) for frame in frames.split(1)])
+        return torch.cat([_encoded(vae, frame) for frame in frames.split(1)])
     height, width = (side // LATENT for side in frames.shape[1:3])
     expected = [len(frames), CHANNELS, height, width]
     if list(given.shape) != expected:
@@ -256,6 +256,11 @@ def _dense(flow: Tensor | SparseFlow, size: tuple[int, int]) -> Tensor:
             f"{[2, size[1], size[0]]}; resize the tracks or the field to {size[0]}x{size[1]}"
         )
     return dense
+
+
+def _encoded(vae: Any, frame: Tensor) -> Tensor:
+    management.throw_exception_if_processing_interrupted()
+    return encode_picture(vae, frame)
 
 
 def _decoded(vae: Any, latent: Tensor, size: tuple[int, int]) -> Tensor:

@@ -16,6 +16,7 @@ from ..motion_attention import MAX_FRAMES
 from ..trained import EPS, V
 from .first_frame_control import clean_first_frame, has_control
 from .frame_slices import POSITION, check_counts, corners, sliced, with_positions
+from .mcdiff_networks import FutureFrameUNet
 from .motion_module import MotionModule, inserted
 from .motion_run import Area, Motion, MotionRun
 from .temporal_layers import clip_length
@@ -60,6 +61,11 @@ def check_model(model: Any, module: MotionModule) -> None:
         raise ValueError(
             "this is the motion-field model of stage 1; motion-augmented attention needs the SD "
             "1.5 model that paints the frames, from 'Load Checkpoint'"
+        )
+    if isinstance(unet, FutureFrameUNet):
+        raise ValueError(
+            "this is the future-frame model of MCDiff, which paints frames by itself: use the "
+            "'MCDiff Sampler'; motion-augmented attention needs an SD 1.5 model"
         )
     if not isinstance(unet, UNetModel) or _is_larger(config):
         raise ValueError(

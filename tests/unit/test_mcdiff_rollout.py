@@ -4,59 +4,30 @@ import numpy
 import pytest
 import torch
 from motion_i2v.models.momentary_strokes import SparseFlow
-from motion_i2v.models.motion_field import MotionField
-from motion_i2v.models.tracks import Tracks
 
-from tests import narrow_mcdiff, small_files
+from tests import narrow_mcdiff
+from tests.mcdiff_parts import (
+    HEIGHT,
+    WIDTH,
+    Completer,
+    load_model,
+    load_vae,
+    picture,
+    sliding,
+    tracks,
+)
 
 pytestmark = pytest.mark.usefixtures("host_env")
-
-WIDTH, HEIGHT = 32, 24
 
 
 @pytest.fixture(scope="module")
 def model(host_env, tmp_path_factory):
-    from motion_i2v.models.host.future_frame import load_future_frame
-    from motion_i2v.models.mcdiff_file import read_mcdiff
-
-    path = narrow_mcdiff.write_mcdiff(tmp_path_factory.mktemp("file") / "mcdiff.safetensors")
-    return load_future_frame(read_mcdiff(path))
+    return load_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
 def vae(host_env, tmp_path_factory):
-    from motion_i2v.models.checkpoints import read_checkpoint
-    from motion_i2v.models.host.small_model import load_image_vae
-
-    path = small_files.write_part(tmp_path_factory.mktemp("vae"), "image_vae")
-    return load_image_vae(read_checkpoint(path, "image_vae"))
-
-
-class Completer:
-    """Stands in for flow completion: the mean of what the strokes say, and what the frame shows."""
-
-    side = 128
-
-    def complete(self, picture, tracks, step, side=None):
-        assert tracks.size == (picture.shape[2], picture.shape[1])
-        moved = (tracks.points[step + 1] - tracks.points[step]).mean(0)
-        return moved.view(2, 1, 1) + picture[0, ..., :2].movedim(-1, 0) - 0.5
-
-
-def picture(width=WIDTH, height=HEIGHT, seed=1):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(1, height, width, 3, generator=generator)
-
-
-def tracks(frames=6, size=(WIDTH, HEIGHT)):
-    time = torch.arange(frames).float()
-    points = torch.stack([10 + 3 * time, 12 + time.square() / 4], dim=-1)[:, None]
-    return Tracks(points, torch.ones(frames, 1, dtype=torch.bool), size)
-
-
-def sliding(frames=6, by=(1.5, -0.5), size=(WIDTH, HEIGHT)):
-    time = torch.arange(frames).float().view(-1, 1, 1, 1)
-    return MotionField((time * torch.tensor(by).view(2, 1, 1)).expand(-1, -1, *size[::-1]).clone())
+    return load_vae(tmp_path_factory.mktemp("vae"))
 
 
 def settings(**changed):
@@ -380,6 +351,19 @@ def test_other_samplers_are_told(model, vae):
         comfy.sample.sample(
             model, latent, 2, 1.0, "euler", "normal", text, text, latent, disable_pbar=True
         )
+
+
+def test_stage_2_is_told(model):
+    from motion_i2v.models.checkpoints import checkpoint_of
+    from motion_i2v.models.host.motion_module import load_motion_module
+    from motion_i2v.models.host.motion_wrappers import check_model
+
+    from tests import narrow_release
+
+    tensors = narrow_release.weights("motion_modules")
+    module = load_motion_module(checkpoint_of(tensors, "a test", "motion_modules"))
+    with pytest.raises(ValueError, match="MCDiff Sampler"):
+        check_model(model, module)
 
 
 def test_the_next_frame_is_one_frame(model):
