@@ -7,6 +7,7 @@ from .densify_tracks import MotionI2VDensifyTracks
 from .field_combine import MotionI2VCombineMotionFields
 from .field_files import MotionI2VLoadMotionField, MotionI2VSaveMotionField
 from .field_preview import MotionI2VFieldPreview
+from .field_steps import MotionI2VFieldToSteps, MotionI2VStepsToField
 from .field_tools import (
     MotionI2VInvertMotionField,
     MotionI2VResizeMotionField,
@@ -14,6 +15,9 @@ from .field_tools import (
     MotionI2VScaleMotionField,
 )
 from .field_tracks import MotionI2VMotionFieldToTracks
+from .mcdiff_flow import MotionI2VMCDiffFlowCompletion
+from .mcdiff_loader import MotionI2VLoadMCDiff
+from .mcdiff_sampler import MotionI2VMCDiffContinue, MotionI2VMCDiffSampler
 from .region_mask import MotionI2VCombineRegions, MotionI2VRegionMask
 from .small_model import MotionI2VLoadSmallModel
 from .stage1_control import MotionI2VTrajectoryControlNet
@@ -48,17 +52,22 @@ NODES: list[type[io.ComfyNode]] = [
     MotionI2VDDIMLeading,
     MotionI2VDensifyTracks,
     MotionI2VFieldPreview,
+    MotionI2VFieldToSteps,
     MotionI2VFlowExtractor,
     MotionI2VFlowVAEDecode,
     MotionI2VFlowVAEEncode,
     MotionI2VInvertMotionField,
     MotionI2VLoadDenseTracker,
     MotionI2VLoadFlowVAE,
+    MotionI2VLoadMCDiff,
     MotionI2VLoadMotionField,
     MotionI2VLoadMotionFieldModel,
     MotionI2VLoadMotionModule,
     MotionI2VLoadSmallModel,
     MotionI2VLoadTrajectoryControlNet,
+    MotionI2VMCDiffContinue,
+    MotionI2VMCDiffFlowCompletion,
+    MotionI2VMCDiffSampler,
     MotionI2VMatchColors,
     MotionI2VMotionFieldConditioning,
     MotionI2VMotionFieldSampler,
@@ -68,6 +77,7 @@ NODES: list[type[io.ComfyNode]] = [
     MotionI2VRetimeMotionField,
     MotionI2VSaveMotionField,
     MotionI2VScaleMotionField,
+    MotionI2VStepsToField,
     MotionI2VTracksFromText,
     MotionI2VTracksToText,
     MotionI2VTrajectoryControlNet,

@@ -51,6 +51,10 @@ SOURCES: dict[str, dict[str, Any]] = {
             **{"paths_outside": "error", "width": 64, "height": 48},
         },
     },
+    "one frame": {
+        "class_type": "MotionI2VRetimeMotionField",
+        "inputs": {"field": ["field", 0], "frames": 1},
+    },
 }
 
 PICTURE, TRACKS, FIELD = From("picture"), From("tracks"), From("field")
@@ -70,6 +74,7 @@ WARP = {
     **{"picture": PICTURE, "field": FIELD, "order": "auto", "invert_depth": False},
     **{"splatting": "softmax", "fill": "background"},
 }
+COMPLETION = {"picture": PICTURE, "tracks": TRACKS, "first_step": 0, "steps": 0, "size": -1}
 NO_FILE = {"file": "nothing.bin", "precision": "float32"}
 COLORS = {"frames": PICTURE, "reference": PICTURE, "method": "histogram", "strength": 1.0}
 MOTION = {
@@ -157,6 +162,10 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
         "source region",
     ),
     ("MotionI2VInvertMotionField", {"field": TRACKS}, "MOTION_FIELD"),
+    ("MotionI2VFieldToSteps", {"field": PICTURE}, "MOTION_FIELD"),
+    ("MotionI2VFieldToSteps", {"field": From("one frame")}, "1 frame has no steps"),
+    ("MotionI2VStepsToField", {"steps": FIELD}, "step 0 has 4 frames"),
+    ("MotionI2VStepsToField", {}, "steps"),
     ("MotionI2VCombineMotionFields", {"first": FIELD, "second": FIELD, "mode": "by mask"}, "mask"),
     ("MotionI2VCombineMotionFields", {"first": FIELD, "mode": "add"}, "second"),
     ("MotionI2VCombineMotionFields", {"first": FIELD, "second": FIELD, "mode": "xor"}, "xor"),
@@ -191,6 +200,13 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VTrajectoryControlNet", {}, ("control_net", "flow_vae")),
     ("MotionI2VApplyMotionAttention", {**MOTION}, ("model", "motion_module", "reference")),
     ("MotionI2VAnimateDiffSampler", {"field": FIELD}, ("model", "motion_module", "vae")),
+    ("MotionI2VLoadMCDiff", {"file": "nothing.bin"}, "nothing.bin"),
+    (
+        "MotionI2VMCDiffFlowCompletion",
+        {**COMPLETION, "flow_completion": PICTURE},
+        "FLOW_COMPLETION",
+    ),
+    ("MotionI2VMCDiffFlowCompletion", COMPLETION, "flow_completion"),
     ("MotionI2VMotionFieldConditioning", {"picture": PICTURE}, ("positive", "negative", "vae")),
     ("MotionI2VMotionFieldSampler", {"picture": PICTURE}, ("model", "vae", "flow_vae")),
 ]

@@ -45,6 +45,8 @@ NODES = [
     ("field_tools", "ResizeMotionField"),
     ("field_tools", "InvertMotionField"),
     ("field_combine", "CombineMotionFields"),
+    ("field_steps", "FieldToSteps"),
+    ("field_steps", "StepsToField"),
     ("field_tracks", "MotionFieldToTracks"),
     ("field_files", "SaveMotionField"),
     ("field_files", "LoadMotionField"),
@@ -127,6 +129,17 @@ def test_scale_retime_resize_and_invert():
     back, defined = run("field_tools", "InvertMotionField", field)
     assert back.flow[1, :, 5, 10].tolist() == pytest.approx([-4, 2])
     assert defined.shape == (3, 16, 32)
+
+
+def test_a_field_becomes_steps_and_a_field_again():
+    field = MotionField(torch.arange(4.0).view(4, 1, 1, 1) * torch.ones(4, 2, 16, 32))
+    (steps,) = run("field_steps", "FieldToSteps", field)
+    assert [step.frames for step in steps] == [2, 2, 2]
+    (again,) = run("field_steps", "StepsToField", steps)
+    assert torch.equal(again.flow, field.flow)
+    schema = node("field_steps", "FieldToSteps").GET_SCHEMA()
+    assert schema.outputs[0].is_output_list
+    assert node("field_steps", "StepsToField").GET_SCHEMA().is_input_list
 
 
 @pytest.mark.parametrize(
