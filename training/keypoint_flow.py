@@ -7,7 +7,7 @@ keypoints are people's joints; ours are corners, which everything has.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .sparse_flow import MOVES, keypoints
 
-WINDOW = (15, 15)
+WINDOW = (11, 11)
 LEVELS = 3
 """Of `cv2.calcOpticalFlowPyrLK`: the window in pixels, and the levels above the first."""
 
@@ -32,6 +32,10 @@ class Correction:
             all that is near a keypoint that rests.
         agreement: px; a keypoint that, followed there and back, ends farther than this from where
             it began is left out.
+        residual: so is one whose surroundings differ from those where it ends by more than so many
+            of 255 grey levels, in the mean: at the edge of a moving thing they show both sides.
+        contradiction: and one whose motion differs from the dense flow there by more than this
+            share of the longer of the two.
 
     Raises:
         ValueError: for one below 0.
@@ -40,11 +44,13 @@ class Correction:
     radius: float = 2.0
     moving: float = MOVES
     agreement: float = 0.5
+    residual: float = 8.0
+    contradiction: float = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("radius", "moving", "agreement"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} is at least 0 px, not {getattr(self, name)}")
+        for item in fields(self):
+            if not getattr(self, item.name) >= 0:
+                raise ValueError(f"{item.name} is at least 0, not {getattr(self, item.name)}")
 
 
 USUAL = Correction()
@@ -68,20 +74,20 @@ def annotated(
     small = cv2.resize(before, (width, height), interpolation=cv2.INTER_AREA)
     corners = keypoints(torch.from_numpy(small).permute(2, 0, 1).float() / 255)
     scale = torch.tensor([before.shape[1] / width, before.shape[0] / height])
-    moved, good = followed(before, after, (corners + 0.5) * scale - 0.5, correction.agreement)
+    moved, good = followed(before, after, (corners + 0.5) * scale - 0.5, correction)
     corners = corners[good]
     return corrected(dense, corners, moved[good] / scale, correction), corners
 
 
 def followed(
-    before: np.ndarray, after: np.ndarray, points: Tensor, agreement: float
+    before: np.ndarray, after: np.ndarray, points: Tensor, correction: Correction = USUAL
 ) -> tuple[Tensor, Tensor]:
     """Follows points by pyramidal Lucas-Kanade (Bouguet 2001, by OpenCV), there and back.
 
     Args:
         before, after: uint8 [h, w, 3].
         points: [P, 2] px, x then y, of `before`.
-        agreement: see `Correction`; in pixels of these pictures.
+        correction: its `agreement`, in pixels of these pictures, and its `residual`.
 
     Returns:
         [P, 2] px how far each moved, and bool [P] whether that can be relied on.
@@ -90,11 +96,12 @@ def followed(
         return torch.zeros(0, 2), torch.zeros(0, dtype=torch.bool)
     first, second = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (before, after))
     start = points.float().numpy()[:, None]
-    there, found = _follow(first, second, start)
-    back, found_back = _follow(second, first, there)
+    there, found, residual = _follow(first, second, start)
+    back, found_back, _ = _follow(second, first, there)
     apart = np.linalg.norm(back - start, axis=-1)[:, 0]
     # A comparison with what is not a number is false.
-    good = found & found_back & (apart <= agreement) & np.isfinite(there).all(axis=(1, 2))
+    good = found & found_back & (apart <= correction.agreement)
+    good &= (residual <= correction.residual) & np.isfinite(there).all(axis=(1, 2))
     return torch.from_numpy((there - start)[:, 0]), torch.from_numpy(good)
 
 
@@ -115,8 +122,8 @@ def corrected(
     for name, values in (("dense flow", dense), ("motion of the keypoints", moved)):
         if not bool(torch.isfinite(values).all()):
             raise ValueError(f"the {name} holds values that are not finite; track again")
-    moves = moved.norm(dim=1) > correction.moving
-    points, moved = points[moves], moved[moves]
+    kept = _kept(dense, points, moved, correction)
+    points, moved = points[kept], moved[kept]
     if len(points) == 0:
         return dense.clone()
     x, y = points.unbind(1)
@@ -132,10 +139,18 @@ def corrected(
     return torch.where(replaced, of_label[torch.from_numpy(nearest).long()].movedim(-1, 0), dense)
 
 
+def _kept(dense: Tensor, points: Tensor, moved: Tensor, correction: Correction) -> Tensor:
+    """bool [P]: which keypoints move, and do not contradict the flow."""
+    there = dense[:, points[:, 1], points[:, 0]].T
+    longer = torch.maximum(moved.norm(dim=1), there.norm(dim=1))
+    agree = (moved - there).norm(dim=1) <= correction.contradiction * longer
+    return agree & (moved.norm(dim=1) > correction.moving)
+
+
 def _follow(
     before: np.ndarray, after: np.ndarray, points: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    there, found, _ = cv2.calcOpticalFlowPyrLK(
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    there, found, residual = cv2.calcOpticalFlowPyrLK(
         before, after, points, None, winSize=WINDOW, maxLevel=LEVELS
     )
-    return there, found[:, 0] == 1
+    return there, found[:, 0] == 1, residual[:, 0]

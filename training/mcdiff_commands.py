@@ -5,46 +5,35 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import cv2
+import torch
 
-from ..models.mcdiff_file import COMPLETION, FUTURE, STROKES, McdiffFile, read_mcdiff
-from ..models.mcdiff_shapes import CompletionShape, FrameShape
-from ..models.trained import EPS, PREDICTIONS, Trained
-from . import field_cache, networks, pretrained, step_folder
+from ..models.mcdiff_file import COMPLETION, FUTURE, McdiffFile, read_mcdiff
+from ..models.trained import EPS, Trained
+from . import mcdiff_options, networks, pretrained, step_folder
 from .data import LONGEST, MakeBatch
 from .keypoint_flow import Correction
 from .loop import train
-from .mcdiff import FLOW, STEPS, TOGETHER, McdiffInputs, McdiffObjective
+from .mcdiff import FLOW, TOGETHER, McdiffInputs, McdiffObjective
+from .mcdiff_options import FLOW_SHAPE, FRAME_SHAPE, SYNTHETIC_PACES
 from .noise import Schedule
-from .options import loop_arguments, settings_of
+from .options import settings_of
 from .photographs import Photographs
 from .sparse_flow import Sampling
 from .step_clips import SyntheticSteps
 from .step_folder import Drawn, StepOptions
 
-FLOW_SHAPE = CompletionShape(64, (1, 2, 3, 4))
-FRAME_SHAPE = FrameShape(192, (1, 2, 4), 2)
-"""Of new networks, unless the options say otherwise."""
-SYNTHETIC_PACES = (4, 30)
-WIDTH_UNIT = 32
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    _data_arguments(parser)
-    _network_arguments(parser)
-    _stroke_arguments(parser)
-    loop_arguments(parser, steps=30_000)
+add_arguments = mcdiff_options.add_arguments
 
 
 def run(args: argparse.Namespace) -> int:
     """Trains one step of MCDiff."""
     settings = settings_of(args)
-    _check(args)
+    mcdiff_options.check(args)
     if args.workers:
         # Threads of OpenCV do not survive the fork of a worker, which would wait for them.
         cv2.setNumThreads(0)
@@ -60,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
         **{name: getattr(args, name) for name in ("moving", "coded", "dropped", "blurred")},
     )
     metadata = _metadata(args, starts.trained)
+    torch.manual_seed(settings.seed)
     objective = McdiffObjective(
         args.step, starts.flow(args), starts.frame(args), inputs, args.apart, metadata, trial
     )
@@ -111,7 +101,7 @@ def _starts(args: argparse.Namespace) -> _Starts:
         future.demand(FUTURE)
     file = future or completion
     if file is None:
-        return _Starts(None, None, Trained(args.prediction or EPS, args.zero_terminal_snr))
+        return _Starts(None, None, _trained(args))
     told = replace(file.trained, prediction=file.trained.prediction or EPS)
     if args.prediction not in (None, told.prediction) or (
         args.zero_terminal_snr and not told.zero_terminal_snr
@@ -121,6 +111,11 @@ def _starts(args: argparse.Namespace) -> _Starts:
             f"{told.zero_terminal_snr}: leave out --prediction and --zero-terminal-snr"
         )
     return _Starts(completion, future, told)
+
+
+def _trained(args: argparse.Namespace) -> Trained:
+    """How G is trained from nothing: it attends to nothing, and sees two frames."""
+    return Trained(args.prediction or EPS, args.zero_terminal_snr, heads=1, frames=2)
 
 
 def _filled(network: Any, tensors: dict[str, Any]) -> Any:
@@ -133,44 +128,15 @@ def _shaped(args: argparse.Namespace, usual: Any) -> Any:
     return replace(usual, **{name: value for name, value in given.items() if value is not None})
 
 
-def _check(args: argparse.Namespace) -> None:
-    """Says what does not go together before anything is read.
-
-    Raises:
-        ValueError: for options that do not.
-    """
-    step = args.step
-    if args.synthetic == (args.videos is not None):
-        raise ValueError("give either --videos FOLDER --cache FOLDER, or --synthetic")
-    if args.batch < 1:
-        raise ValueError(f"a batch has at least 1 clip, not {args.batch}")
-    if args.half_size > STROKES[1]:
-        raise ValueError(f"a stroke's half size is at most {STROKES[1]} px, not {args.half_size}")
-    if args.apart and step != TOGETHER:
-        raise ValueError(f"--apart is a way of step '{TOGETHER}', not of '{step}'")
-    if args.flow_start and step not in (FLOW, TOGETHER):
-        raise ValueError(f"step '{step}' has no use for flow completion: leave out --flow-start")
-    if args.frame_start and step == FLOW:
-        raise ValueError(f"step '{step}' has no use for the future frame: leave out --frame-start")
-    starts = args.flow_start or args.frame_start
-    if step == TOGETHER and not starts:
-        raise ValueError(
-            f"step '{TOGETHER}' goes on from both halves: name a finished file of each "
-            "(--flow-start, --frame-start), or one that holds both"
-        )
-    if starts and (args.width or args.levels or args.blocks):
-        raise ValueError("the file to go on from has its own --width, --levels and --blocks")
-    if not starts:
-        Schedule(args.prediction or EPS, args.zero_terminal_snr)
-
-
 def _batches(args: argparse.Namespace) -> MakeBatch:
     """The batches that the options ask for."""
     paces = args.pace or (SYNTHETIC_PACES if args.synthetic else step_folder.PACES)
     options = StepOptions(args.size, args.frames, paces, args.crop, args.data_seed)
     sampling = _sampling(args)
     if not args.synthetic:
-        correction = Correction(args.keypoint_radius, args.keypoint_moving, args.keypoint_agreement)
+        correction = Correction(
+            **{item.name: getattr(args, f"keypoint_{item.name}") for item in fields(Correction)}
+        )
         return step_folder.from_arguments(
             args, options, Drawn(correction, sampling), args.batch
         ).make_batch
@@ -207,167 +173,3 @@ def _metadata(args: argparse.Namespace, trained: Trained) -> dict[str, str]:
         "motion_i2v.stroke": str(args.half_size),
         "motion_i2v.configuration": json.dumps(configuration),
     }
-
-
-def _data_arguments(parser: argparse.ArgumentParser) -> None:
-    field_cache.video_arguments(parser, required=False, size="160x96", frames=3)
-    parser.add_argument(
-        "--pace",
-        type=_bounds,
-        metavar="LOW-HIGH",
-        help="frames of the video from one frame of a clip to the next; default: {}-{}; of "
-        "--synthetic, in 120ths of a scene's motion, default {}-{}".format(
-            *step_folder.PACES, *SYNTHETIC_PACES
-        ),
-    )
-    parser.add_argument(
-        "--synthetic",
-        action="store_true",
-        help="endless synthetic clips with exact motion, instead of --videos",
-    )
-    parser.add_argument("--batch", type=int, default=8, help="clips a batch and process")
-    group = parser.add_argument_group("keypoints, which correct the flow of videos")
-    usual = Correction()
-    for name, text in (
-        ("radius", "pixels up to so far take a keypoint's motion"),
-        ("moving", "px a step; what moves less stays as it is"),
-        ("agreement", "px; keypoints that come back farther from their beginning are left out"),
-    ):
-        group.add_argument(
-            f"--keypoint-{name}", type=float, default=getattr(usual, name), metavar="PX", help=text
-        )
-
-
-def _network_arguments(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("mcdiff")
-    group.add_argument(
-        "--step",
-        choices=STEPS,
-        required=True,
-        help="flow: F, flow completion; frame: G, the future frame, on true flow; together: both, "
-        "G's loss through F; sparse: G on strokes alone, the paper's ablation",
-    )
-    group.add_argument(
-        "--apart", action="store_true", help="of together: G's loss does not reach F"
-    )
-    for name, text in (
-        ("--flow-start", "a finished mcdiff file whose flow completion to go on from"),
-        ("--frame-start", "a finished mcdiff file whose future frame to go on from"),
-        ("--vae", "SD 1.5's VAE, or one that image-vae trained; the small model's without it"),
-    ):
-        group.add_argument(name, type=Path, metavar="FILE", help=text)
-    group.add_argument(
-        "--prediction", choices=PREDICTIONS, help=f"what G predicts; default: {EPS}, as published"
-    )
-    group.add_argument(
-        "--zero-terminal-snr",
-        action="store_true",
-        help="G's last timestep is pure noise; needs v prediction",
-    )
-    shapes = FLOW_SHAPE, FRAME_SHAPE
-    told = "default: {} for F, {} for G"
-    group.add_argument(
-        "--width",
-        type=_width,
-        help="channels of the first level; " + told.format(*(shape.width for shape in shapes)),
-    )
-    group.add_argument(
-        "--levels",
-        type=_levels,
-        metavar="LIST",
-        help="each level's channels, in widths; "
-        + told.format(*(",".join(map(str, shape.mult)) for shape in shapes)),
-    )
-    group.add_argument(
-        "--blocks",
-        type=_count,
-        help="residual blocks a level; " + told.format(*(shape.blocks for shape in shapes)),
-    )
-    usual = McdiffInputs
-    group.add_argument(
-        "--moving",
-        type=_positive,
-        default=usual.moving,
-        help="how much more F's error on moving pixels weighs",
-    )
-    for name, text in (
-        ("coded", "share of frames that F sees through the VAE"),
-        ("dropped", "share of steps in which G is told no flow, for guidance"),
-        ("blurred", "most noise on the latent that G goes on from, in standard deviations"),
-    ):
-        group.add_argument(f"--{name}", type=_share, default=getattr(usual, name), help=text)
-
-
-def _stroke_arguments(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("strokes")
-    usual = Sampling()
-    group.add_argument(
-        "--strokes",
-        type=_bounds,
-        default="{}-{}".format(*usual.strokes),
-        metavar="LOW-HIGH",
-        help="how many on what moves",
-    )
-    group.add_argument(
-        "--background", type=_whole, default=usual.background, help="how many at most on what rests"
-    )
-    group.add_argument(
-        "--half-size", type=_whole, default=usual.half_size[0], help="of a stroke's square, px"
-    )
-    for name, text in (
-        ("each", "share of drawings with a stroke on every thing that moves (--synthetic)"),
-        ("anywhere", "share of strokes at any pixel instead of at a keypoint"),
-        ("nothing", "share of steps without a stroke"),
-        ("many", "share of drawings with very many strokes"),
-    ):
-        group.add_argument(f"--{name}", type=_share, default=getattr(usual, name), help=text)
-
-
-def _bounds(text: str) -> tuple[int, int]:
-    low, _, high = text.partition("-")
-    high = high or low
-    if not (low.isdecimal() and high.isdecimal() and 1 <= int(low) <= int(high)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a range of whole numbers as 1-6")
-    return int(low), int(high)
-
-
-def _levels(text: str) -> tuple[int, ...]:
-    parts = text.split(",")
-    if not all(part.isdecimal() and int(part) >= 1 for part in parts):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers as 1,2,4")
-    return tuple(int(part) for part in parts)
-
-
-def _width(text: str) -> int:
-    if not text.isdecimal() or int(text) < WIDTH_UNIT or int(text) % WIDTH_UNIT:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a multiple of {WIDTH_UNIT}")
-    return int(text)
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or above")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if _whole(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
-
-
-def _share(text: str) -> float:
-    value = _positive(text)
-    if value > 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a share in 0..1")
-    return value
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number, 0 or above")
-    return value
