@@ -57,7 +57,8 @@ def test_help_lists_every_sub_command(host_env):
     done = start("--help", COMFYUI_DIR=os.environ.get("COMFYUI_DIR", ""))
     assert done.returncode == 0, done.stderr
     for name in command.COMMANDS:
-        assert f"\n    {name} " in done.stdout
+        # A long name has a line of its own.
+        assert f"\n    {name} " in done.stdout or f"\n    {name}\n" in done.stdout
 
 
 def test_says_where_it_looked_for_comfyui(tmp_path):

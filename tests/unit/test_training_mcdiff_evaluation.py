@@ -1,6 +1,5 @@
 """MCDiff's evaluation: the distance of videos, drift, what perfect and narrow networks get."""
 
-import argparse
 import json
 import math
 
@@ -78,6 +77,13 @@ def test_equal_sets_have_no_distance_and_their_order_does_not_count(truth):
     there, back = vd.video_distance(noisy, truth), vd.video_distance(noisy[::-1], truth[::-1])
     assert there == pytest.approx(back, rel=1e-6)
     assert vd.video_distance(truth[::-1], truth) == pytest.approx(0, abs=1e-8)
+
+
+def test_features_of_the_true_videos_are_independent_and_of_one_size(truth):
+    features = vd.PatchFeatures(truth, components=8)
+    own = features.of(truth)
+    torch.testing.assert_close(own.mean, torch.zeros(8).double(), atol=1e-9, rtol=0)
+    torch.testing.assert_close(own.covariance, torch.eye(8).double(), atol=1e-6, rtol=0)
 
 
 def blurred(video: torch.Tensor, times: int) -> torch.Tensor:
@@ -192,12 +198,6 @@ def test_scores_of_true_flow_and_of_none(host_env):
     assert none["moving"] > 0.25 >= none["resting"]
     drawn = made.trial.tracks.points.diff(dim=0).norm(dim=2)[:, made.trial.leaving]
     assert none["points"] == pytest.approx(float(drawn.mean()), rel=1e-4)
-
-
-def arguments(*words: str) -> argparse.Namespace:
-    args, module = command.parse(["evaluate-mcdiff", *words])
-    assert module.run is not None
-    return args
 
 
 def run(*words: str) -> int:
