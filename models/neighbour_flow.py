@@ -104,7 +104,10 @@ def accumulated(steps: Sequence[MotionField]) -> MotionField:
 
 
 def moved_on(flow: Tensor, step: Tensor) -> Tensor:
-    """f(p) + n(p + f(p)) for f and n [2, H, W] px; n bilinear, its border repeated outside."""
+    """f(p) + n(p + f(p)) for f and n [2, H, W] px; n bilinear, its border repeated outside.
+
+    At a motion's edge a point between whole pixels takes a part of what moves beside it.
+    """
     x, y, _ = landing(flow[None])
     return flow + sampled(step[None], x, y)[0]
 

@@ -134,6 +134,13 @@ def test_pieces_that_move_by_whole_pixels_come_back_exactly():
     assert (again.visibility[..., aside] == 1).all()
 
 
+def test_the_edge_of_what_is_in_front_does_not_fade():
+    # Between whole pixels its rim mixes with what lies beside it, but it is seen.
+    again = accumulated(to_neighbours(mover(0, 3.3, 6.7, 10.3, 13.7)))
+    assert (again.visibility[..., 8:14] == 1).all()
+    close(again.flow[-1, 0, :, 9:13], torch.full((12, 4), 13.7), atol=1e-5, rtol=0)
+
+
 def test_accumulating_adds_what_is_found_on_the_way_in_float64():
     matrix, shift = [[1, 0.2], [0, 1]], [-2, 1]
     first = affine([[1.1, 0], [0, 0.9]], [0.3, 0.8])
