@@ -50,12 +50,14 @@ class Result:
         outputs: node id -> what the node showed, as `{"images": [{"filename": ...}]}`.
         history: the host's history entry.
         events: every message about this prompt, in order, as `{"type": ..., "data": ...}`.
+        previews: the live previews that nodes sent meanwhile, in order, as files (JPEG or PNG).
     """
 
     prompt_id: str
     outputs: dict[str, dict[str, Any]]
     history: dict[str, Any]
     events: list[dict[str, Any]] = field(repr=False)
+    previews: list[bytes] = field(default_factory=list, repr=False)
 
     def of_type(self, kind: str) -> list[dict[str, Any]]:
         """Returns the data of the events of one type, in order."""
@@ -273,26 +275,28 @@ class HostProcess:
             if status != 200:
                 raise Refused(status, answer)
             prompt_id = answer["prompt_id"]
-            events = self._listen(connection, prompt_id, on_event)
+            events, previews = self._listen(connection, prompt_id, on_event)
         except (websocket.WebSocketException, OSError) as error:
             raise self._failure(f"ComfyUI stopped answering ({error!r})") from error
         finally:
             connection.close()
         history = self.history(prompt_id)
-        return Result(prompt_id, history.get("outputs", {}), history, events)
+        return Result(prompt_id, history.get("outputs", {}), history, events, previews)
 
     def _listen(
         self,
         connection: Any,
         prompt_id: str,
         on_event: Callable[[dict[str, Any]], None] | None,
-    ) -> list[dict[str, Any]]:
-        """Returns the events of a prompt once the host says that nothing runs any more."""
+    ) -> tuple[list[dict[str, Any]], list[bytes]]:
+        """Returns a prompt's events, and the previews, once the host says that nothing runs."""
         events: list[dict[str, Any]] = []
+        previews: list[bytes] = []
         while True:
             message = connection.recv()
             if not isinstance(message, str):
-                continue  # a binary preview picture
+                previews.append(message[8:])  # after the kinds of message and of picture
+                continue
             event = json.loads(message)
             data = event.get("data", {})
             if data.get("prompt_id") != prompt_id:
@@ -302,7 +306,7 @@ class HostProcess:
                 on_event(event)
             # The history is written before this message, and after execution_success.
             if event["type"] == "executing" and data.get("node") is None:
-                return events
+                return events, previews
 
     def files(self, result: Result) -> list[Path]:
         """Returns the files in the output folder that a prompt's nodes wrote."""

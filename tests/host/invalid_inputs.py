@@ -75,6 +75,15 @@ WARP = {
     **{"splatting": "softmax", "fill": "background"},
 }
 COMPLETION = {"picture": PICTURE, "tracks": TRACKS, "first_step": 0, "steps": 0, "size": -1}
+ROLLOUT = {
+    **{"seed": 0, "steps": 2, "cfg": 1.0, "sampler_name": "euler", "scheduler": "normal"},
+    "motion_field": FIELD,
+}
+ROLLOUT_OF = {
+    **{"picture": PICTURE, "frames": 0, "width": 0, "height": 0, "fit": "stretch"},
+    **ROLLOUT,
+}
+ROLLOUT_FROM = {**ROLLOUT, "frames_so_far": PICTURE, "more_frames": 0}
 NO_FILE = {"file": "nothing.bin", "precision": "float32"}
 COLORS = {"frames": PICTURE, "reference": PICTURE, "method": "histogram", "strength": 1.0}
 MOTION = {
@@ -207,6 +216,9 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
         "FLOW_COMPLETION",
     ),
     ("MotionI2VMCDiffFlowCompletion", COMPLETION, "flow_completion"),
+    ("MotionI2VMCDiffSampler", ROLLOUT_OF, ("model", "vae")),
+    ("MotionI2VMCDiffSampler", {**ROLLOUT_OF, "model": TRACKS, "vae": PICTURE}, ("MODEL", "VAE")),
+    ("MotionI2VMCDiffContinue", {**ROLLOUT_FROM, "strokes": "of the whole clip"}, ("model", "vae")),
     ("MotionI2VMotionFieldConditioning", {"picture": PICTURE}, ("positive", "negative", "vae")),
     ("MotionI2VMotionFieldSampler", {"picture": PICTURE}, ("model", "vae", "flow_vae")),
 ]

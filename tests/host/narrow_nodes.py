@@ -68,15 +68,17 @@ class NarrowSaveTensor:
     def INPUT_TYPES(cls):
         return {
             "required": {"file": ("STRING",)},
-            "optional": {"field": ("MOTION_FIELD",), "latent": ("LATENT",)},
+            "optional": {"field": ("MOTION_FIELD",), "latent": ("LATENT",), "image": ("IMAGE",)},
         }
 
     @classmethod
     def IS_CHANGED(cls, **_):
         return float("nan")
 
-    def save(self, file, field=None, latent=None):
-        torch.save(field.flow if field is not None else latent["samples"], file)
+    def save(self, file, field=None, latent=None, image=None):
+        if image is None:
+            image = field.flow if field is not None else latent["samples"]
+        torch.save(image, file)
         return {"ui": {"text": [file]}}
 
 
