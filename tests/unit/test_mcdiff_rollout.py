@@ -143,6 +143,29 @@ def test_a_part_of_the_flow_may_be_unknown(model, vae):
     assert not partly.field.flow[..., :8].any()
 
 
+def test_the_hosts_step_is_the_one_of_training(model):
+    import comfy.sample
+    from motion_i2v.models.host.mcdiff_networks import CHANGE, folded
+    from motion_i2v.models.host.mcdiff_rollout import next_latent, step_seed
+    from motion_i2v.training.linear_vae import FACTOR
+    from motion_i2v.training.noise import Schedule
+
+    generator = torch.Generator().manual_seed(2)
+    before = torch.randn(1, 4, HEIGHT // 8, WIDTH // 8, generator=generator) / FACTOR
+    flow = 3 * torch.randn(1, 2, HEIGHT, WIDTH, generator=generator)
+    made = next_latent(model, before, flow[0], settings(steps=1), 4)
+
+    noise = comfy.sample.prepare_noise(before, step_seed(5, 4))
+    schedule = Schedule("v", zero_terminal_snr=True)
+    sigma = schedule.levels()[-1:]
+    seen, _ = schedule.noised(torch.zeros_like(before), noise, sigma)
+    x = torch.cat([seen, FACTOR * before, folded(flow, torch.ones_like(flow[:, :1]))], dim=1)
+    with torch.no_grad():
+        said = narrow_mcdiff.future()(x, torch.tensor([999.0]))
+    expected = before + CHANGE * schedule.clean(seen, said, sigma) / FACTOR
+    assert (made - expected).norm() < 2e-3 * (expected - before).norm()
+
+
 # Guidance.
 
 
