@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..models.flow_colors import flow_to_color
-from ..models.host.mcdiff_networks import CHANGE, FlowCompletion, FutureFrameUNet, folded
+from ..models.host.mcdiff_networks import CHANGE, FlowCompletion, FutureFrameUNet, folded, longest
 from .data import Batch, placed
 from .linear_vae import FACTOR
 from .noise import RELEASED, Schedule, on_cpu
@@ -24,8 +24,10 @@ from .stage1 import Encode, exactly
 FLOW, FRAME, SPARSE, TOGETHER = "flow", "frame", "sparse", "together"
 STEPS = (FLOW, FRAME, SPARSE, TOGETHER)
 FILE = "mcdiff.safetensors"
-SHARP = 0.05
-"""px: below it the error of flow counts as its square."""
+SHARP = 0.01
+"""Below this part of the longest flow, an error counts as its square."""
+LEAST = 0.5
+"""px: the longest flow counts as at least so long."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,10 @@ class McdiffObjective:
         return loss, figures
 
     def _completed(self, pairs: _Pairs, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """F's flow, and its loss: the length of the error, more of it on moving pixels."""
+        """F's flow, and its loss: the length of the error, more of it on moving pixels.
+
+        It is measured in parts of the longest flow, so that slow steps teach as much as fast ones.
+        """
         before = pairs.before
         if self.inputs.decode is not None:
             coded = torch.rand(len(before), generator=generator) < self.inputs.coded
@@ -144,7 +149,8 @@ class McdiffObjective:
                 before = before.clone()
                 before[coded] = self._through_vae(before[coded])
         flow = self.modules["flow_completion"](pairs.drawn, pairs.known, before).float()
-        length = (flow - pairs.flow).square().sum(1).add(SHARP**2).sqrt()
+        unit = longest(pairs.flow, torch.ones_like(pairs.known)).clamp(min=LEAST)
+        length = ((flow - pairs.flow) / unit).square().sum(1).add(SHARP**2).sqrt()
         weight = 1 + self.inputs.moving * (pairs.flow.norm(dim=1) > 0.25).float()
         return flow, (length * weight).sum() / weight.sum()
 

@@ -120,9 +120,11 @@ def motion_layers(widths: tuple[int, ...]) -> nn.ModuleList:
 
 
 def flow_completion(shape: CompletionShape) -> FlowCompletion:
-    """MCDiff's F, which answers with rest yet."""
+    """MCDiff's F, which mixes what was drawn evenly yet."""
     net = _initialise(FlowCompletion(shape))
     _zero(net.net.conv_out)
+    # Of two zeros in a product neither learns: keys and queries start at random.
+    nn.init.normal_(net.net.conv_out.weight[: net.parts[0] + net.parts[1]], std=0.02)
     return net
 
 

@@ -42,7 +42,7 @@ COMPLETION = CompletionShape(96, (1, 1, 1), attention=2, fold=4)
 FUTURE = FrameShape(64, (1, 1, 1), blocks=1)
 SIDE = 128
 """The mean side of the pictures, px."""
-MANY = Sampling(many=0.9, half_size=(2, 6))
+MANY = Sampling(many=0.6, half_size=(2, 6))
 """Strokes to begin with."""
 FEW = Sampling(many=0.15)
 """Strokes to go on with."""
@@ -126,8 +126,8 @@ def _part(
 
 
 PARTS = (
-    _part(Training("spread", FLOW, sizes=COARSE, pictures=48, sampling=MANY), 1.1, 900, 1e-3),
-    _part(Training("flow", FLOW, ("spread",), sampling=FEW), 1.1, 1600, 8e-4),
+    _part(Training("spread", FLOW, sizes=COARSE, pictures=48, sampling=MANY), 1.1, 600, 1e-3),
+    _part(Training("flow", FLOW, ("spread",), sampling=FEW), 1.1, 1000, 8e-4),
     _part(Training("frame", FRAME, frames=5, pictures=64), 0.7, 2000, 1e-3),
     _part(Training("sparse", SPARSE, frames=5, pictures=64), 0.7, 2000, 1e-3),
     _part(Training("together", TOGETHER, ("flow", "frame"), sampling=FEW), 1.4, 700, 2e-4, (FILE,)),

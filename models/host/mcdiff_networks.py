@@ -2,7 +2,7 @@
 
 F, flow completion, is a plain UNet, without diffusion; G, the future frame, is a latent diffusion
 model. Both take flow that may be unknown: there stands a learned vector instead. Widths, the
-folding of pixels and the unit of flow (pixels) are not published, and are ours.
+folding of pixels, the units of flow and the form of F's answer are not published, and are ours.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from torch import Tensor, nn
 
 from ..mcdiff_shapes import CompletionShape, FrameShape
+from ..stroke_mixture import cells_of, mixed, spread
 
 CHANGE = 0.25
 """G's samples are the change from a frame's latent to the next one's, divided by this: a frame is
@@ -27,13 +28,15 @@ LATENT = 8
 """Pixels to a latent cell: so many are folded where flow meets latents."""
 CHANNELS = 4
 """Of a latent."""
+KEYS = 32
+"""Width of the keys by which flow completion mixes strokes."""
 
 
 def with_unknown(flow: Tensor, known: Tensor, unknown: Tensor) -> Tensor:
-    """Flow in px, with a learned vector where nothing is known.
+    """Flow with a learned vector where nothing is known.
 
     Args:
-        flow: [B, 2, H, W] px.
+        flow: [B, 2, H, W].
         known: [B, 1, H, W] in 0..1.
         unknown: [2].
     """
@@ -41,15 +44,20 @@ def with_unknown(flow: Tensor, known: Tensor, unknown: Tensor) -> Tensor:
 
 
 class FlowCompletion(nn.Module):
-    """F: sparse flow and a picture -> flow to the next frame, at every pixel."""
+    """F: sparse flow and a picture -> flow to the next frame, at every pixel.
+
+    A plain UNet, which is shown flow in parts of the longest that was drawn. Its answer is a
+    mixture of what was drawn (see `models.stroke_mixture`), and a correction to it.
+    """
 
     def __init__(self, shape: CompletionShape) -> None:
         super().__init__()
         self.shape = shape
         finest = 2 ** (len(shape.mult) - 1)
+        self.parts = (KEYS, KEYS, 9 * shape.fold**2, 2 * shape.fold**2)
         self.net = Model(
             ch=shape.width,
-            out_ch=2 * shape.fold**2,
+            out_ch=sum(self.parts),
             ch_mult=shape.mult,
             num_res_blocks=shape.blocks,
             attn_resolutions=[finest >> level for level in range(shape.attention, len(shape.mult))],
@@ -62,6 +70,7 @@ class FlowCompletion(nn.Module):
             if isinstance(block, ResnetBlock):
                 del block.temb_proj
         self.unknown = nn.Parameter(torch.full((2,), UNKNOWN))
+        self.rest = nn.Parameter(torch.zeros(KEYS))
 
     def forward(self, flow: Tensor, known: Tensor, picture: Tensor) -> Tensor:
         """The flow [B, 2, H, W] px of a picture's pixels to the next frame.
@@ -71,13 +80,24 @@ class FlowCompletion(nn.Module):
             known: [B, 1, H, W].
             picture: [B, 3, H, W] in 0..1, of any size.
         """
+        height, width = flow.shape[2:]
+        unit = longest(flow, known)
+        flow = flow / unit
         x = torch.cat([with_unknown(flow, known, self.unknown), 2 * picture - 1], dim=1)
-        height, width = x.shape[2:]
-        bottom, right = -height % self.shape.multiple, -width % self.shape.multiple
-        x = F.pad(x, (0, right, 0, bottom), mode="replicate")
+        pad = (0, -width % self.shape.multiple, 0, -height % self.shape.multiple)
+        x = F.pad(x, pad, mode="replicate")
         fold = self.shape.fold
-        out = F.pixel_shuffle(self.net(F.pixel_unshuffle(x, fold)), fold)
-        return out[..., :height, :width]
+        queries, keys, weights, more = self.net(F.pixel_unshuffle(x, fold)).split(self.parts, dim=1)
+        cells, share = cells_of(F.pad(flow, pad), F.pad(known, pad), fold)
+        out = spread(mixed(queries, keys, self.rest, cells, share), weights, fold)
+        out = out + F.pixel_shuffle(more.float(), fold)
+        return unit * out[..., :height, :width]
+
+
+def longest(flow: Tensor, known: Tensor) -> Tensor:
+    """The length [B, 1, 1, 1] px of the longest known flow; 1 where all that is known rests."""
+    length = (flow * known).square().sum(1, keepdim=True).amax((2, 3), keepdim=True).sqrt()
+    return torch.where(length > 0, length, 1.0)
 
 
 class FutureFrameUNet(UNetModel):

@@ -1,0 +1,56 @@
+"""Flow as a mixture of what was drawn: a learned interpolation of sparse flow.
+
+Every cell asks all cells in which something is known, by softmax attention, and takes the mean of
+what they say; then every pixel takes a convex combination of the cells about it, as RAFT's
+upsampling does (arXiv 2003.12039, section 3.3). So what a user says arrives exactly, and a network
+has to learn only which pixels move together.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision.models.optical_flow._utils import upsample_flow
+
+
+def cells_of(flow: Tensor, known: Tensor, cell: int) -> tuple[Tensor, Tensor]:
+    """What is known in cells of pixels.
+
+    Args:
+        flow: [B, 2, H, W]; known: [B, 1, H, W] in 0..1; H and W multiples of `cell`.
+
+    Returns:
+        The mean of the known flow [B, 2, h, w] and how much of a cell is known [B, 1, h, w].
+    """
+    share = F.avg_pool2d(known, cell)
+    return F.avg_pool2d(flow * known, cell) / share.clamp(min=1e-6), share
+
+
+def mixed(queries: Tensor, keys: Tensor, rest: Tensor, flow: Tensor, share: Tensor) -> Tensor:
+    """What each cell takes of the known ones; one that asks for none of them rests.
+
+    Args:
+        queries, keys: [B, D, h, w].
+        rest: [D], the key of not moving.
+        flow: [B, 2, h, w] of the cells; share: [B, 1, h, w], 0 where nothing is known.
+
+    Returns:
+        [B, 2, h, w]
+    """
+    batch, width, rows, columns = queries.shape
+    asked = torch.cat([keys.flatten(2), rest.to(keys).view(1, -1, 1).expand(batch, -1, 1)], dim=2)
+    scores = queries.flatten(2).transpose(1, 2) @ asked * width**-0.5
+    heard = F.pad(share.flatten(1), (0, 1), value=1.0) > 0
+    weight = torch.softmax(scores.float().masked_fill(~heard[:, None], -torch.inf), dim=2)
+    values = F.pad(flow.flatten(2), (0, 1)).float()
+    return (values @ weight.transpose(1, 2)).unflatten(2, (rows, columns))
+
+
+def spread(flow: Tensor, weights: Tensor, cell: int) -> Tensor:
+    """Cells' flow [B, 2, h, w] at every pixel, [B, 2, cell h, cell w].
+
+    Args:
+        weights: [B, 9 cell^2, h, w], logits of each pixel's nine cells.
+    """
+    return upsample_flow(flow.float(), weights.float(), factor=cell) / cell
