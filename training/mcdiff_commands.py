@@ -72,7 +72,7 @@ class _Starts:
             return networks.flow_completion(_shaped(args, FLOW_SHAPE))
         assert self.completion.completion_shape is not None
         net = networks.flow_completion(self.completion.completion_shape)
-        return _filled(net, self.completion.completion)
+        return networks.filled(net, self.completion.completion)
 
     def frame(self, args: argparse.Namespace) -> Any:
         """G, where the step trains it."""
@@ -81,7 +81,7 @@ class _Starts:
         if self.future is None:
             return networks.future_frame(_shaped(args, FRAME_SHAPE))
         assert self.future.frame_shape is not None
-        return _filled(networks.future_frame(self.future.frame_shape), self.future.future)
+        return networks.filled(networks.future_frame(self.future.frame_shape), self.future.future)
 
 
 def _starts(args: argparse.Namespace) -> _Starts:
@@ -116,11 +116,6 @@ def _starts(args: argparse.Namespace) -> _Starts:
 def _trained(args: argparse.Namespace) -> Trained:
     """How G is trained from nothing: it attends to nothing, and sees two frames."""
     return Trained(args.prediction or EPS, args.zero_terminal_snr, heads=1, frames=2)
-
-
-def _filled(network: Any, tensors: dict[str, Any]) -> Any:
-    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    return network
 
 
 def _shaped(args: argparse.Namespace, usual: Any) -> Any:

@@ -6,7 +6,7 @@ that what is trained here is a file that every loader takes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -132,6 +132,12 @@ def future_frame(shape: FrameShape) -> FutureFrameUNet:
     """MCDiff's G, which predicts nothing yet."""
     config = future_config(shape)
     return _start(FutureFrameUNet(**config, operations=ORDINARY, dtype=torch.float32))
+
+
+def filled(network: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
+    """A network with the weights of a file, in float32."""
+    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    return network
 
 
 def autoencoder(widths: tuple[int, ...], channels: int) -> AutoencoderKL:

@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from safetensors.torch import load_file
-
 from ..models.host.mcdiff_networks import FlowCompletion, FutureFrameUNet
+from ..models.mcdiff_file import read_mcdiff
 from ..models.mcdiff_shapes import CompletionShape, FrameShape
 from ..models.trained import Trained
 from . import networks, recipe
@@ -104,15 +103,10 @@ class Training:
 
 def go_on(completion: FlowCompletion | None, future: FutureFrameUNet | None, path: Path) -> None:
     """Gives the networks what a file has of them."""
-    tensors = load_file(path)
-    for prefix, network in (("flow_completion.", completion), ("future_frame.", future)):
-        own = {
-            name.removeprefix(prefix): tensor.float()
-            for name, tensor in tensors.items()
-            if name.startswith(prefix)
-        }
-        if network is not None and own:
-            network.load_state_dict(own)
+    file = read_mcdiff(path)
+    for network, tensors in ((completion, file.completion), (future, file.future)):
+        if network is not None and tensors:
+            networks.filled(network, tensors)
 
 
 SETTINGS: LoopSettings = replace(recipe.SETTINGS, ema=0.998)
@@ -126,8 +120,8 @@ def _part(
 
 
 PARTS = (
-    _part(Training("spread", FLOW, sizes=COARSE, pictures=48, sampling=MANY), 1.1, 600, 1e-3),
-    _part(Training("flow", FLOW, ("spread",), sampling=FEW), 1.1, 1000, 8e-4),
+    _part(Training("spread", FLOW, sizes=COARSE, pictures=16, sampling=MANY), 0.5, 1400, 1e-3),
+    _part(Training("flow", FLOW, ("spread",), pictures=16, sampling=FEW), 0.6, 2000, 8e-4),
     _part(Training("frame", FRAME, frames=5, pictures=64), 0.7, 2000, 1e-3),
     _part(Training("sparse", SPARSE, frames=5, pictures=64), 0.7, 2000, 1e-3),
     _part(Training("together", TOGETHER, ("flow", "frame"), sampling=FEW), 1.4, 700, 2e-4, (FILE,)),
