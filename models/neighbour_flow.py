@@ -45,10 +45,30 @@ def to_neighbours(
         )
     steps = []
     for i in range(field.frames - 1):
-        steps.append(_step(field, i))
+        steps.append(step_of(field, i))
         if on_step is not None:
             on_step(i + 1, field.frames - 1)
     return steps
+
+
+def step_of(field: MotionField, i: int) -> MotionField:
+    """The step of a motion field from frame i to the next; see `to_neighbours`.
+
+    Raises:
+        ValueError: for a step that the field does not have.
+    """
+    if not 0 <= i < field.frames - 1:
+        raise ValueError(
+            f"a motion field of {field.frames} frames has the steps 0..{field.frames - 2}, not {i}"
+        )
+    before, after = field.flow[i : i + 2].cpu().double()
+    seen = None if field.visibility is None else field.visibility[i : i + 2].cpu().double()
+    points = landings(before, None if seen is None else seen[0])
+    flow = _filled(points.of(after - before), points.found)
+    known = points.found.double() if seen is None else points.of(seen[1:])[0]
+    visibility = torch.stack([torch.ones_like(known), known]).clamp(0, 1)
+    both = torch.stack([torch.zeros_like(flow), flow])
+    return MotionField(both.to(field.flow), visibility.to(field.flow))
 
 
 def advance(field: MotionField, step: Tensor) -> MotionField:
@@ -120,17 +140,6 @@ def _seen_on(flow: Tensor, seen: Tensor, after: Tensor, known: Tensor | None) ->
         return seen
     # Of the pixel that a point is on; mixed with its neighbours, edges would fade step by step.
     return seen * sampled(known[None, None], x.round(), y.round())[0, 0]
-
-
-def _step(field: MotionField, i: int) -> MotionField:
-    before, after = field.flow[i : i + 2].cpu().double()
-    seen = None if field.visibility is None else field.visibility[i : i + 2].cpu().double()
-    points = landings(before, None if seen is None else seen[0])
-    flow = _filled(points.of(after - before), points.found)
-    known = points.found.double() if seen is None else points.of(seen[1:])[0]
-    visibility = torch.stack([torch.ones_like(known), known]).clamp(0, 1)
-    both = torch.stack([torch.zeros_like(flow), flow])
-    return MotionField(both.to(field.flow), visibility.to(field.flow))
 
 
 def _filled(flow: Tensor, found: Tensor) -> Tensor:

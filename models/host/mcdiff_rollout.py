@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..momentary_strokes import SparseFlow
 from ..motion_field import MotionField, still
-from ..neighbour_flow import advance, to_neighbours
+from ..neighbour_flow import advance, step_of
 from ..tracks import Tracks
 from .future_frame import check_future_frame, with_step
 from .mcdiff_networks import CHANGE, CHANNELS, LATENT
@@ -61,25 +61,15 @@ def by_strokes(completer: FlowCompleter, tracks: Tracks, first: int = 0) -> Dire
 
 
 def by_field(field: MotionField, first: int = 0) -> Directions:
-    """The way that a field over the picture goes; `first` as above.
+    """The way that a field over the picture goes, each step found when its turn has come.
+
+    Args:
+        first: as for `by_strokes`.
 
     Raises:
         ValueError: by the directions, for a step that the field does not have.
     """
-
-    def direct(step: int, picture: Tensor) -> Tensor:
-        at = step - first
-        if not 0 <= at < field.frames - 1:
-            raise ValueError(
-                f"a motion field of {field.frames} frames has the steps 0..{field.frames - 2}, "
-                f"not {at}"
-            )
-        # The step alone, when its turn has come: the first frame is not to wait for all.
-        near = [0, at, at + 1]
-        seen = None if field.visibility is None else field.visibility[near]
-        return to_neighbours(MotionField(field.flow[near], seen))[-1].flow[1]
-
-    return direct
+    return lambda step, picture: step_of(field, step - first).flow[1]
 
 
 def step_seed(seed: int, step: int) -> int:
