@@ -39,6 +39,8 @@ from .step_clips import SyntheticSteps
 
 COMPLETION = CompletionShape(96, (1, 1, 1), attention=2, fold=4)
 FUTURE = FrameShape(64, (1, 1, 1), blocks=1)
+AT_END = 0.3
+"""Share of G's samples at pure noise."""
 SIDE = 128
 """The mean side of the pictures, px."""
 MANY = Sampling(many=0.6, half_size=(2, 6))
@@ -67,7 +69,6 @@ class Training:
         part: its name.
         step: see `McdiffObjective`.
         before: the parts that the networks go on from.
-        at_end: share of G's samples at pure noise.
         sizes, pictures, frames: of a batch, see `SyntheticSteps`.
         sampling: of strokes.
         apart: see `McdiffObjective`.
@@ -76,7 +77,6 @@ class Training:
     part: str
     step: str
     before: tuple[str, ...] = ()
-    at_end: float = 0.3
     sizes: tuple[tuple[int, int], ...] = FINE
     pictures: int = 32
     frames: int = 3
@@ -89,7 +89,7 @@ class Training:
         for part in self.before:
             go_on(completion, future, folder / part / "files" / FILE)
         inputs = McdiffInputs(
-            base.encode_image, partial(decode_linear, base.image), schedule(self.at_end)
+            base.encode_image, partial(decode_linear, base.image), schedule(AT_END)
         )
         trial = SyntheticSteps(base.held_out, 12, self.sizes[:1], pictures=64)(0)
         objective = McdiffObjective(
@@ -109,6 +109,7 @@ def go_on(completion: FlowCompletion | None, future: FutureFrameUNet | None, pat
             networks.filled(network, tensors)
 
 
+AFTER = ("fine", "frame")
 SETTINGS: LoopSettings = replace(recipe.SETTINGS, ema=0.998)
 
 
@@ -121,11 +122,16 @@ def _part(
 
 PARTS = (
     _part(Training("spread", FLOW, sizes=COARSE, pictures=16, sampling=MANY), 0.5, 1400, 1e-3),
-    _part(Training("flow", FLOW, ("spread",), pictures=16, sampling=FEW), 0.6, 2000, 8e-4),
-    _part(Training("frame", FRAME, frames=5, pictures=64), 0.7, 2000, 1e-3),
-    _part(Training("sparse", SPARSE, frames=5, pictures=64), 0.7, 2000, 1e-3),
-    _part(Training("together", TOGETHER, ("flow", "frame"), sampling=FEW), 1.4, 700, 2e-4, (FILE,)),
-    _part(Training("apart", TOGETHER, ("flow", "frame"), sampling=FEW, apart=True), 1.4, 700, 2e-4),
+    _part(Training("flow", FLOW, ("spread",), COARSE, 16, sampling=FEW), 0.5, 1600, 8e-4),
+    _part(Training("fine", FLOW, ("flow",), pictures=16, sampling=FEW), 0.8, 800, 4e-4),
+    _part(Training("frame", FRAME, pictures=64, frames=5), 0.7, 2000, 1e-3),
+    _part(Training("sparse", SPARSE, pictures=64, frames=5), 0.7, 2000, 1e-3),
+    _part(
+        Training("together", TOGETHER, AFTER, pictures=16, sampling=FEW), 0.9, 400, 2e-4, (FILE,)
+    ),
+    _part(
+        Training("apart", TOGETHER, AFTER, pictures=16, sampling=FEW, apart=True), 0.9, 400, 2e-4
+    ),
 )
 
 

@@ -183,9 +183,14 @@ class Made:
 
 def run(host: HostProcess, prompt: Prompt) -> Made:
     """Runs a workflow with both stages, and reads its frames and its motion field."""
-    prompt = copy.deepcopy(prompt)
     frames = prompt[node_of(prompt, "CreateVideo")]["inputs"]["images"]
     field_of = prompt[node_of(prompt, "MotionI2VAnimateDiffSampler")]["inputs"]["field"]
+    return made(host, prompt, frames, field_of)
+
+
+def made(host: HostProcess, prompt: Prompt, frames: list, field_of: list) -> Made:
+    """Runs a prompt, and reads frames and a motion field, given as [node id, output]."""
+    prompt = copy.deepcopy(prompt)
     prompt["frames"] = {
         "class_type": "SaveImage",
         "inputs": {"images": frames, "filename_prefix": "small/frame"},
