@@ -48,7 +48,7 @@ class McdiffInputs:
     image: Encode
     decode: Encode | None = None
     schedule: Schedule = RELEASED
-    moving: float = 1.0
+    moving: float = 2.0
     coded: float = 0.3
     dropped: float = 0.1
     blurred: float = 0.15

@@ -45,7 +45,7 @@ SIDE = 128
 """The mean side of the pictures, px."""
 MANY = Sampling(many=0.6, half_size=(2, 6))
 """Strokes to begin with."""
-FEW = Sampling(many=0.15)
+FEW = Sampling(each=0.9, many=0.1)
 """Strokes to go on with."""
 
 
@@ -122,8 +122,8 @@ def _part(
 
 PARTS = (
     _part(Training("spread", FLOW, sizes=COARSE, pictures=16, sampling=MANY), 0.5, 1400, 1e-3),
-    _part(Training("flow", FLOW, ("spread",), COARSE, 16, sampling=FEW), 0.5, 1600, 8e-4),
-    _part(Training("fine", FLOW, ("flow",), pictures=16, sampling=FEW), 0.8, 800, 4e-4),
+    _part(Training("flow", FLOW, ("spread",), COARSE, 16, sampling=FEW), 0.5, 1000, 8e-4),
+    _part(Training("fine", FLOW, ("flow",), pictures=16, sampling=FEW), 0.8, 1900, 8e-4),
     _part(Training("frame", FRAME, pictures=64, frames=5), 0.7, 2000, 1e-3),
     _part(Training("sparse", SPARSE, pictures=64, frames=5), 0.7, 2000, 1e-3),
     _part(

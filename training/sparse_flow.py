@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..models.momentary_strokes import HALF_SIZE, SparseFlow, paint
+from .strokes import well_inside
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def sparse_flow(
             points.append(_moving(speed, corners, width, count, sampling.anywhere, generator))
             points.append(_resting(speed, count // 2, generator))
         elif known and _chance(generator) < sampling.each:
-            points.append(_one_each(objects.flatten(), speed, generator))
+            points.append(_one_each(objects, speed, generator))
         else:
             count = int(torch.randint(*_bounds(sampling.strokes), (), generator=generator))
             points.append(_moving(speed, corners, width, count, sampling.anywhere, generator))
@@ -119,14 +120,15 @@ def _moving(
 
 
 def _one_each(objects: Tensor, speed: Tensor, generator: torch.Generator) -> Tensor:
-    """Pixel numbers: one or two on each thing that moves, perhaps one on a thing that rests."""
+    """Pixel numbers: one or two well inside each thing that moves, some in what rests."""
     chosen = []
     for thing in torch.unique(objects):
-        own = (objects == thing).nonzero()[:, 0]
-        moves = float(speed[own].mean()) > MOVES
+        own = objects == thing
+        moves = float(speed[own.flatten()].mean()) > MOVES
         if moves or _chance(generator) < 1 / 3:
             count = 1 + int(_chance(generator) < 0.3)
-            chosen.append(own[torch.randint(0, len(own), (count,), generator=generator)])
+            inner = well_inside(own)
+            chosen.append(inner[torch.randint(0, len(inner), (count,), generator=generator)])
     return torch.cat(chosen) if chosen else torch.empty(0, dtype=torch.long)
 
 

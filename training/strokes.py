@@ -111,8 +111,7 @@ def _one_each(flow: torch.Tensor, objects: torch.Tensor, generator: torch.Genera
     index = []
     for thing in torch.unique(objects):
         own = objects == thing
-        inner = -F.max_pool2d(-own[None, None].float(), 7, 1, 3)[0, 0] > 0
-        where = (inner if bool(inner.any()) else own).flatten().nonzero()[:, 0]
+        where = well_inside(own)
         chance = 1.0 if float(speed[own].mean()) > 1 else 1 / 3
         if float(torch.rand((), generator=generator)) < chance:
             count = 1 + int(torch.rand((), generator=generator) < 0.3)
@@ -122,6 +121,13 @@ def _one_each(flow: torch.Tensor, objects: torch.Tensor, generator: torch.Genera
         return _tracks(flow, 1, generator)
     at = torch.cat(index)
     return follow(flow, torch.stack([at % width, at // width], dim=1))
+
+
+def well_inside(own: torch.Tensor) -> torch.Tensor:
+    """The numbers of those pixels of a thing [H, W] that are 3 px from its rim, where a person
+    would draw; of all its pixels, where it is too slender."""
+    inner = -F.max_pool2d(-own[None, None].float(), 7, 1, 3)[0, 0] > 0
+    return (inner if bool(inner.any()) else own).flatten().nonzero()[:, 0]
 
 
 def _brush(flow: torch.Tensor, generator: torch.Generator) -> torch.Tensor | None:

@@ -23,7 +23,9 @@ EDITOR, LOADER, FLOW = (
 SAMPLER, CONTINUE = "MotionI2VMCDiffSampler", "MotionI2VMCDiffContinue"
 DENSIFY, STAGE_2 = "MotionI2VDensifyTracks", "MotionI2VAnimateDiffSampler"
 FRAMES = 6
-CORNERS = [(8, 8), (152, 8), (8, 96), (152, 96)]
+PINS = [(8, 8), (80, 8), (152, 8), (8, 52), (152, 52), (8, 96), (80, 96), (152, 96)]
+PLACES = {CUP.noun: [(0, 0), (-18, 10), (18, 10), (0, -16)], ROCKET.noun: [(0, 0)]}
+"""Where strokes begin, from a thing's middle, px: the cup has a saucer and a spoon."""
 ARROWS = [
     pytest.param(CUP, (18, 0), id="cup right"),
     pytest.param(CUP, (-12, -10), id="cup up left"),
@@ -49,18 +51,26 @@ def make(host: HostProcess):
     return run
 
 
-def drawing(ways: list[tuple[tuple[int, int], tuple[int, int]]], start: float = 0) -> str:
-    """The editor's document: (from, way) in pixels of SIZE, and a pin in each corner."""
+def drawing(
+    scene: Scene, way: tuple[int, int], start: float = 0, moved: tuple[int, int] = (0, 0)
+) -> str:
+    """The editor's document: strokes on a thing, `way` px long, and PINS.
+
+    Args:
+        start: when they start.
+        moved: how far the thing has come before, px.
+    """
 
     def placed(*points: Any) -> list[dict[str, float]]:
         return [{"x": x / SIZE[0], "y": y / SIZE[1]} for x, y in points]
 
     kind = {"kind": "path", "curve": "smooth", "spacing": "arc", "ease": "linear"}
+    begun = [np.add(np.add(scene.start, place), moved) for place in PLACES[scene.noun]]
     paths = [
-        {**kind, "start": start, "end": 1, "points": placed(at, np.add(at, way).tolist())}
-        for at, way in ways
+        {**kind, "start": start, "end": 1, "points": placed(at.tolist(), (at + way).tolist())}
+        for at in begun
     ]
-    pins = [{"kind": "pin", "points": placed(corner)} for corner in CORNERS]
+    pins = [{"kind": "pin", "points": placed(pin)} for pin in PINS]
     named = [{"id": f"p{i}", "color": "#ff5533", **one} for i, one in enumerate(paths + pins)]
     return json.dumps({"version": 1, "paths": named})
 
@@ -72,7 +82,7 @@ def prompt_for(
     prompt = changed(twin("mcdiff"), image=scene.file, width=0, batch_index=frames - 1, **values)
     for entry in prompt.values():
         if entry["class_type"] == EDITOR:
-            entry["inputs"] |= {"drawing": drawing([(scene.start, way)], start), "frames": frames}
+            entry["inputs"] |= {"drawing": drawing(scene, way, start), "frames": frames}
     return without_savers(prompt)
 
 
@@ -112,14 +122,12 @@ def part(made: Made, first: int, last: int) -> Made:
 
 @pytest.mark.parametrize(("scene", "way"), ARROWS)
 class TestAnArrow:
-    def test_the_field_follows_it_and_the_corners_hold(
-        self, make, scene: Scene, way: tuple[int, int]
-    ):
+    def test_the_field_follows_it_and_the_pins_hold(self, make, scene: Scene, way: tuple[int, int]):
         flow = make(prompt_for(scene, way)).flow
         forward, aside = along(middle(flow[-1], within(scene)), way)
         assert 0.5 < forward < 1.3
         assert aside < 0.3
-        for x, y in CORNERS:
+        for x, y in PINS:
             assert np.hypot(*flow[-1, :, y, x]) < 0.25 * np.hypot(*way)
 
     def test_the_drawn_thing_goes_that_way_in_the_frames(
@@ -185,7 +193,7 @@ def test_the_field_of_flow_completion_drives_stage_2(host: HostProcess, make):
     values = {"width": 0, "frames": 8, "steps": 2, "image": CUP.file}
     prompt = without_savers(changed(twin("small-model"), **values))
     editor = node_of(prompt, EDITOR)
-    prompt[editor]["inputs"]["drawing"] = drawing([(CUP.start, way)])
+    prompt[editor]["inputs"]["drawing"] = drawing(CUP, way)
     stage_2 = prompt[node_of(prompt, STAGE_2)]["inputs"]
     prompt["mcdiff"] = twin("mcdiff")[node_of(twin("mcdiff"), LOADER)]
     all_steps = {"first_step": 0, "steps": 0, "size": -1}
@@ -204,8 +212,7 @@ def test_continue_goes_on_from_the_last_frame(make):
     way, back = (-14, 0), (12, 0)
     prompt = prompt_for(ROCKET, way)
     second = prompt[node_of(prompt, CONTINUE)]["inputs"]["tracks"][0]
-    there = tuple(np.add(ROCKET.start, way).tolist())
-    prompt[second]["inputs"]["drawing"] = drawing([(there, back)])
+    prompt[second]["inputs"]["drawing"] = drawing(ROCKET, back, moved=way)
     first, both = make(prompt), make(prompt, CONTINUE)
     assert len(both.frames) == 2 * FRAMES - 1
     assert (both.frames[:FRAMES] == first.frames).all()
