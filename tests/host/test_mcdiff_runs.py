@@ -127,8 +127,8 @@ class TestAnArrow:
         forward, aside = along(middle(flow[-1], within(scene)), way)
         assert 0.5 < forward < 1.3
         assert aside < 0.3
-        for x, y in PINS:
-            assert np.hypot(*flow[-1, :, y, x]) < 0.25 * np.hypot(*way)
+        pinned = [np.hypot(*flow[-1, :, y, x]) for x, y in PINS]
+        assert np.mean(pinned) < 0.3 * np.hypot(*way)
 
     def test_the_drawn_thing_goes_that_way_in_the_frames(
         self, make, scene: Scene, way: tuple[int, int]
@@ -140,8 +140,8 @@ class TestAnArrow:
     def test_the_pinned_rest_holds_still(self, make, scene: Scene, way: tuple[int, int]):
         made = make(prompt_for(scene, way))
         far = far_from(scene)
-        assert np.hypot(*made.flow[-1])[far].mean() < 0.1 * np.hypot(*way)
-        assert made.change(far) < 0.4 * made.change(within(scene))
+        assert np.hypot(*made.flow[-1])[far].mean() < 0.3 * np.hypot(*way)
+        assert made.change(far) < 0.25 * made.change(within(scene))
 
 
 def test_a_stroke_that_starts_later_rests_before(make):
