@@ -27,12 +27,16 @@ def cells_of(flow: Tensor, known: Tensor, cell: int) -> tuple[Tensor, Tensor]:
     return F.avg_pool2d(flow * known, cell) / share.clamp(min=1e-6), share
 
 
-def mixed(queries: Tensor, keys: Tensor, rest: Tensor, flow: Tensor, share: Tensor) -> Tensor:
+def mixed(
+    queries: Tensor, keys: Tensor, rest: Tensor, near: Tensor, flow: Tensor, share: Tensor
+) -> Tensor:
     """What each cell takes of the known ones; one that asks for none of them rests.
 
     Args:
         queries, keys: [B, D, h, w].
         rest: [D], the key of not moving.
+        near: a number; its exponential is how much less a cell counts for its squared distance, in
+            mean sides of the picture. Things hang together: what looks alike far away is another.
         flow: [B, 2, h, w] of the cells; share: [B, 1, h, w], 0 where nothing is known.
 
     Returns:
@@ -40,9 +44,11 @@ def mixed(queries: Tensor, keys: Tensor, rest: Tensor, flow: Tensor, share: Tens
     """
     batch, width, rows, columns = queries.shape
     asked = torch.cat([keys.flatten(2), rest.to(keys).view(1, -1, 1).expand(batch, -1, 1)], dim=2)
-    scores = queries.flatten(2).transpose(1, 2) @ asked * width**-0.5
+    scores = (queries.flatten(2).transpose(1, 2) @ asked).float() * width**-0.5
+    away = F.pad(_squared_distances(rows, columns).to(scores), (0, 1))
     heard = F.pad(share.flatten(1), (0, 1), value=1.0) > 0
-    weight = torch.softmax(scores.float().masked_fill(~heard[:, None], -torch.inf), dim=2)
+    scores = (scores - near.exp() * away).masked_fill(~heard[:, None], -torch.inf)
+    weight = torch.softmax(scores, dim=2)
     values = F.pad(flow.flatten(2), (0, 1)).float()
     return (values @ weight.transpose(1, 2)).unflatten(2, (rows, columns))
 
@@ -54,3 +60,10 @@ def spread(flow: Tensor, weights: Tensor, cell: int) -> Tensor:
         weights: [B, 9 cell^2, h, w], logits of each pixel's nine cells.
     """
     return upsample_flow(flow.float(), weights.float(), factor=cell) / cell
+
+
+def _squared_distances(rows: int, columns: int) -> Tensor:
+    """Between all cells, [h w, h w], in mean sides of the picture."""
+    row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    place = torch.stack([row, column]).flatten(1).float() * 2 / (rows + columns)
+    return (place[:, :, None] - place[:, None]).square().sum(0)

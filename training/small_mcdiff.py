@@ -123,7 +123,7 @@ def _part(
 PARTS = (
     _part(Training("spread", FLOW, sizes=COARSE, pictures=16, sampling=MANY), 0.5, 1400, 1e-3),
     _part(Training("flow", FLOW, ("spread",), COARSE, 16, sampling=FEW), 0.5, 1000, 8e-4),
-    _part(Training("fine", FLOW, ("flow",), pictures=16, sampling=FEW), 0.8, 1900, 8e-4),
+    _part(Training("fine", FLOW, ("flow",), pictures=16, sampling=FEW), 0.8, 1500, 8e-4),
     _part(Training("frame", FRAME, pictures=64, frames=5), 0.7, 2000, 1e-3),
     _part(Training("sparse", SPARSE, pictures=64, frames=5), 0.7, 2000, 1e-3),
     _part(

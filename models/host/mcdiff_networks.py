@@ -28,6 +28,8 @@ LATENT = 8
 """Pixels to a latent cell: so many are folded where flow meets latents."""
 CHANNELS = 4
 """Of a latent."""
+NEAR = 8.0
+"""How much less a stroke counts at a mean side's distance, in logits, where training starts."""
 KEYS = 32
 """Width of the keys by which flow completion mixes strokes."""
 
@@ -71,6 +73,7 @@ class FlowCompletion(nn.Module):
                 del block.temb_proj
         self.unknown = nn.Parameter(torch.full((2,), UNKNOWN))
         self.rest = nn.Parameter(torch.zeros(KEYS))
+        self.near = nn.Parameter(torch.tensor([NEAR]).log())
 
     def forward(self, flow: Tensor, known: Tensor, picture: Tensor) -> Tensor:
         """The flow [B, 2, H, W] px of a picture's pixels to the next frame.
@@ -89,7 +92,7 @@ class FlowCompletion(nn.Module):
         fold = self.shape.fold
         queries, keys, weights, more = self.net(F.pixel_unshuffle(x, fold)).split(self.parts, dim=1)
         cells, share = cells_of(F.pad(flow, pad), F.pad(known, pad), fold)
-        out = spread(mixed(queries, keys, self.rest, cells, share), weights, fold)
+        out = spread(mixed(queries, keys, self.rest, self.near, cells, share), weights, fold)
         out = out + F.pixel_shuffle(more.float(), fold)
         return unit * out[..., :height, :width]
 
