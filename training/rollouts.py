@@ -56,20 +56,28 @@ class Course:
         """[F - 1, H, W, 3], the one before each step, as nodes take them."""
         return self.steps.frames[:-1].movedim(1, -1).contiguous()
 
+    def _things(self, points: Tensor, step: int) -> Tensor:
+        """Which thing is seen at points [P, 2] in the frame before a step."""
+        height, width = self.steps.objects.shape[1:]
+        x, y = points.round().long().unbind(1)
+        return self.steps.objects[step, y.clamp(0, height - 1), x.clamp(0, width - 1)]
+
     def frame(self, number: int) -> Tensor:
         """[1, H, W, 3], as nodes take it."""
         return self.steps.frames[number].movedim(0, -1)[None].contiguous()
 
     def momentary(self, step: int) -> Tracks:
-        """The drawing's part of one step as tracks of two frames, without the points that have
-        left the picture, or come on top of another one."""
+        """The drawing's part of one step as tracks of two frames, as a person would draw it on that
+        frame: without the points that have left the picture, are covered by another thing there,
+        or have come on top of another point."""
         tracks = self.trial.tracks
         points = tracks.points[step : step + 2]
         last = torch.tensor(tracks.size) - 1
         inside = ((points[0] >= 0) & (points[0] <= last)).all(1)
         near = torch.cdist(points[0], points[0]) <= 1
         on_top = (near.tril(-1) & inside).any(1)
-        kept = inside & ~on_top
+        seen = self._things(points[0], step) == self._things(tracks.points[0], 0)
+        kept = inside & seen & ~on_top
         return Tracks(points[:, kept], tracks.visibility[step : step + 2, kept], tracks.size)
 
 
@@ -109,9 +117,9 @@ class Networks:
     stroke: int = HALF_SIZE
 
     def flow(self, course: Course, step: int) -> Tensor:
-        """F's flow [2, H, W] px of a step, from what is drawn and the true frame."""
+        """F's flow [2, H, W] px of a step, from what is drawn of it and the true frame."""
         assert self.completer is not None
-        return self.completer.complete(course.frame(step), course.trial.tracks, step)
+        return self.completer.complete(course.frame(step), course.momentary(step), 0)
 
     def accumulated(self, course: Course, warped: bool = False) -> MotionField:
         """F's flow of all steps, joined to a field over the reference.

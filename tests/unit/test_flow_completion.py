@@ -34,11 +34,13 @@ class Seen(nn.Module):
 
 
 @pytest.fixture
-def seen(host_env):
-    """A completer with such a network."""
+def seen(host_env, monkeypatch):
+    """A completer with such a network, which is asked once."""
     import comfy.model_patcher
+    from motion_i2v.models.host import flow_completion
     from motion_i2v.models.host.flow_completion import FlowCompleter
 
+    monkeypatch.setattr(flow_completion, "MIRRORS", ((),))
     cpu = torch.device("cpu")
     patcher = comfy.model_patcher.ModelPatcher(Seen(), load_device=cpu, offload_device=cpu)
     return FlowCompleter(patcher, CompletionShape(32, (1,)), side=40, stroke=1)
@@ -68,10 +70,12 @@ def test_any_size_is_padded_and_comes_back(completer, size):
     assert torch.isfinite(flow).all()
 
 
-def test_it_is_the_network_on_the_strokes(completer):
+def test_it_is_the_network_on_the_strokes(completer, monkeypatch):
     """At the picture's own size, nothing is between the network and its caller."""
+    from motion_i2v.models.host import flow_completion
     from motion_i2v.models.momentary_strokes import momentary
 
+    monkeypatch.setattr(flow_completion, "MIRRORS", ((),))
     image, drawn = picture(96, 64), momentary(tracks(), 1)
     with torch.no_grad():
         expected = completer.patcher.model(
@@ -79,6 +83,20 @@ def test_it_is_the_network_on_the_strokes(completer):
         )
     assert torch.equal(completer.complete(image, tracks(), 1, side=0), expected[0])
     assert expected.abs().max() > 0.05
+
+
+@pytest.mark.parametrize(("side", "of"), [(2, 0), (1, 1)])
+def test_a_mirrored_picture_has_the_mirrored_flow(completer, side, of):
+    """`side` is the axis of the picture that is flipped, `of` the coordinate."""
+    image, drawn = picture(96, 64), tracks()
+    points = drawn.points.clone()
+    points[..., of] = (95, 63)[of] - points[..., of]
+    other = Tracks(points, drawn.visibility, drawn.size)
+    sign = torch.tensor([-1.0 if of == 0 else 1.0, -1.0 if of == 1 else 1.0]).view(2, 1, 1)
+    flow = completer.complete(image, drawn, 1, side=0)
+    again = completer.complete(image.flip(side), other, 1, side=0)
+    torch.testing.assert_close(again.flip(side) * sign, flow, rtol=1e-4, atol=1e-4)
+    assert flow.abs().max() > 0.05
 
 
 def test_strokes_count(completer):
