@@ -44,12 +44,12 @@ def mixed(
     """
     batch, width, rows, columns = queries.shape
     asked = torch.cat([keys.flatten(2), rest.to(keys).view(1, -1, 1).expand(batch, -1, 1)], dim=2)
-    scores = (queries.flatten(2).transpose(1, 2) @ asked).float() * width**-0.5
+    scores = _exact(queries.flatten(2).transpose(1, 2) @ asked) * width**-0.5
     away = F.pad(_squared_distances(rows, columns).to(scores), (0, 1))
     heard = F.pad(share.flatten(1), (0, 1), value=1.0) > 0
     scores = (scores - near.exp() * away).masked_fill(~heard[:, None], -torch.inf)
     weight = torch.softmax(scores, dim=2)
-    values = F.pad(flow.flatten(2), (0, 1)).float()
+    values = _exact(F.pad(flow.flatten(2), (0, 1)))
     return (values @ weight.transpose(1, 2)).unflatten(2, (rows, columns))
 
 
@@ -59,7 +59,7 @@ def spread(flow: Tensor, weights: Tensor, cell: int) -> Tensor:
     Args:
         weights: [B, 9 cell^2, h, w], logits of each pixel's nine cells.
     """
-    return upsample_flow(flow.float(), weights.float(), factor=cell) / cell
+    return upsample_flow(_exact(flow), _exact(weights), factor=cell) / cell
 
 
 def _squared_distances(rows: int, columns: int) -> Tensor:
@@ -67,3 +67,8 @@ def _squared_distances(rows: int, columns: int) -> Tensor:
     row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
     place = torch.stack([row, column]).flatten(1).float() * 2 / (rows + columns)
     return (place[:, :, None] - place[:, None]).square().sum(0)
+
+
+def _exact(x: Tensor) -> Tensor:
+    """In float32 at least, under autocast too."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
