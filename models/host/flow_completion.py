@@ -89,7 +89,7 @@ class FlowCompleter:
             )
             for sides in MIRRORS
         ]
-        return (sum(answers) / len(answers))[0].cpu()
+        return torch.stack(answers).mean(0)[0].cpu()
 
 
 def mirrored(flow: Tensor, sides: tuple[int, ...]) -> Tensor:
