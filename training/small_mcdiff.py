@@ -127,10 +127,10 @@ PARTS = (
     _part(Training("frame", FRAME, pictures=64, frames=5), 0.7, 2000, 1e-3),
     _part(Training("sparse", SPARSE, pictures=64, frames=5), 0.7, 2000, 1e-3),
     _part(
-        Training("together", TOGETHER, AFTER, pictures=16, sampling=FEW), 0.9, 400, 2e-4, (FILE,)
+        Training("together", TOGETHER, AFTER, pictures=16, sampling=FEW), 0.9, 220, 2e-4, (FILE,)
     ),
     _part(
-        Training("apart", TOGETHER, AFTER, pictures=16, sampling=FEW, apart=True), 0.9, 400, 2e-4
+        Training("apart", TOGETHER, AFTER, pictures=16, sampling=FEW, apart=True), 0.9, 220, 2e-4
     ),
 )
 
