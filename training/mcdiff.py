@@ -19,6 +19,7 @@ from .data import Batch, placed
 from .linear_vae import FACTOR
 from .noise import RELEASED, Schedule, on_cpu
 from .samples import sample, weights_of
+from .sparse_flow import MOVES
 from .stage1 import Encode, exactly
 
 FLOW, FRAME, SPARSE, TOGETHER = "flow", "frame", "sparse", "together"
@@ -151,7 +152,7 @@ class McdiffObjective:
         flow = self.modules["flow_completion"](pairs.drawn, pairs.known, before).float()
         unit = longest(pairs.flow, torch.ones_like(pairs.known)).clamp(min=LEAST)
         length = ((flow - pairs.flow) / unit).square().sum(1).add(SHARP**2).sqrt()
-        weight = 1 + self.inputs.moving * (pairs.flow.norm(dim=1) > 0.25).float()
+        weight = 1 + self.inputs.moving * (pairs.flow.norm(dim=1) > MOVES).float()
         return flow, (length * weight).sum() / weight.sum()
 
     def _painted(

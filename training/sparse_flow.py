@@ -45,7 +45,7 @@ class Sampling:
 USUAL = Sampling()
 MANY = 64
 MOVES = 0.25
-"""px a step from which a thing counts as moving."""
+"""px a step from which a thing, or a pixel, counts as moving."""
 CORNERS = 200
 QUALITY = 0.01
 APART = 3
