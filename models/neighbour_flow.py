@@ -67,8 +67,12 @@ def step_of(field: MotionField, i: int) -> MotionField:
     flow = _filled(points.of(after - before), points.found)
     known = points.found.double() if seen is None else points.of(seen[1:])[0]
     visibility = torch.stack([torch.ones_like(known), known]).clamp(0, 1)
-    both = torch.stack([torch.zeros_like(flow), flow])
-    return MotionField(both.to(field.flow), visibility.to(field.flow))
+    return MotionField(as_step(flow.to(field.flow)).flow, visibility.to(field.flow))
+
+
+def as_step(flow: Tensor) -> MotionField:
+    """A neighbour flow [2, H, W] px, float32, as it travels: a field of 2 frames."""
+    return MotionField(torch.stack([torch.zeros_like(flow), flow]))
 
 
 def advance(field: MotionField, step: Tensor) -> MotionField:
@@ -92,11 +96,27 @@ def advance(field: MotionField, step: Tensor) -> MotionField:
             f"with one of [2, {height}, {width}]"
         )
     _check_finite(step, "the step")
-    flow = field.flow
-    seen = torch.ones_like(flow[:, 0]) if field.visibility is None else field.visibility
-    after = moved_on(flow[-1], step.to(flow))
-    seen_after = _seen_on(flow[-1], seen[-1], after, None)
-    return MotionField(torch.cat([flow, after[None]]), torch.cat([seen, seen_after[None]]))
+    return extended(field, [as_step(step.to(field.flow))])
+
+
+def extended(field: MotionField, steps: Sequence[MotionField]) -> MotionField:
+    """A field of F frames with those appended to which steps lead, one after the other.
+
+    Args:
+        steps: fields of 2 frames, of the field's size. What one marks as hidden (or as unknown, see
+            `to_neighbours`) stays hidden.
+
+    Returns:
+        F + len(steps) frames, visibility as `advance` makes it.
+    """
+    flow = list(field.flow)
+    seen = [*(torch.ones_like(field.flow[:, 0]) if field.visibility is None else field.visibility)]
+    for step in steps:
+        known = None if step.visibility is None else step.visibility[1].to(field.flow)
+        after = moved_on(flow[-1], step.flow[1].to(field.flow))
+        seen.append(_seen_on(flow[-1], seen[-1], after, known))
+        flow.append(after)
+    return MotionField(torch.stack(flow), torch.stack(seen))
 
 
 def accumulated(steps: Sequence[MotionField]) -> MotionField:
@@ -113,14 +133,7 @@ def accumulated(steps: Sequence[MotionField]) -> MotionField:
         ValueError: for no steps, steps of other than 2 frames, or of different sizes.
     """
     _check_steps(steps)
-    first = steps[0].flow
-    flow, seen = [torch.zeros_like(first[0])], [torch.ones_like(first[0, 0])]
-    for step in steps:
-        known = None if step.visibility is None else step.visibility[1].to(first)
-        after = moved_on(flow[-1], step.flow[1].to(first))
-        seen.append(_seen_on(flow[-1], seen[-1], after, known))
-        flow.append(after)
-    return MotionField(torch.stack(flow), torch.stack(seen))
+    return extended(MotionField(steps[0].flow[:1]), steps)
 
 
 def moved_on(flow: Tensor, step: Tensor) -> Tensor:

@@ -113,6 +113,11 @@ def batches_of(args: argparse.Namespace) -> MakeBatch:
     return folder_data.from_arguments(args, args.batch).make_batch
 
 
+def told_of(args: argparse.Namespace) -> str:
+    """What a file says of the data that it was trained on."""
+    return "synthetic clips, see training/scenes.py" if args.synthetic else "a folder of videos"
+
+
 @dataclass(frozen=True)
 class StrideTimes:
     """Frames at given strides, in times of a synthetic clip."""

@@ -120,7 +120,7 @@ class McdiffObjective:
         """The loss of a batch of `training.step_clips.drawn_on`."""
         generator = on_cpu(generator)
         pairs = _pairs(batch)
-        flow, known, own = pairs.flow, torch.ones_like(pairs.known), None
+        flow, known = pairs.flow, torch.ones_like(pairs.known)
         figures: dict[str, Any] = {}
         loss = pairs.flow.new_zeros(())
         if "flow_completion" in self.modules:

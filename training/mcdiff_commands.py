@@ -15,7 +15,7 @@ import torch
 from ..models.mcdiff_file import COMPLETION, FUTURE, McdiffFile, read_mcdiff
 from ..models.trained import EPS, Trained
 from . import mcdiff_options, networks, pretrained, step_folder
-from .data import LONGEST, MakeBatch
+from .data import LONGEST, MakeBatch, told_of
 from .keypoint_flow import Correction
 from .loop import train
 from .mcdiff import FLOW, TOGETHER, McdiffInputs, McdiffObjective
@@ -159,11 +159,10 @@ def _sampling(args: argparse.Namespace) -> Sampling:
 
 def _metadata(args: argparse.Namespace, trained: Trained) -> dict[str, str]:
     """What the file says of itself."""
-    data = "synthetic clips, see training/scenes.py" if args.synthetic else "a folder of videos"
     configuration = {"step": args.step, "vae": args.vae.name if args.vae else "the small model's"}
     return {
         **trained.metadata(),
-        "motion_i2v.data": data,
+        "motion_i2v.data": told_of(args),
         "motion_i2v.side": str(round(math.sqrt(args.size[0] * args.size[1]))),
         "motion_i2v.stroke": str(args.half_size),
         "motion_i2v.configuration": json.dumps(configuration),

@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..models.densify import densify
-from ..models.motion_field import still
+from ..models.motion_field import MotionField, still
 from . import baselines, metrics
 from .drift import QUANTITIES, drift
 from .evaluation import DENSE, INVERSE, Rows
@@ -48,7 +49,7 @@ class Bench:
     sparse: Networks | None = None
     apart: Networks | None = None
     tell: Callable[[str], None] = lambda line: None
-    _drawn: dict[int, Video] = field(default_factory=dict)
+    _kept: dict[tuple[str, int], Any] = field(default_factory=dict)
 
     def over(self, what: str, courses: list[Course]) -> Iterator[Course]:
         """The courses, telling of each."""
@@ -57,10 +58,24 @@ class Bench:
             yield course
 
     def drawn(self, course: Course) -> Video:
-        """The full model's rollout of one of `short`; kept once made."""
-        if course.trial.seed not in self._drawn:
-            self._drawn[course.trial.seed] = self.ours.drawn(course)
-        return self._drawn[course.trial.seed]
+        """The full model's rollout of one of `short`."""
+        return self._once("drawn", course, lambda: self.ours.drawn(course))
+
+    def on_warped(self, course: Course) -> MotionField:
+        """F's joined field of one of `short`, without its true frames."""
+        return self._once("warped", course, lambda: self.ours.accumulated(course, warped=True))
+
+    def dense(self, course: Course) -> MotionField:
+        """What Densify Tracks makes of the drawing of one of `short`."""
+        trial, picture = course.trial, course.frame(0)[0]
+        return self._once("dense", course, lambda: densify(trial.tracks, trial.size, picture))
+
+    def _once(self, what: str, course: Course, make: Callable[[], Any]) -> Any:
+        """What several parts of the evaluation need of a scene, kept once made."""
+        key = what, course.trial.seed
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
 
     @cached_property
     def long_videos(self) -> dict[str, list[Tensor]]:
@@ -151,11 +166,11 @@ def _field_rows(bench: Bench, course: Course) -> Rows:
     fields = {
         STILL: still(course.frames, trial.size),
         INVERSE: baselines.inverse_distance(trial.tracks),
-        DENSE: densify(trial.tracks, trial.size, course.frame(0)[0]),
+        DENSE: bench.dense(course),
     }
     if ours.completer is not None:
         fields[ON_TRUE] = ours.accumulated(course)
-        fields[ON_WARPED] = ours.accumulated(course, warped=True)
+        fields[ON_WARPED] = bench.on_warped(course)
         if ours.model is not None:
             fields[IN_ROLLOUT] = bench.drawn(course).field
     seen = trial.driven & trial.clip.visible
@@ -190,13 +205,11 @@ def _ablation_videos(bench: Bench, course: Course) -> dict[str, Tensor]:
     ours, trial = bench.ours, course.trial
     videos = _baselines(ours, course)
     if ours.completer is not None:
-        field = ours.accumulated(course, warped=True)
-        videos[WARPED] = baselines.warped(ours.vae, trial.picture, field)
+        videos[WARPED] = baselines.warped(ours.vae, trial.picture, bench.on_warped(course))
     if bench.sparse is not None:
         videos[SPARSE] = frames_of(bench.sparse.sparse(course))
     if ours.model is not None:
-        dense = densify(trial.tracks, trial.size, course.frame(0)[0])
-        videos[DENSIFIED] = frames_of(ours.along(course, dense))
+        videos[DENSIFIED] = frames_of(ours.along(course, bench.dense(course)))
         if ours.completer is not None:
             videos[FULL] = frames_of(bench.drawn(course))
         videos[TOLD] = frames_of(ours.told(course))

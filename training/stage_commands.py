@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from . import networks, pretrained
-from .data import batches_of, data_arguments
+from .data import batches_of, data_arguments, told_of
 from .loop import Objective, train
 from .options import loop_arguments, settings_of
 from .pretrained import Pretrained, load_file_into, start_stage1
@@ -48,14 +48,13 @@ def run(args: argparse.Namespace) -> int:
     make = batches_of(args)
     base = pretrained.pretrained(args)
     trial = make(0, 0, 1) if settings.report_every else None
-    data = "synthetic clips, see training/scenes.py" if args.synthetic else "a folder of videos"
     making = {
         "stage1": _stage1,
         "controlnet": _controlnet,
         "image-unet": _image_unet,
         "motion-module": _motion_module,
     }
-    objective: Objective = making[args.command](args, base, base.metadata(data), trial)
+    objective: Objective = making[args.command](args, base, base.metadata(told_of(args)), trial)
     reached = train(objective, make, settings, args.out)
     return 0 if reached else 1
 

@@ -14,7 +14,7 @@ from ..mcdiff_file import COMPLETION, SIDES, McdiffFile
 from ..mcdiff_shapes import CompletionShape
 from ..momentary_strokes import momentary
 from ..motion_field import MotionField, still
-from ..neighbour_flow import advance
+from ..neighbour_flow import advance, as_step, extended
 from ..tracks import Tracks
 from ..view import View
 from ..warp import warp_picture
@@ -72,7 +72,7 @@ class FlowCompleter:
         view = shrunk((picture.shape[2], picture.shape[1]), self.side if side is None else side)
         drawn = momentary(view.see_tracks(tracks), step, self.stroke)
         flow = self._run(drawn.flow, drawn.known, view.see(picture)[0].movedim(-1, 0))
-        return view.back(MotionField(torch.stack([torch.zeros_like(flow), flow]))).flow[1]
+        return view.back(as_step(flow)).flow[1]
 
     def _run(self, flow: Tensor, known: Tensor, picture: Tensor) -> Tensor:
         """The network on one sample, in all its mirror images."""
@@ -209,18 +209,17 @@ def complete_steps(
         )
     size = (pictures.shape[2], pictures.shape[1])
     since = still(1, size)
-    whole = so_far.resized(size) if so_far is not None else since
     flows = []
     for i in range(len(steps)):
         management.throw_exception_if_processing_interrupted()
         alone = pictures.shape[0] == 1
         picture = _moved(pictures, since) if alone else pictures[i : i + 1]
         flow = completer.complete(picture, steps.tracks, steps.first + i, side)
-        flows.append(MotionField(torch.stack([torch.zeros_like(flow), flow])))
-        since, whole = advance(since, flow), advance(whole, flow)
+        flows.append(as_step(flow))
+        since = advance(since, flow)
         if on_step is not None:
             on_step(i + 1, len(steps))
-    return flows, whole
+    return flows, since if so_far is None else extended(so_far.resized(size), flows)
 
 
 def _moved(picture: Tensor, field: MotionField) -> Tensor:

@@ -38,11 +38,12 @@ def with_unknown(flow: Tensor, known: Tensor, unknown: Tensor) -> Tensor:
     """Flow with a learned vector where nothing is known.
 
     Args:
-        flow: [B, 2, H, W].
-        known: [B, 1, H, W] in 0..1.
+        flow: [B, 2 K, H, W], with K pixels folded into the channels.
+        known: [B, K, H, W] in 0..1.
         unknown: [2].
     """
-    return torch.lerp(unknown.to(flow).view(1, 2, 1, 1).expand_as(flow), flow, known)
+    each = unknown.to(flow).repeat_interleave(known.shape[1]).view(1, -1, 1, 1)
+    return torch.lerp(each.expand_as(flow), flow, known.repeat(1, 2, 1, 1))
 
 
 class FlowCompletion(nn.Module):
@@ -118,9 +119,7 @@ class FutureFrameUNet(UNetModel):
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """As the host's; the network itself never sees where the flow is known."""
         latents, flow, known = x.split([2 * CHANNELS, 2 * LATENT**2, LATENT**2], dim=1)
-        each = known.repeat(1, 2, 1, 1)
-        unknown = self.unknown.to(x).repeat_interleave(LATENT**2).view(1, -1, 1, 1)
-        told = torch.lerp(unknown.expand_as(flow), flow, each)
+        told = with_unknown(flow, known, self.unknown)
         return super().forward(torch.cat([latents, told], dim=1), *args, **kwargs)
 
 
