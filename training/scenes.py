@@ -64,6 +64,10 @@ class _Scene:
     caption: str
     light: float
 
+    def sprites(self, front: np.ndarray) -> torch.Tensor:
+        """The sprite, int64, that each index of a front layer belongs to."""
+        return torch.from_numpy(np.array([layer.sprite for layer in self.layers])[front])
+
 
 def render(
     seed: int,
@@ -90,15 +94,13 @@ def render(
             f"the times of a clip start with 0 and go on with times above 0 up to 1, not {times}"
         )
     scene = _build(np.random.default_rng(seed), size, photographs, options)
-    moves = [_compose(layer.motions, at) for layer in scene.layers]
-    pictures, front = _paint(scene.layers, moves, size)
+    moves, frames, front = _filmed(scene, at, size)
     flow, visible = _truth(moves, front)
-    sprites = np.array([layer.sprite for layer in scene.layers])
     return TrainingClip(
-        frames=_lit(pictures, scene.light, at),
+        frames=frames,
         flow=torch.from_numpy(flow),
         visible=torch.from_numpy(visible),
-        objects=torch.from_numpy(sprites[front[0]]),
+        objects=scene.sprites(front[0]),
         strides=torch.tensor(LAST_STRIDE * at[1:], dtype=torch.float32),
         caption=scene.caption,
     )
@@ -134,28 +136,27 @@ def render_steps(
     if at.ndim != 1 or len(at) < 2 or (np.diff(at) < 0).any() or at[0] < 0 or at[-1] > 1:
         raise ValueError(f"the times of steps rise in 0..1, and are two at least; not {times}")
     scene = _build(np.random.default_rng(seed), size, photographs, options)
-    moves = [_compose(layer.motions, at) for layer in scene.layers]
-    pictures, front = _paint(scene.layers, moves, size)
+    moves, frames, front = _filmed(scene, at, size)
     steps = [move[1:] @ np.linalg.inv(move[:-1]) for move in moves]
     flow = [
         _truth([np.stack([np.eye(3), step[i]]) for step in steps], front[i : i + 2])[0][1]
         for i in range(len(at) - 1)
     ]
-    sprites = np.array([layer.sprite for layer in scene.layers])
-    return Steps(
-        _lit(pictures, scene.light, at),
-        torch.from_numpy(np.stack(flow)),
-        torch.from_numpy(sprites[front[:-1]]),
-    )
+    return Steps(frames, torch.from_numpy(np.stack(flow)), scene.sprites(front[:-1]))
 
 
-def _lit(pictures: np.ndarray, light: float, times: np.ndarray) -> torch.Tensor:
-    """Pictures [F, H, W, 3] uint8 as frames [F, 3, H, W] in 0..1, brighter or darker in time."""
+def _filmed(
+    scene: _Scene, times: np.ndarray, size: tuple[int, int]
+) -> tuple[list[np.ndarray], torch.Tensor, np.ndarray]:
+    """Where each layer is at the times [F, 3, 3], the frames [F, 3, H, W] in 0..1, and the index of
+    the front layer [F, H, W]."""
+    moves = [_compose(layer.motions, times) for layer in scene.layers]
+    pictures, front = _paint(scene.layers, moves, size)
     frames = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(torch.float32) / 255
-    if light:
-        gain = torch.tensor(1 + light * times, dtype=torch.float32)
+    if scene.light:
+        gain = torch.tensor(1 + scene.light * times, dtype=torch.float32)
         frames = (frames * gain[:, None, None, None]).clamp(0, 1)
-    return frames.contiguous()
+    return moves, frames.contiguous(), front
 
 
 def _build(

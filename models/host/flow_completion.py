@@ -18,7 +18,7 @@ from ..neighbour_flow import advance, as_step, extended
 from ..tracks import Tracks
 from ..view import View
 from ..warp import warp_picture
-from .loading import take
+from .loading import hosted, take
 from .mcdiff_networks import FlowCompletion
 
 MIRRORS: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))
@@ -113,12 +113,7 @@ def load_flow_completion(file: McdiffFile) -> FlowCompleter:
     with torch.device("meta"):
         network = FlowCompletion(file.completion_shape)
     take(network, {name: tensor.float() for name, tensor in file.completion.items()})
-    patcher = comfy.model_patcher.ModelPatcher(
-        network.eval(),
-        load_device=management.get_torch_device(),
-        offload_device=management.unet_offload_device(),
-    )
-    return FlowCompleter(patcher, file.completion_shape, file.side, file.stroke)
+    return FlowCompleter(hosted(network.eval()), file.completion_shape, file.side, file.stroke)
 
 
 def shrunk(size: tuple[int, int], side: int) -> View:

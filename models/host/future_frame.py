@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..mcdiff_file import FUTURE, McdiffFile
 from ..momentary_strokes import SparseFlow
-from .loading import chosen_dtypes, take
+from .loading import chosen_dtypes, hosted, take
 from .mcdiff_networks import FutureFrameUNet, folded, future_config
 from .stage1_model import TrainedConfig, model_type
 
@@ -111,9 +111,7 @@ def load_future_frame(
     offload = management.unet_offload_device()
     model = FutureFrameModel(config, model_type(file.trained), device=offload)
     take(model.diffusion_model, {name: t.to(weights) for name, t in file.future.items()})
-    return comfy.model_patcher.ModelPatcher(
-        model, load_device=management.get_torch_device(), offload_device=offload
-    )
+    return hosted(model)
 
 
 def check_future_frame(model: Any) -> None:

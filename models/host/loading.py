@@ -44,9 +44,7 @@ def load_motion_field_model(
     offload = management.unet_offload_device()
     model = MotionFieldModel(config, model_type(checkpoint.trained), device=offload)
     take(model.diffusion_model, unet_tensors(checkpoint, weights))
-    patcher = comfy.model_patcher.ModelPatcher(
-        model, load_device=management.get_torch_device(), offload_device=offload
-    )
+    patcher = hosted(model)
     slide_windows(patcher, windows or trained_windows(checkpoint))
     return patcher
 
@@ -120,6 +118,15 @@ def chosen_dtypes(
         model_params=parameters, supported_dtypes=SUPPORTED, weight_dtype=own
     )
     return weights, management.unet_manual_cast(weights, management.get_torch_device(), SUPPORTED)
+
+
+def hosted(network: nn.Module) -> comfy.model_patcher.ModelPatcher:
+    """A network whose weights the host loads and offloads."""
+    return comfy.model_patcher.ModelPatcher(
+        network,
+        load_device=management.get_torch_device(),
+        offload_device=management.unet_offload_device(),
+    )
 
 
 def take(module: nn.Module, tensors: dict[str, torch.Tensor]) -> None:

@@ -19,10 +19,10 @@ from ..layout import Site, sites
 from ..motion_attention import MotionAttention
 from ..temporal import plain_attention
 from ..trained import Trained
+from .loading import hosted, take, weight_dtypes
 from .temporal_layers import host_attention, layer_at, make_temporal_layers
 
 PREFIX = "motion_modules."
-SUPPORTED = [torch.float16, torch.bfloat16, torch.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,28 +57,21 @@ def load_motion_module(checkpoint: Checkpoint, dtype: torch.dtype | None = None)
         checkpoint: from `models.checkpoints`; empty afterwards.
         dtype: of the weights; None lets the host choose for its device.
     """
-    weights = dtype or management.unet_dtype(
-        model_params=checkpoint.parameters,
-        supported_dtypes=SUPPORTED,
-        weight_dtype=checkpoint.dtype,
-    )
-    offload = management.unet_offload_device()
+    weights, _ = weight_dtypes(checkpoint, dtype)
     # Cast as they are used: the UNet that the layers are put into may compute in another dtype.
     layers = make_temporal_layers(
         sites(checkpoint.widths),
         comfy.ops.manual_cast,
         weights,
-        offload,
+        management.unet_offload_device(),
         self_attention=_self_attention,
     )
     tensors = checkpoint.take_host_tensors(weights)
     own = {name.removeprefix(PREFIX): value for name, value in tensors.items()}
-    layers.load_state_dict(own, strict=True, assign=True)
-    layers.requires_grad_(False).eval()
-    patcher = comfy.model_patcher.ModelPatcher(
-        layers, load_device=management.get_torch_device(), offload_device=offload
+    take(layers, own)
+    return MotionModule(
+        hosted(layers.eval()), checkpoint.widths, checkpoint.source, checkpoint.trained
     )
-    return MotionModule(patcher, checkpoint.widths, checkpoint.source, checkpoint.trained)
 
 
 Follow = Callable[[nn.Module, torch.Tensor], torch.Tensor]

@@ -18,6 +18,7 @@ from ..mcdiff_file import McdiffFile, read_mcdiff
 from ..trained import trained_of
 from .flow_vae import FlowVAE, autoencoder_config, host_autoencoder_tensors
 from .loading import (
+    hosted,
     load_flow_vae,
     load_motion_field_model,
     load_trajectory_control,
@@ -128,9 +129,7 @@ def load_image_unet(
     offload = management.unet_offload_device()
     model = comfy.model_base.BaseModel(config, model_type(checkpoint.trained), device=offload)
     take(model.diffusion_model, checkpoint.take_host_tensors(weights))
-    return comfy.model_patcher.ModelPatcher(
-        model, load_device=management.get_torch_device(), offload_device=offload
-    )
+    return hosted(model)
 
 
 def load_image_vae(checkpoint: Checkpoint) -> comfy.sd.VAE:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import comfy.model_management as management
 import comfy.model_patcher
-from torch import nn
 
 from ..trackers.clip import Clip
 from ..trackers.dot import Dot, DotNetworks, dot_size
 from ..trackers.pairwise import Chained, Direct
 from ..trackers.raft import Raft, RaftPairs
 from ..trackers.steps import Tick, Tracked, Tracker, nothing
+from .loading import hosted
 
 WORK_BYTES = 3 << 30
 
@@ -48,7 +48,7 @@ def hosted_raft(raft: Raft, chained: bool) -> HostedTracker:
     kind = Chained if chained else Direct
     tracker = kind(lambda: RaftPairs(raft))
     title = "RAFT, chained" if chained else "RAFT, direct"
-    return HostedTracker(tracker, _patcher(raft), lambda size: size, title)
+    return HostedTracker(tracker, hosted(raft), lambda size: size, title)
 
 
 def hosted_dot(
@@ -60,12 +60,4 @@ def hosted_dot(
 ) -> HostedTracker:
     """DOT with its three networks."""
     tracker = Dot(networks.eval(), tracks, at_once, both_ways, seed=seed)
-    return HostedTracker(tracker, _patcher(networks), dot_size, "DOT")
-
-
-def _patcher(network: nn.Module) -> comfy.model_patcher.ModelPatcher:
-    return comfy.model_patcher.ModelPatcher(
-        network,
-        load_device=management.get_torch_device(),
-        offload_device=management.unet_offload_device(),
-    )
+    return HostedTracker(tracker, hosted(networks), dot_size, "DOT")
