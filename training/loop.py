@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
@@ -28,6 +27,7 @@ from . import checkpoint
 from .average import average_of
 from .checkpoint import TrainingError
 from .data import Batch, MakeBatch, batches, placed
+from .seeds import seed_of
 
 logger = logging.getLogger(__name__)
 
@@ -115,11 +115,6 @@ def rate_at(step: int, settings: LoopSettings) -> float:
         return settings.learning_rate * warm
     done = min(1.0, step / settings.steps)
     return settings.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * done))
-
-
-def seed_of(seed: int, step: int, rank: int) -> int:
-    """A seed for the random numbers of a step, unrelated to those of its neighbours."""
-    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def train(objective: Objective, make_batch: MakeBatch, settings: LoopSettings, folder: Path) -> int:

@@ -21,7 +21,7 @@ from .clip_plans import CENTER, ClipOptions, Plan
 from .field_cache import CLIPS_PER_VIDEO, FieldCache
 from .folder_data import FolderClips
 from .keypoint_flow import Correction
-from .loop import seed_of
+from .seeds import seed_of
 from .sparse_flow import USUAL as USUAL_STROKES
 from .sparse_flow import Sampling
 from .step_clips import StepClip, drawn_on
