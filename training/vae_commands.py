@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..models.checkpoints import read_checkpoint
-from . import folder_data
 from .data import MakeBatch
+from .data_options import folder_arguments, folder_clips
 from .linear_vae import Pca, blocks_of, fit_pca, linear_part
 from .loop import train
 from .options import loop_arguments, settings_of
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `flow-vae` and `image-vae` take."""
-    folder_data.add_arguments(parser)
+    folder_arguments(parser)
     loop_arguments(parser, steps=50_000)
     group = parser.add_argument_group("autoencoder")
     group.add_argument(
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
 def _data(kind: str, args: argparse.Namespace) -> tuple[MakeBatch, Tensor, str]:
     """Batches, pixels for reports, and what to call them."""
     if args.videos:
-        make = pixels_of(kind, folder_data.from_arguments(args, args.batch).make_batch)
+        make = pixels_of(kind, folder_clips(args, args.batch).make_batch)
         return make, make(-1, 0, 1)["pixels"][:8], "a folder of videos"
     makers = [
         image_batches(photographs, args.seed, 4 * args.batch, (args.size,))
