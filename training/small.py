@@ -24,7 +24,7 @@ from ..models.trained import Trained
 from . import networks, recipe, vae_batches, vae_objective
 from .data import MakeBatch
 from .linear_vae import decode_linear
-from .loop import Objective
+from .objective import Objective
 from .photographs import Photographs
 from .recipe import (
     COARSE,

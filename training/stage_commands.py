@@ -9,7 +9,8 @@ from torch import nn
 
 from . import networks
 from .data_options import batches_of, data_arguments, told_of
-from .loop import Objective, train
+from .loop import train
+from .objective import Objective
 from .options import loop_arguments, settings_of
 from .pretrained import Pretrained, load_file_into, load_pretrained, start_stage1
 from .stage1 import STEPS, Stage1Inputs, Stage1Objective

@@ -23,6 +23,7 @@ from .linear_vae import (
     construct_encoder,
     encode_linear,
 )
+from .objective import Objective
 from .soft_norms import hardened, soften, softened
 from .vae_network import VALUES, Values, decode, moments, start_decoder, with_values, without_values
 
@@ -51,7 +52,7 @@ def reconstruction(kind: str, out: Tensor, pixels: Tensor) -> tuple[Tensor, dict
     return loss, {"epe": px.norm(dim=1).mean()}
 
 
-class _Autoencoder:
+class _Autoencoder(Objective):
     """What objectives of autoencoders share.
 
     Args:
@@ -61,7 +62,6 @@ class _Autoencoder:
         trial: pixels that reports show; none: no reports.
     """
 
-    modules: nn.Module
     facts: dict[str, Any]
 
     def __init__(

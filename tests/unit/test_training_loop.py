@@ -453,8 +453,8 @@ def test_console_line(tmp_path, caplog):
 
 def test_gradient_checkpointing_is_passed_on_or_refused(tmp_path):
     class Able(Tiny):
-        def gradient_checkpointing(self, on):
-            self.told = on
+        def gradient_checkpointing(self):
+            self.told = True
 
     able = Able()
     settings = LoopSettings(**SETTINGS | {"steps": 1, "gradient_checkpointing": True})
