@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ..checkpoints import Checkpoint
+from .features import patcher_class
 from .flow_vae import FlowVAE
 from .stage1_model import MotionFieldConfig, MotionFieldModel, model_type, unet_config
 from .trajectory_control import TrajectoryControl, TrajectoryControlModel
@@ -122,7 +123,7 @@ def chosen_dtypes(
 
 def hosted(network: nn.Module) -> comfy.model_patcher.ModelPatcher:
     """A network whose weights the host loads and offloads."""
-    return comfy.model_patcher.ModelPatcher(
+    return patcher_class()(
         network,
         load_device=management.get_torch_device(),
         offload_device=management.unet_offload_device(),
