@@ -13,6 +13,7 @@ from torch import nn
 from ..checkpoints import Checkpoint
 from .features import patcher_class
 from .flow_vae import FlowVAE
+from .host_layers import on_host_layers
 from .stage1_model import MotionFieldConfig, MotionFieldModel, model_type, unet_config
 from .trajectory_control import TrajectoryControl, TrajectoryControlModel
 from .windows import MotionWindows, slide_windows
@@ -122,9 +123,9 @@ def chosen_dtypes(
 
 
 def hosted(network: nn.Module) -> comfy.model_patcher.ModelPatcher:
-    """A network whose weights the host loads and offloads."""
+    """A network whose weights the host loads and offloads, layer by layer."""
     return patcher_class()(
-        network,
+        on_host_layers(network),
         load_device=management.get_torch_device(),
         offload_device=management.unet_offload_device(),
     )

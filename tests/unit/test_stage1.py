@@ -250,14 +250,14 @@ def test_a_window_is_a_clip_of_its_own(model, frames, size):
     settings = Settings(steps=1, cfg=5.0)
     generator = torch.Generator().manual_seed(5)
     noise = torch.randn(frames - 1, 4, size[1] // 8, size[0] // 8, generator=generator)
-    long = sample_flow(model, *texts(given), settings, noise)
+    long = sample_flow(model, *texts(given), settings, noise=noise)
     total, weights = torch.zeros_like(long), torch.zeros(len(long), 1, 1, 1)
     starts = {17: [0, 1], 24: [0, 8], 40: [0, 10, 20, 24]}[frames]
     for start in starts:
         part = slice(start, start + 15)
         alone = replace(given, strides=given.strides[part])
         weight = torch.tensor([1, 2, 3, 4, 5, 6, 7, 8, 7, 6, 5, 4, 3, 2, 1.0]).view(-1, 1, 1, 1)
-        total[part] += weight * sample_flow(model, *texts(alone), settings, noise[part])
+        total[part] += weight * sample_flow(model, *texts(alone), settings, noise=noise[part])
         weights[part] += weight
     torch.testing.assert_close(long, total / weights, rtol=1e-4, atol=1e-5)
 
