@@ -41,6 +41,10 @@ def blend_weights(window: list[int]) -> torch.Tensor:
 
     The reference, which is in all of them, counts the same everywhere.
     """
-    predicted = len(window) - 1
-    rise = torch.arange(1, predicted + 1)
-    return torch.cat([torch.ones(1), torch.minimum(rise, rise.flip(0)).float()])
+    return torch.cat([torch.ones(1), rise_and_fall(len(window) - 1)])
+
+
+def rise_and_fall(frames: int) -> torch.Tensor:
+    """[frames] weights 1, 2, ... to the middle of a window, and down again."""
+    rise = torch.arange(1, frames + 1)
+    return torch.minimum(rise, rise.flip(0)).float()

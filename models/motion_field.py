@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 
 
-@dataclass(frozen=True)
-class MotionField:
+class _Tensors(NamedTuple):
+    flow: torch.Tensor
+    visibility: torch.Tensor | None = None
+
+
+class MotionField(_Tensors):
     """Displacements from the reference frame, in pixels.
+
+    A tuple of its tensors: so the host's cache can weigh it, and drop it when memory runs short.
 
     Args:
         flow: [F, 2, H, W] float32; frame 0 is all zero.
@@ -20,13 +26,17 @@ class MotionField:
         ValueError: for any other shape, a value that is not finite, or a frame 0 that moves.
     """
 
-    flow: torch.Tensor
-    visibility: torch.Tensor | None = None
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        _check_flow(self.flow)
-        if self.visibility is not None:
-            _check_visibility(self.visibility, self.flow)
+    def __new__(cls, flow: torch.Tensor, visibility: torch.Tensor | None = None) -> MotionField:
+        _check_flow(flow)
+        if visibility is not None:
+            _check_visibility(visibility, flow)
+        return super().__new__(cls, flow, visibility)
+
+    def get_ram_usage(self) -> int:
+        """Bytes of the tensors, for hosts (before 0.33) whose cache weighs lists only."""
+        return sum(tensor.nbytes for tensor in self if tensor is not None)
 
     @property
     def frames(self) -> int:

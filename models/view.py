@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -75,7 +75,7 @@ class View:
         margins = (left, self.picture[0] - right, top, self.picture[1] - bottom)
         if any(margins):
             flow = F.pad(flow, margins, mode="replicate")
-        return replace(field, flow=flow, visibility=None)
+        return MotionField(flow)
 
 
 def fit(picture: tuple[int, int], width: int, height: int, crop: bool) -> View:

@@ -12,9 +12,10 @@ import comfy.model_patcher
 import torch
 from torch import Tensor
 
-from ..mcdiff_file import FUTURE, McdiffFile
+from ..mcdiff_file import FUTURE, McdiffFile, read_mcdiff
 from ..momentary_strokes import SparseFlow
-from .loading import chosen_dtypes, hosted, take
+from .features import reloadable
+from .loading import alone, chosen_dtypes, hosted, take
 from .mcdiff_networks import FutureFrameUNet, folded, future_config
 from .stage1_model import TrainedConfig, model_type
 
@@ -111,7 +112,15 @@ def load_future_frame(
     offload = management.unet_offload_device()
     model = FutureFrameModel(config, model_type(file.trained), device=offload)
     take(model.diffusion_model, {name: t.to(weights) for name, t in file.future.items()})
-    return hosted(model)
+    patcher = hosted(model)
+    reloadable(patcher, _read_again, file.source, dtype)
+    return patcher
+
+
+def _read_again(
+    source: str, dtype: torch.dtype | None, disable_dynamic: bool = False
+) -> comfy.model_patcher.ModelPatcher:
+    return alone(load_future_frame(read_mcdiff(source), dtype), disable_dynamic)
 
 
 def check_future_frame(model: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import comfy.model_management as management
@@ -10,8 +11,10 @@ import comfy.ops
 import torch
 from torch import nn
 
-from ..checkpoints import Checkpoint
+from ..checkpoints import Checkpoint, read_checkpoint
+from .features import patcher_class, reloadable
 from .flow_vae import FlowVAE
+from .host_layers import on_host_layers
 from .stage1_model import MotionFieldConfig, MotionFieldModel, model_type, unet_config
 from .trajectory_control import TrajectoryControl, TrajectoryControlModel
 from .windows import MotionWindows, slide_windows
@@ -46,6 +49,7 @@ def load_motion_field_model(
     take(model.diffusion_model, unet_tensors(checkpoint, weights))
     patcher = hosted(model)
     slide_windows(patcher, windows or trained_windows(checkpoint))
+    read_again(patcher, load_motion_field_model, checkpoint, dtype)
     return patcher
 
 
@@ -79,9 +83,42 @@ def load_trajectory_control(
     )
 
 
+def read_again(
+    patcher: Any, load: Callable[..., Any], checkpoint: Checkpoint, *arguments: Any
+) -> None:
+    """Tells the host how to come by a patcher's weights once more, for another GPU.
+
+    Args:
+        load: a checkpoint and `arguments` -> a patcher, or what has one.
+    """
+    file = (checkpoint.source, checkpoint.kind.key)
+    reloadable(patcher, _read_again, load, file, arguments)
+
+
+def _read_again(
+    load: Callable[..., Any],
+    file: tuple[str, str],
+    arguments: tuple[Any, ...],
+    disable_dynamic: bool = False,
+) -> comfy.model_patcher.ModelPatcher:
+    made = load(read_checkpoint(*file), *arguments)
+    return alone(getattr(made, "patcher", made), disable_dynamic)
+
+
+def alone(patcher: Any, whole: bool) -> comfy.model_patcher.ModelPatcher:
+    """A new patcher; where `whole`, one that loads all weights at once."""
+    if not whole:
+        return patcher
+    return comfy.model_patcher.ModelPatcher(
+        patcher.model, load_device=patcher.load_device, offload_device=patcher.offload_device
+    )
+
+
 def load_flow_vae(checkpoint: Checkpoint, dtype: torch.dtype | None = None) -> FlowVAE:
     """A FLOW_VAE of a "flow_vae" checkpoint, whose tensors it takes over; float32 by default."""
-    return FlowVAE(checkpoint, dtype or torch.float32)
+    vae = FlowVAE(checkpoint, dtype or torch.float32)
+    read_again(vae.patcher, load_flow_vae, checkpoint, dtype)
+    return vae
 
 
 def unet_tensors(checkpoint: Checkpoint, dtype: torch.dtype) -> dict[str, torch.Tensor]:
@@ -121,9 +158,9 @@ def chosen_dtypes(
 
 
 def hosted(network: nn.Module) -> comfy.model_patcher.ModelPatcher:
-    """A network whose weights the host loads and offloads."""
-    return comfy.model_patcher.ModelPatcher(
-        network,
+    """A network whose weights the host loads and offloads, layer by layer."""
+    return patcher_class()(
+        on_host_layers(network),
         load_device=management.get_torch_device(),
         offload_device=management.unet_offload_device(),
     )

@@ -46,7 +46,40 @@ def with_unknown(flow: Tensor, known: Tensor, unknown: Tensor) -> Tensor:
     return torch.lerp(each.expand_as(flow), flow, known.repeat(1, 2, 1, 1))
 
 
-class FlowCompletion(nn.Module):
+class Learned(comfy.ops.disable_weight_init.Embedding):
+    """A learned vector, in a layer of the host's: it loads and offloads weights layer by layer."""
+
+    def __init__(self, start: Tensor, dtype: Any = None, device: Any = None) -> None:
+        super().__init__(1, len(start), dtype=dtype, device=device)
+        with torch.no_grad():
+            self.weight.copy_(start[None])
+
+    def like(self, x: Tensor) -> Tensor:
+        """The vector, in another tensor's dtype and place."""
+        return self(torch.zeros((), dtype=torch.long, device=x.device)).to(x)
+
+
+class LearnsVectors(nn.Module):
+    """A network with `Learned` vectors, which in files are tensors [D] of the plain name."""
+
+    def state_dict(self, *args: Any, prefix: str = "", **kwargs: Any) -> Any:
+        """As torch's, under the files' names."""
+        tensors = super().state_dict(*args, prefix=prefix, **kwargs)
+        for name in self._vectors():
+            tensors[prefix + name] = tensors.pop(f"{prefix}{name}.weight")[0]
+        return tensors
+
+    def _load_from_state_dict(self, tensors: Any, prefix: str, *args: Any) -> None:
+        for name in self._vectors():
+            if prefix + name in tensors:
+                tensors[f"{prefix}{name}.weight"] = tensors.pop(prefix + name)[None]
+        super()._load_from_state_dict(tensors, prefix, *args)
+
+    def _vectors(self) -> list[str]:
+        return [name for name, layer in self.named_children() if isinstance(layer, Learned)]
+
+
+class FlowCompletion(LearnsVectors):
     """F: sparse flow and a picture -> flow to the next frame, at every pixel.
 
     A plain UNet, which is shown flow in parts of the longest that was drawn. Its answer is a
@@ -72,9 +105,9 @@ class FlowCompletion(nn.Module):
             # There are no timesteps to project.
             if isinstance(block, ResnetBlock):
                 del block.temb_proj
-        self.unknown = nn.Parameter(torch.full((2,), UNKNOWN))
-        self.rest = nn.Parameter(torch.zeros(KEYS))
-        self.near = nn.Parameter(torch.tensor([NEAR]).log())
+        self.unknown = Learned(torch.full((2,), UNKNOWN))
+        self.rest = Learned(torch.zeros(KEYS))
+        self.near = Learned(torch.tensor([NEAR]).log())
 
     def forward(self, flow: Tensor, known: Tensor, picture: Tensor) -> Tensor:
         """The flow [B, 2, H, W] px of a picture's pixels to the next frame.
@@ -87,13 +120,14 @@ class FlowCompletion(nn.Module):
         height, width = flow.shape[2:]
         unit = longest(flow, known)
         flow = flow / unit
-        x = torch.cat([with_unknown(flow, known, self.unknown), 2 * picture - 1], dim=1)
+        x = torch.cat([with_unknown(flow, known, self.unknown.like(flow)), 2 * picture - 1], dim=1)
         pad = (0, -width % self.shape.multiple, 0, -height % self.shape.multiple)
         x = F.pad(x, pad, mode="replicate")
         fold = self.shape.fold
         queries, keys, weights, more = self.net(F.pixel_unshuffle(x, fold)).split(self.parts, dim=1)
         cells, share = cells_of(F.pad(flow, pad), F.pad(known, pad), fold)
-        out = spread(mixed(queries, keys, self.rest, self.near, cells, share), weights, fold)
+        rest, near = self.rest.like(keys), self.near.like(flow)
+        out = spread(mixed(queries, keys, rest, near, cells, share), weights, fold)
         out = out + F.pixel_shuffle(more.float(), fold)
         return unit * out[..., :height, :width]
 
@@ -104,7 +138,7 @@ def longest(flow: Tensor, known: Tensor) -> Tensor:
     return torch.where(length > 0, length, 1.0)
 
 
-class FutureFrameUNet(UNetModel):
+class FutureFrameUNet(LearnsVectors, UNetModel):
     """G: noise, the frame's latent and its flow to the next -> what is noise in the change to it.
 
     In comes [B, 4 + 4 + 128 + 64, h, w]: the noisy latent, the frame's latent, and the flow (px)
@@ -113,13 +147,13 @@ class FutureFrameUNet(UNetModel):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        unknown = torch.full((2,), UNKNOWN, dtype=kwargs.get("dtype"), device=kwargs.get("device"))
-        self.unknown = nn.Parameter(unknown)
+        start = torch.full((2,), UNKNOWN)
+        self.unknown = Learned(start, kwargs.get("dtype"), kwargs.get("device"))
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """As the host's; the network itself never sees where the flow is known."""
         latents, flow, known = x.split([2 * CHANNELS, 2 * LATENT**2, LATENT**2], dim=1)
-        told = with_unknown(flow, known, self.unknown)
+        told = with_unknown(flow, known, self.unknown.like(flow))
         return super().forward(torch.cat([latents, told], dim=1), *args, **kwargs)
 
 

@@ -19,7 +19,7 @@ from ..layout import Site, sites
 from ..motion_attention import MotionAttention
 from ..temporal import plain_attention
 from ..trained import Trained
-from .loading import hosted, take, weight_dtypes
+from .loading import hosted, read_again, take, weight_dtypes
 from .temporal_layers import host_attention, layer_at, make_temporal_layers
 
 PREFIX = "motion_modules."
@@ -69,9 +69,9 @@ def load_motion_module(checkpoint: Checkpoint, dtype: torch.dtype | None = None)
     tensors = checkpoint.take_host_tensors(weights)
     own = {name.removeprefix(PREFIX): value for name, value in tensors.items()}
     take(layers, own)
-    return MotionModule(
-        hosted(layers.eval()), checkpoint.widths, checkpoint.source, checkpoint.trained
-    )
+    patcher = hosted(layers.eval())
+    read_again(patcher, load_motion_module, checkpoint, dtype)
+    return MotionModule(patcher, checkpoint.widths, checkpoint.source, checkpoint.trained)
 
 
 Follow = Callable[[nn.Module, torch.Tensor], torch.Tensor]

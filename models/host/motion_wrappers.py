@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import comfy.model_management as management
@@ -23,6 +24,7 @@ from .temporal_layers import clip_length
 
 KEY = "motion_i2v"
 RUN, FRAMES, AREAS = f"{KEY}_run", f"{KEY}_frames", f"{KEY}_areas"
+MODULE = f"{KEY}_module"
 
 
 def apply_motion(model: Any, module: MotionModule, motion: Motion) -> Any:
@@ -249,6 +251,7 @@ class MotionWrappers:
         position = kwargs.pop(POSITION, None)
         frames = len(self._frames(options))
         areas = options[AREAS] = self._areas(x, frames, options, position)
+        options[MODULE] = self._module_of(base)
         sampling = base.model_sampling
         sigma = sampling.sigma(torch.ones(1)).to(t)
         clean = torch.stack([run.reference(area) for area in areas]).to(x)
@@ -292,7 +295,7 @@ class MotionWrappers:
             mixed = _mixed(temporal, features, frames, areas, run)
             return mixed if strength == 1 else torch.lerp(features, mixed, strength)
 
-        with inserted(self.module, executor.class_obj, follow):
+        with inserted(options[MODULE], executor.class_obj, follow):
             return executor(*arguments, **kwargs)
 
     def _unfinished(
@@ -318,6 +321,12 @@ class MotionWrappers:
 
     def _new_run(self, base: Any, device: Any) -> MotionRun:
         return MotionRun(self.motion, base.process_latent_in(self.motion.reference).to(device))
+
+    def _module_of(self, base: Any) -> MotionModule:
+        """The layers that go with a UNet: where several GPUs work, each has its own."""
+        patcher = getattr(base, "current_patcher", None)
+        own = [] if patcher is None else patcher.get_additional_models_with_key(KEY)
+        return replace(self.module, patcher=own[0]) if own else self.module
 
     def _frames(self, options: dict[str, Any]) -> tuple[int, ...]:
         """The frames of the clip that the network sees now."""

@@ -22,6 +22,7 @@ from .loading import (
     load_flow_vae,
     load_motion_field_model,
     load_trajectory_control,
+    read_again,
     take,
     weight_dtypes,
 )
@@ -129,7 +130,9 @@ def load_image_unet(
     offload = management.unet_offload_device()
     model = comfy.model_base.BaseModel(config, model_type(checkpoint.trained), device=offload)
     take(model.diffusion_model, checkpoint.take_host_tensors(weights))
-    return hosted(model)
+    patcher = hosted(model)
+    read_again(patcher, load_image_unet, checkpoint, dtype)
+    return patcher
 
 
 def load_image_vae(checkpoint: Checkpoint) -> comfy.sd.VAE:
@@ -140,7 +143,9 @@ def load_image_vae(checkpoint: Checkpoint) -> comfy.sd.VAE:
     """
     config = autoencoder_config(checkpoint.widths, channels=3)
     tensors = host_autoencoder_tensors(checkpoint)
-    return comfy.sd.VAE(sd=tensors, config=config, dtype=torch.float32)
+    vae = comfy.sd.VAE(sd=tensors, config=config, dtype=torch.float32)
+    read_again(vae.patcher, load_image_vae, checkpoint)
+    return vae
 
 
 def _check_there(folder: Path) -> None:

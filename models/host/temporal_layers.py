@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -63,12 +64,15 @@ def follow(layer: nn.Module, temporal: nn.Module, clip: ClipLength) -> None:
     """From now on, `layer` is followed by `temporal`.
 
     A hook, not a layer more in the block: the host's names, which LoRAs refer to, stay as they are.
+    Not a closure: the copy of a network for another GPU must call its own layers.
     """
+    layer.register_forward_hook(partial(_follow, temporal, clip))
 
-    def hook(_layer: nn.Module, _inputs: tuple, output: torch.Tensor) -> torch.Tensor:
-        return output if clip.resting else temporal(output, clip.frames)
 
-    layer.register_forward_hook(hook)
+def _follow(
+    temporal: nn.Module, clip: ClipLength, _layer: nn.Module, _inputs: tuple, output: torch.Tensor
+) -> torch.Tensor:
+    return output if clip.resting else temporal(output, clip.frames)
 
 
 def clip_length(batch: int, chunks: int) -> int:

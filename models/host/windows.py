@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import comfy.model_management as management
 import torch
-from comfy.context_windows import (
-    ContextFuseMethods,
-    ContextSchedules,
-    IndexListContextHandler,
-    IndexListContextWindow,
-    get_matching_context_schedule,
-    get_matching_fuse_method,
-)
+from comfy.context_windows import ContextHandlerABC, IndexListContextWindow
 from comfy.patcher_extension import WrappersMP
 
-from .frame_slices import check_counts, cut_control
+from ..clip_windows import rise_and_fall
+from .features import frame_window
+from .frame_slices import check_counts, sliced
 
 TRAINED_FRAMES = 15
 OVERLAP = 5
 
 
-class Window(IndexListContextWindow):
-    """As the core's, whose indexing newer versions of torch warn of and will read differently."""
-
-    def get_tensor(
-        self, full: torch.Tensor, device: Any = None, dim: int | None = None
-    ) -> torch.Tensor:
-        return full if full.shape[0] == 1 else full[self.index_list].to(device)
-
-    def add_window(
-        self, full: torch.Tensor, to_add: torch.Tensor, dim: int | None = None
-    ) -> torch.Tensor:
-        full[self.index_list] += to_add
-        return full
-
-
-class MotionWindows(IndexListContextHandler):
+class MotionWindows(ContextHandlerABC):
     """Windows over the predicted frames; each is denoised with its own strides and controls.
+
+    A handler of our own: the host's differs from version to version, and newer ones put a frame
+    before each window that the strides know nothing of.
 
     Args:
         length: frames of a window, at most what the model was trained for.
@@ -47,19 +32,9 @@ class MotionWindows(IndexListContextHandler):
     def __init__(self, length: int = TRAINED_FRAMES, overlap: int = OVERLAP) -> None:
         if not 0 <= overlap < length:
             raise ValueError(f"the overlap must be 0..{length - 1} frames, not {overlap}")
-        super().__init__(
-            get_matching_context_schedule(ContextSchedules.STATIC_STANDARD),
-            get_matching_fuse_method(ContextFuseMethods.PYRAMID),
-            context_length=length,
-            context_overlap=overlap,
-        )
-
-    def set_step(self, timestep: torch.Tensor, model_options: dict) -> None:
-        """Nothing: the windows are the same in every step.
-
-        The core looks the step up in the list of sigmas, and fails for samplers that evaluate
-        between its entries.
-        """
+        self.context_length = length
+        self.context_overlap = overlap
+        self.dim = 0
 
     def should_use_context(
         self, model: Any, conds: list, x_in: torch.Tensor, timestep: Any, model_options: dict
@@ -70,39 +45,52 @@ class MotionWindows(IndexListContextHandler):
             ValueError: for control pictures or prompts of which there are too many or too few.
         """
         check_counts(conds, x_in.shape[0], "predicted frames (all but the first)")
-        return super().should_use_context(model, conds, x_in, timestep, model_options)
+        return x_in.shape[0] > self.context_length
 
-    def get_context_windows(
-        self, model: Any, x_in: torch.Tensor, model_options: dict
-    ) -> list[IndexListContextWindow]:
-        return [
-            Window(list(window), dim=0)
-            for window in self.context_schedule.func(x_in.shape[0], self, model_options)
-        ]
+    def windows(self, frames: int) -> list[list[int]]:
+        """The frames of each window, the last of which overlaps more where they do not divide."""
+        last = max(0, frames - self.context_length)
+        starts = [*range(0, last, self.context_length - self.context_overlap), last]
+        return [list(range(start, min(start + self.context_length, frames))) for start in starts]
 
     def get_resized_cond(
-        self, cond_in: list | None, x_in: torch.Tensor, window: Any, device: Any = None
+        self,
+        cond_in: list | None,
+        x_in: torch.Tensor,
+        window: IndexListContextWindow,
+        device: Any = None,
     ) -> list | None:
-        """As the core's; what is given a frame each in `model_conds` is cut to the window too.
+        """What is given a frame each, cut to a window; core ControlNets' pictures too."""
+        return sliced([cond_in], window.index_list, x_in.shape[0])[0]
 
-        So are the pictures of core ControlNets.
+    def execute(
+        self,
+        calc_cond_batch: Callable,
+        model: Any,
+        conds: list,
+        x_in: torch.Tensor,
+        timestep: torch.Tensor,
+        model_options: dict,
+    ) -> list[torch.Tensor]:
+        """The prediction of each conditioning, blended over the windows, most from their middle.
+
+        Args:
+            x_in: [N, 4, h, w]; timestep [N].
         """
-        resized = super().get_resized_cond(cond_in, x_in, window, device)
-        for cond in resized or []:
-            if "control" in cond:
-                cond["control"] = cut_control(cond["control"], window.index_list, x_in.shape[0])
-            cond["model_conds"] = {
-                key: self._cut(value, x_in.shape[0], window)
-                for key, value in cond["model_conds"].items()
-            }
-        return resized
-
-    @staticmethod
-    def _cut(value: Any, frames: int, window: Any) -> Any:
-        tensor = getattr(value, "cond", None)
-        if isinstance(tensor, torch.Tensor) and tensor.ndim > 1 and tensor.shape[0] == frames:
-            return value._copy_with(tensor[window.index_list])
-        return value
+        totals = [torch.zeros_like(x_in) for _ in conds]
+        weights = x_in.new_zeros(x_in.shape[0], 1, 1, 1)
+        for frames in self.windows(x_in.shape[0]):
+            management.throw_exception_if_processing_interrupted()
+            window = frame_window(frames, x_in.shape[0])
+            # In the dict that is there: controls and patches were given it before.
+            model_options["transformer_options"]["context_window"] = window
+            seen = [self.get_resized_cond(cond, x_in, window) for cond in conds]
+            results = calc_cond_batch(model, seen, x_in[frames], timestep[frames], model_options)
+            weight = rise_and_fall(len(frames)).to(x_in).view(-1, 1, 1, 1)
+            for total, result in zip(totals, results, strict=True):
+                total[frames] += result * weight
+            weights[frames] += weight
+        return [total / weights for total in totals]
 
 
 def slide_windows(model: Any, windows: MotionWindows) -> None:

@@ -132,14 +132,30 @@ class TestAnArrow:
         assert made.change(brushed(scene)) > 6
 
 
+def shifted(mask: np.ndarray, right: int) -> np.ndarray:
+    """A mask [H, W] some pixels to the right (negative: to the left), nothing coming in."""
+    return cv2.warpAffine(
+        mask.astype(np.uint8), np.float32([[1, 0, right], [0, 1, 0]]), mask.shape[::-1]
+    ).astype(bool)
+
+
 @pytest.mark.parametrize(("scene", "long"), [(CUP, (22, 0)), (ROCKET, (-24, 0))])
 def test_a_longer_arrow_moves_farther(make, scene: Scene, long: tuple[int, int]):
-    inside = within(scene)
-    runs = [make(prompt_for(scene, way)) for way in ((long[0] // 3, 0), long)]
-    fields = [along(np.median(made.flow[-1][:, inside], axis=1), long)[0] for made in runs]
-    frames = [along(made.moved(inside), long)[0] for made in runs]
-    assert fields[1] > 1.4 * fields[0] > 0
-    assert frames[1] > 1.2 * frames[0] > 0
+    """In the frames: more becomes of the place where only the long arrow leads.
+
+    Over several seeds, since hosts draw the sampler's noise differently (0.33: by another seed).
+    Not by optical flow, which loses a thing that comes half its own width along.
+    """
+    inside, thing = within(scene), scene.thing()
+    short = (long[0] // 3, 0)
+    place = shifted(thing, long[0] * 5 // 6) & ~shifted(thing, short[0]) & ~thing
+    reached = np.zeros(2)
+    for seed in (42, 1, 2):
+        runs = [make(changed(prompt_for(scene, way), seed=seed)) for way in (short, long)]
+        fields = [along(np.median(made.flow[-1][:, inside], axis=1), long)[0] for made in runs]
+        assert fields[1] > 1.4 * fields[0] > 0
+        reached += [made.change(place) for made in runs]
+    assert reached[1] > 1.2 * reached[0] > 0
 
 
 def test_an_arrow_without_a_brush_moves_the_thing_more_than_the_rest(make):

@@ -2,6 +2,8 @@
 
 # ruff: noqa: E402 (the host must be on the path before anything of it is imported)
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -17,6 +19,7 @@ from motion_i2v.models.checkpoints import checkpoint_of
 from motion_i2v.models.host import loading
 from motion_i2v.models.host.apply_control import apply_control
 from motion_i2v.models.host.clip import Clip
+from motion_i2v.models.host.features import frame_window
 from motion_i2v.models.host.hints import FieldHint, TrackHint
 from motion_i2v.models.host.sampling import ddim_leading_sigmas
 from motion_i2v.models.host.stage1_sampling import (
@@ -234,10 +237,29 @@ def test_64_frames_never_hold_more_than_a_window(model, control, vae, monkeypatc
     assert all(y.shape[0] == 30 for y in strides)
     assert len({tuple(y[0].tolist()) for y in strides}) == len(strides) > 4
     whole = hint(vae, 65)(given)
-    windows = MotionWindows().get_context_windows(None, torch.zeros(64, 1), {})
-    for window, seen in zip(windows, hints, strict=True):
-        assert torch.equal(seen[:15], whole[window.index_list])
-        assert torch.equal(seen[15:], whole[window.index_list])
+    for frames, seen in zip(MotionWindows().windows(64), hints, strict=True):
+        assert torch.equal(seen[:15], whole[frames])
+        assert torch.equal(seen[15:], whole[frames])
+
+
+@pytest.mark.parametrize("size", [(24, 16), SIZE, (64, 64)])
+@pytest.mark.parametrize("frames", [17, 24, 40])
+def test_a_window_is_a_clip_of_its_own(model, frames, size):
+    """Euler's one step to sigma 0 is the prediction: that of each window, blended."""
+    given = clip(frames, size)
+    settings = Settings(steps=1, cfg=5.0)
+    generator = torch.Generator().manual_seed(5)
+    noise = torch.randn(frames - 1, 4, size[1] // 8, size[0] // 8, generator=generator)
+    long = sample_flow(model, *texts(given), settings, noise=noise)
+    total, weights = torch.zeros_like(long), torch.zeros(len(long), 1, 1, 1)
+    starts = {17: [0, 1], 24: [0, 8], 40: [0, 10, 20, 24]}[frames]
+    for start in starts:
+        part = slice(start, start + 15)
+        alone = replace(given, strides=given.strides[part])
+        weight = torch.tensor([1, 2, 3, 4, 5, 6, 7, 8, 7, 6, 5, 4, 3, 2, 1.0]).view(-1, 1, 1, 1)
+        total[part] += weight * sample_flow(model, *texts(alone), settings, noise=noise[part])
+        weights[part] += weight
+    torch.testing.assert_close(long, total / weights, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("frames", [4, 21])
@@ -270,8 +292,7 @@ def test_the_pictures_of_core_controlnets_slide_along(model):
     positive[0][1]["control"] = CoreControl(pictures, seen)
     positive[0][1]["control_apply_to_uncond"] = True
     sample_flow(model, positive, negative, Settings(steps=1, cfg=5.0))
-    windows = MotionWindows().get_context_windows(None, torch.zeros(frames - 1, 1), {})
-    assert {*map(tuple, seen)} == {tuple(window.index_list) for window in windows}
+    assert {*map(tuple, seen)} == {*map(tuple, MotionWindows().windows(frames - 1))}
     positive[0][1]["control"] = CoreControl(pictures[:15], seen)
     with pytest.raises(ValueError, match="15 control pictures, but the clip has 20 predicted"):
         sample_flow(model, positive, negative, Settings(steps=1, cfg=5.0))
@@ -279,11 +300,10 @@ def test_the_pictures_of_core_controlnets_slide_along(model):
 
 def test_windows_cover_every_frame_and_tell_which():
     windows = MotionWindows(overlap=5)
-    made = windows.get_context_windows(None, torch.zeros(40, 4, 2, 2), {})
-    covered = sorted({frame for window in made for frame in window.index_list})
-    assert covered == list(range(40))
-    assert all(len(window.index_list) == 15 for window in made)
-    assert window_frames({"context_window": made[1]}, 15, 40) == made[1].index_list
+    made = windows.windows(40)
+    assert sorted({frame for window in made for frame in window}) == list(range(40))
+    assert all(len(window) == 15 for window in made)
+    assert window_frames({"context_window": frame_window(made[1], 40)}, 15, 40) == made[1]
     assert window_frames({}, 40, 40) == list(range(40))
     with pytest.raises(ValueError, match="works on 39 frames, but the control is for 40"):
         window_frames({}, 39, 40)

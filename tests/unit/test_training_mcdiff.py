@@ -131,7 +131,7 @@ class TestObjective:
         assert torch.equal(loss_of(always, batch)[0], loss_of(always, other)[0])
         for made, learns in ((never, False), (always, True)):
             loss_of(made, batch)[0].backward()
-            gradient = made.modules["future_frame"].unknown.grad
+            gradient = made.modules["future_frame"].unknown.weight.grad
             assert bool(gradient is not None and gradient.any()) == learns
 
     def test_moving_pixels_weigh_more(self, batch):

@@ -1,0 +1,52 @@
+"""What this host has that others have not: asked of the host itself, never of its version.
+
+Each function says which of the two ComfyUIs that the tests run on, 0.3.75 and 0.33.0, has the
+thing; the other gets what it knows.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import comfy.context_windows
+import comfy.model_patcher
+
+
+def takes(function: Callable, argument: str) -> bool:
+    """Whether a function or class of the host has an argument of this name."""
+    return argument in inspect.signature(function).parameters
+
+
+def patcher_class() -> type[comfy.model_patcher.ModelPatcher]:
+    """The class by which the host's own loaders hold weights; look it up at each load.
+
+    New in 0.33: `CoreModelPatcher`, which is the one that loads weights as they are used (Dynamic
+    VRAM) where that is on. 0.3.75: `ModelPatcher`.
+    """
+    module = comfy.model_patcher
+    return getattr(module, "CoreModelPatcher", module.ModelPatcher)
+
+
+def frame_window(frames: list[int], total: int) -> comfy.context_windows.IndexListContextWindow:
+    """A window over some of `total` frames, as the host tells it to controls and patches.
+
+    New in 0.33: `total_frames`, by which it divides. 0.3.75 knows only the frames.
+    """
+    window = comfy.context_windows.IndexListContextWindow
+    more = {"total_frames": total} if takes(window, "total_frames") else {}
+    return window(frames, dim=0, **more)
+
+
+def reloadable(patcher: Any, load: Callable[..., Any], *arguments: Any) -> None:
+    """Tells the host how to read a patcher's weights once more, for another GPU.
+
+    New in 0.33: `cached_patcher_init`. Its multi-GPU nodes call `load(*arguments)`, and where a
+    patcher is to be had that loads all at once, with `disable_dynamic=True`. 0.3.75: nothing.
+
+    Args:
+        load: -> a patcher of new weights.
+    """
+    if hasattr(patcher, "cached_patcher_init"):
+        patcher.cached_patcher_init = (load, arguments)
