@@ -58,13 +58,6 @@ def test_the_changelog_knows_the_next_version(pyproject):
     assert f"## {version}" in read("CHANGELOG.md") or "## Unreleased" in read("CHANGELOG.md")
 
 
-def test_every_target_of_make_is_a_command():
-    from devkit.commands import RUN
-
-    (phony,) = re.findall(r"^\.PHONY: (.*)$", read("Makefile"), re.M)
-    assert set(phony.split()) == set(RUN)
-
-
 def test_the_readme_is_short_and_its_links_lead_somewhere():
     text = read("README.md")
     assert len(text.splitlines()) <= 110
