@@ -153,7 +153,7 @@ def _start(latents, frames: int):
     if latents.shape[0] != frames:
         raise ValueError(
             f"the latents are {latents.shape[0]} frames, but the motion field has {frames}; give "
-            "as many, or one for the reference ('Re-time Motion Field' changes the field)"
+            "as many, or one for the reference ('Retime Motion Field' changes the field)"
         )
     return latents
 

@@ -5,8 +5,8 @@
 import pytest
 import torch
 
+from testing.comfyui import load_host
 from tests.narrow_release import WIDTHS, weights
-from tests.parity.host import load_host
 
 load_host()
 
