@@ -68,7 +68,7 @@ class MotionI2VConvertCheckpoint(Node):
         convert(
             Path(folders.path_of(file)),
             Path(folders.own_folder()),
-            loading.DTYPES[precision],
+            loading.dtype_named(precision),
             tell,
             on_step,
             unets=Path(folders.unet_folder()),

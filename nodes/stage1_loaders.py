@@ -65,7 +65,7 @@ class MotionI2VLoadFlowVAE(_Loader):
     @classmethod
     def execute(cls, file, precision) -> io.NodeOutput:
         checkpoint = read_checkpoint(folders.path_of(file), "flow_vae")
-        return io.NodeOutput(loading.load_flow_vae(checkpoint, loading.DTYPES[precision]))
+        return io.NodeOutput(loading.load_flow_vae(checkpoint, loading.dtype_named(precision)))
 
 
 class MotionI2VLoadMotionFieldModel(_Loader):
@@ -109,7 +109,7 @@ class MotionI2VLoadMotionFieldModel(_Loader):
     def execute(cls, file, precision, window_overlap) -> io.NodeOutput:
         checkpoint = read_checkpoint(folders.path_of(file), "stage1_unet")
         windows = loading.trained_windows(checkpoint, window_overlap)
-        model = loading.load_motion_field_model(checkpoint, loading.DTYPES[precision], windows)
+        model = loading.load_motion_field_model(checkpoint, loading.dtype_named(precision), windows)
         return io.NodeOutput(model)
 
 
@@ -140,5 +140,5 @@ class MotionI2VLoadTrajectoryControlNet(_Loader):
     @classmethod
     def execute(cls, file, precision) -> io.NodeOutput:
         checkpoint = read_checkpoint(folders.path_of(file), "stage1_controlnet")
-        control = loading.load_trajectory_control(checkpoint, loading.DTYPES[precision])
+        control = loading.load_trajectory_control(checkpoint, loading.dtype_named(precision))
         return io.NodeOutput(control)

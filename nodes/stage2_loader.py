@@ -49,4 +49,4 @@ class MotionI2VLoadMotionModule(Node):
     @classmethod
     def execute(cls, file, precision) -> io.NodeOutput:
         checkpoint = read_checkpoint(folders.path_of(file), "motion_modules")
-        return io.NodeOutput(load_motion_module(checkpoint, loading.DTYPES[precision]))
+        return io.NodeOutput(load_motion_module(checkpoint, loading.dtype_named(precision)))

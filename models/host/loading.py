@@ -25,6 +25,17 @@ DTYPES: dict[str, torch.dtype | None] = {
 SUPPORTED = [torch.float16, torch.bfloat16, torch.float32]
 
 
+def dtype_named(precision: str) -> torch.dtype | None:
+    """The dtype that a word of DTYPES means; None lets the host choose.
+
+    Raises:
+        ValueError: for another word, which not every host looks for in a prompt.
+    """
+    if precision not in DTYPES:
+        raise ValueError(f"precision is one of {', '.join(DTYPES)}, not {precision!r}")
+    return DTYPES[precision]
+
+
 def load_motion_field_model(
     checkpoint: Checkpoint,
     dtype: torch.dtype | None = None,

@@ -74,6 +74,7 @@ WARP = {
     **{"picture": PICTURE, "field": FIELD, "order": "auto", "invert_depth": False},
     **{"splatting": "softmax", "fill": "background"},
 }
+SMALL_MODEL = "small model (comes with the pack)"
 COMPLETION = {"picture": PICTURE, "tracks": TRACKS, "first_step": 0, "steps": 0, "size": -1}
 ROLLOUT = {
     **{"seed": 0, "steps": 2, "cfg": 1.0, "sampler_name": "euler", "scheduler": "normal"},
@@ -210,6 +211,7 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VApplyMotionAttention", {**MOTION}, ("model", "motion_module", "reference")),
     ("MotionI2VAnimateDiffSampler", {"field": FIELD}, ("model", "motion_module", "vae")),
     ("MotionI2VLoadMCDiff", {"file": "nothing.bin"}, "nothing.bin"),
+    ("MotionI2VLoadMCDiff", {"file": SMALL_MODEL, "precision": "int8"}, "int8"),
     (
         "MotionI2VMCDiffFlowCompletion",
         {**COMPLETION, "flow_completion": PICTURE},

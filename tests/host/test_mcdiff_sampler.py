@@ -101,6 +101,20 @@ def test_queued_again_is_cached_and_the_same(mcdiff, video):
     assert same(mcdiff.made(mcdiff.sampler()), video)
 
 
+def test_the_precision_is_that_of_the_models_weights(mcdiff, video):
+    made = {}
+    for precision in ("float32", "bfloat16"):
+        prompt = mcdiff.sampler()
+        prompt["mcdiff"]["inputs"]["precision"] = precision
+        made[precision] = mcdiff.made(prompt)
+    # `video` has none, as prompts of before it was an input: the host's choice, on a CPU float32.
+    assert same(made["float32"], video)
+    latents = made["bfloat16"][1]
+    assert torch.isfinite(latents).all()
+    assert not torch.equal(latents, video[1])
+    assert (latents - video[1]).norm() < 0.2 * video[1].norm()
+
+
 def test_every_frame_is_shown_and_steps_are_counted(mcdiff):
     result = mcdiff.host.run(mcdiff.sampler(seed=21) | shown())
     assert result.succeeded, result.errors
