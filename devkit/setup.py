@@ -89,6 +89,7 @@ def _steps(tools: bool, torch: bool) -> list[Step]:
     if tools:
         steps.append(_file("the test tools", "requirements-dev.txt"))
         steps.append(_file("what training needs", "requirements-train.txt"))
+        steps.append(_file("the lint tools", "requirements-lint.txt", places.TOOLS))
     return steps
 
 
@@ -96,9 +97,14 @@ def _packages(name: str, *packages: str) -> Step:
     return Step(name, " ".join(packages), partial(_pip, "install", *packages))
 
 
-def _file(name: str, file: str) -> Step:
+def _file(name: str, file: str, venv: Path = places.VENV) -> Step:
     path = places.ROOT / file
-    return Step(name, path.read_text(), partial(_pip, "install", "-r", str(path)))
+
+    def install() -> None:
+        environments.make(venv)
+        environments.pip(venv, "install", "-r", str(path))
+
+    return Step(name, path.read_text(), install)
 
 
 def _pip(verb: str, *arguments: str) -> None:
