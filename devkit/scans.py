@@ -41,7 +41,11 @@ def comfy_test(folder: Path) -> int:
 
 
 def nodesafe(folder: Path) -> int:
-    """Nothing that a scanner for malicious packs warns users off."""
+    """Nothing that a scanner for malicious packs warns users off.
+
+    It goes by words: `.eval()` and `re.compile()` count as running code, so that a network is set
+    by `.train(False)` here, and patterns are given to `re.fullmatch` and its like.
+    """
     shipped.put(folder)
     # "Suspicious" begins with any long English docstring, which has the entropy of a payload.
     return _tool("nodesafe", "scan", str(folder), "--format", "markdown", "--fail-on", "malicious")

@@ -86,7 +86,7 @@ def load_trajectory_control(
         tensors[name] = tensors[name].squeeze(2)
     take(model, tensors)
     return TrajectoryControl(
-        model.eval(), load_device=management.get_torch_device(), manual_cast_dtype=compute
+        model.train(False), load_device=management.get_torch_device(), manual_cast_dtype=compute
     )
 
 

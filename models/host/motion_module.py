@@ -70,7 +70,7 @@ def load_motion_module(checkpoint: Checkpoint, dtype: torch.dtype | None = None)
     own = {name.removeprefix(PREFIX): value for name, value in tensors.items()}
     take(layers, own)
     return MotionModule(
-        hosted(layers.eval()), checkpoint.widths, checkpoint.source, checkpoint.trained
+        hosted(layers.train(False)), checkpoint.widths, checkpoint.source, checkpoint.trained
     )
 
 
