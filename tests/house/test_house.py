@@ -1,6 +1,7 @@
 """The house files agree with each other and with what ComfyUI's registry asks for."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,25 @@ def test_the_licence_is_apache_2():
 def test_the_changelog_knows_the_next_version(pyproject):
     version = pyproject["project"]["version"]
     assert f"## {version}" in read("CHANGELOG.md") or "## Unreleased" in read("CHANGELOG.md")
+
+
+def test_every_room_has_its_row_in_the_map():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout
+    rooms = {name.split("/")[0] for name in tracked.splitlines() if "/" in name}
+    if not rooms:
+        pytest.skip("not a git checkout")
+    rows = set(re.findall(r"`([\w.]+)/`", read("CONTRIBUTING.md")))
+    assert rooms - rows == set()
+
+
+def test_the_hosts_that_were_run_are_told(pyproject):
+    from devkit import pins
+
+    assert pyproject["tool"]["comfy"]["requires-comfyui"] == f">={pins.COMFYUI}"
+    for version in (pins.COMFYUI, pins.NEWEST_RUN):
+        assert version in read("README.md")
+        assert version in read("CHANGELOG.md")
+        assert f"v{version}" in read(".github/workflows/test.yml")
 
 
 def test_the_readme_is_short_and_its_links_lead_somewhere():
