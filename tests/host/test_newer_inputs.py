@@ -24,8 +24,8 @@ SHOWING = ("MotionI2VTrajectoryEditor", "MotionI2VWarpPreview", "MotionI2VFieldP
 def newer(tmp_path_factory):
     base = tmp_path_factory.mktemp("newer_host") / "base"
     (base / "custom_nodes").mkdir(parents=True)
-    shutil.copy(Path(__file__).parent / "segment_nodes.py", base / "custom_nodes")
-    flags = ("--whitelist-custom-nodes", "ComfyUI-MotionI2V", "segment_nodes.py")
+    shutil.copy(Path(__file__).parent / "foreign_nodes.py", base / "custom_nodes")
+    flags = ("--whitelist-custom-nodes", "ComfyUI-MotionI2V", "foreign_nodes.py")
     with HostProcess(base=base, arguments=flags) as host:
         yield host
 

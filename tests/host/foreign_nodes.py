@@ -1,4 +1,4 @@
-"""A custom node for the host tests only: objects as the host's SAM3 tracks them."""
+"""Custom nodes for the host tests only: values as the host and other packs give them."""
 
 import torch
 
@@ -24,4 +24,19 @@ class NarrowSegments:
         return ({"packed_masks": packed, "orig_size": (48, 64), "n_frames": 2},)
 
 
-NODE_CLASS_MAPPINGS = {"NarrowSegments": NarrowSegments}
+class NarrowTexts:
+    """Lines of text as one value, a list: so spline editors of other packs give several splines."""
+
+    RETURN_TYPES = ("STRING",)
+    FUNCTION = "split"
+    CATEGORY = "tests"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"text": ("STRING", {"multiline": True})}}
+
+    def split(self, text):
+        return (text.splitlines(),)
+
+
+NODE_CLASS_MAPPINGS = {"NarrowSegments": NarrowSegments, "NarrowTexts": NarrowTexts}
