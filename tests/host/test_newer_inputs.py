@@ -1,5 +1,6 @@
 """Inputs for what only newer hosts have, with the host's own nodes before them."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -236,3 +237,27 @@ def test_previews_show_themselves(newer, info):
             assert result.outputs[name]["animated"] == [True]
             with Image.open(newer.base / image["type"] / image["filename"]) as picture:
                 assert (picture.n_frames, picture.size) == (16, (WIDTH, HEIGHT))
+
+
+def test_our_tracks_steer_the_cores_wan_move(newer, info):
+    """A point that goes right by one cell of the latent in every four frames, and a pin."""
+    need(info, "TRACKS")
+    ours = {"text": "4,4, 36,4\n20,20", "frames": 17, "width": 64, "height": 48}
+    prompt = {
+        "picture": node("EmptyImage", width=64, height=48, batch_size=1, color=0x808080),
+        "parts": node("NarrowVideoParts"),
+        "tracks": usual(info, "MotionI2VTracksFromText", **ours),
+        "wan": node(
+            "WanMoveTrackToVideo",
+            **{"positive": ["parts", 1], "negative": ["parts", 1], "vae": ["parts", 0]},
+            **{"tracks": ["tracks", 0], "start_image": ["picture", 0], "strength": 1.0},
+            **{"width": 64, "height": 48, "length": 17, "batch_size": 1},
+        ),
+        "steered": node("NarrowSteered", one=["wan", 0], other=["start", 0]),
+        "said": node("PreviewAny", source=["steered", 0]),
+    }
+    prompt["start"] = {**prompt["wan"], "inputs": {**prompt["wan"]["inputs"], "strength": 0.0}}
+    result = newer.run(prompt)
+    assert result.succeeded, result.errors
+    cells = json.loads(result.outputs["said"]["text"][0])
+    assert cells == sorted([t, y, x] for t in range(1, 5) for y, x in ((0, t), (2, 2)))
