@@ -75,7 +75,7 @@ def segments_region(tracked: Any) -> torch.Tensor:
 
 def _edges(box: Any, where: str, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """Left, top, right and bottom in whole pixels of the picture, right and bottom excluded."""
-    numbers = [box.get(key) for key in BOX] if isinstance(box, Mapping) else []
+    numbers: list[Any] = [box.get(key) for key in BOX] if isinstance(box, Mapping) else []
     if not numbers or not all(isinstance(n, int | float) and math.isfinite(n) for n in numbers):
         raise ValueError(f"{where} is {box!r:.80}: expected the numbers {', '.join(BOX)}")
     x, y, width, height = map(float, numbers)

@@ -68,7 +68,7 @@ def read_track_dict(value: Any, size: tuple[int, int]) -> Found:
     Raises:
         ValueError: also where a point is hidden, which a path cannot say.
     """
-    frames = value.get("track_path") if isinstance(value, dict) else None
+    frames: Any = value.get("track_path") if isinstance(value, dict) else None
     while _is_batch(frames) and len(frames) == 1:
         frames = frames[0]
     if not isinstance(frames, list) or not frames:
