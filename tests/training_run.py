@@ -19,6 +19,7 @@ from testing import pack
 pack.load()
 
 from motion_i2v.training.loop import LoopSettings, train  # noqa: E402
+from motion_i2v.training.objective import Objective  # noqa: E402
 
 SETTINGS = {
     "steps": 12,
@@ -33,7 +34,7 @@ SETTINGS = {
 
 
 @dataclass
-class Tiny:
+class Tiny(Objective):
     """Learns to turn a vector round, from noisy ones and with dropout.
 
     Args:

@@ -13,9 +13,9 @@ import pkgutil
 from types import ModuleType
 
 COMMANDS = {
-    "fields": ("field_cache", "extract the motion fields of a folder of videos, once"),
-    "flow-vae": ("vae_objective", "train the VAE of motion fields"),
-    "image-vae": ("vae_objective", "train the VAE of pictures (the released parts use SD 1.5's)"),
+    "fields": ("field_commands", "extract the motion fields of a folder of videos, once"),
+    "flow-vae": ("vae_commands", "train the VAE of motion fields"),
+    "image-vae": ("vae_commands", "train the VAE of pictures (the released parts use SD 1.5's)"),
     "stage1": ("stage_commands", "train stage 1: picture and text to motion field, in three steps"),
     "controlnet": ("stage_commands", "train the trajectory ControlNet of stage 1"),
     "image-unet": ("stage_commands", "train a UNet on single pictures (the base of stage 2)"),

@@ -5,19 +5,17 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..models.trackers.methods import ANCHORED, WITHOUT_WEIGHTS
 from ..models.trackers.steps import Tracker
-from .clip_plans import CENTER, EVEN, RANDOM, ClipOptions, Plan
+from .clip_plans import ClipOptions, Plan
 from .field_store import FieldStore
-from .video_fields import DOT, TrackerSettings, Untrackable, VideoField, extract
-from .videos import Video, VideoError, list_videos, probe, problems
+from .video_fields import TrackerSettings, Untrackable, VideoField, extract
+from .videos import Video, VideoError, probe, problems
 
 ATTEMPTS = 8
 LISTED = 20
@@ -105,81 +103,6 @@ class FieldCache:
         return self.store.save(key, field)
 
 
-def video_arguments(
-    parser: argparse.ArgumentParser, required: bool, size: str = "512x320", frames: int = 16
-) -> None:
-    """What says which clips of which videos, and how their motion is found.
-
-    Args:
-        required: whether there must be videos.
-        size, frames: defaults of a clip.
-    """
-    parser.add_argument(
-        "--videos", type=Path, required=required, help="folder of video files, folders in it too"
-    )
-    parser.add_argument(
-        "--cache", type=Path, required=required, help="folder in which motion fields are kept"
-    )
-    parser.add_argument("--size", type=_size, default=size, help="of a clip")
-    parser.add_argument("--frames", type=int, default=frames, help="of a clip, the first included")
-    parser.add_argument("--crop", choices=(CENTER, RANDOM), default=CENTER, help="of a frame")
-    parser.add_argument(
-        "--clips-per-video",
-        type=_count,
-        default=CLIPS_PER_VIDEO,
-        help="how many different clips a video gives",
-    )
-    parser.add_argument("--data-seed", type=int, default=0, help="of which clips they are")
-    parser.add_argument(
-        "--skip-broken", action="store_true", help="leave out videos that cannot be used"
-    )
-    tracker = parser.add_argument_group("tracker")
-    tracker.add_argument(
-        "--tracker", choices=(*WITHOUT_WEIGHTS, DOT), help=f"default: {DOT} with files, {ANCHORED}"
-    )
-    tracker.add_argument(
-        "--tracker-step", type=int, help="track by way of frames at most this far apart"
-    )
-    for name in ("raft", "cotracker", "refiner"):
-        tracker.add_argument(f"--{name}", type=Path, help=f"weights of {DOT}: its {name} file")
-    tracker.add_argument("--tracker-device", default="cpu", help=f"on which {DOT} runs")
-
-
-def stride_arguments(parser: argparse.ArgumentParser) -> None:
-    """How far from the reference the frames are, for what learns fields from a reference."""
-    parser.add_argument(
-        "--strides",
-        type=_strides,
-        help=f"how far ahead the frames are: '{EVEN}' steps (more than 2 frames), '{RANDOM}' "
-        "(2 frames), or numbers as 8,16,24",
-    )
-    parser.add_argument("--longest", type=int, default=120, help="the largest stride")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `fields` takes."""
-    video_arguments(parser, required=True)
-    stride_arguments(parser)
-    parser.add_argument(
-        "--part",
-        type=_part,
-        default="1/1",
-        help="of the videos, as 2/8: for 8 processes or machines that share the work",
-    )
-
-
-def run(args: argparse.Namespace) -> int:
-    """Tracks all clips that are not in the cache yet."""
-    options, cache = options_of(args), cache_of(args)
-    part, parts = args.part
-    videos = list_videos(args.videos)[part - 1 :: parts]
-    videos = usable_videos(videos, options.needed, args.skip_broken)
-    cache.store.clean()
-    _check_room(cache, options, len(videos) * args.clips_per_video)
-    fill(cache, videos, options, args.clips_per_video, args.skip_broken)
-    return 0
-
-
 def fill(
     cache: FieldCache,
     videos: Sequence[Path],
@@ -237,47 +160,6 @@ def _listed(wrong: Sequence[str], videos: int) -> str:
     )
 
 
-def options_of(args: argparse.Namespace) -> ClipOptions:
-    """The clips that the arguments ask for."""
-    return ClipOptions(
-        args.size, args.frames, args.strides, args.longest, args.crop, args.data_seed
-    )
-
-
-def cache_of(args: argparse.Namespace) -> FieldCache:
-    """The cache and the tracker that the arguments ask for.
-
-    Raises:
-        ValueError: for no folder, or one or a tracker that cannot be used.
-    """
-    if args.cache is None:
-        raise ValueError("--videos needs --cache, a folder in which motion fields are kept")
-    given = any((args.raft, args.cotracker, args.refiner))
-    settings = TrackerSettings(
-        args.tracker or (DOT if given else ANCHORED),
-        args.tracker_step,
-        args.raft,
-        args.cotracker,
-        args.refiner,
-        args.tracker_device,
-    )
-    return FieldCache(args.cache, settings)
-
-
-def _check_room(cache: FieldCache, options: ClipOptions, clips: int) -> None:
-    width, height = options.size
-    each = options.tracked * width * height * (4 + 1 / 8)
-    used = sum(file.stat().st_size for file in cache.store.folder.glob("??/*.safetensors"))
-    needed, free = max(0.0, clips * each - used), cache.store.free()
-    logger.info("%d clips of %dx%d, about %.2f GB in all", clips, width, height, clips * each / 1e9)
-    if needed > free:
-        raise ValueError(
-            f"{clips} motion fields take about {clips * each / 1e9:.1f} GB, but "
-            f"{cache.store.folder} has {free / 1e9:.1f} GB left: make room, give another folder "
-            "with --cache, or take fewer with --clips-per-video or smaller ones with --size"
-        )
-
-
 class _Progress:
     """A line now and then: how much is done, and how long the rest will take."""
 
@@ -292,35 +174,3 @@ class _Progress:
         self.noted = now
         left = (now - self.began) / done * (self.total - done)
         logger.info("%s: %d of %d, %.0f s left", self.what, done, self.total, left)
-
-
-def _size(text: str) -> tuple[int, int]:
-    try:
-        width, height = (int(side) for side in text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size as 512x320") from None
-    return width, height
-
-
-def _strides(text: str) -> str | tuple[int, ...]:
-    if text in (EVEN, RANDOM):
-        return text
-    try:
-        return tuple(int(stride) for stride in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not {EVEN}, {RANDOM} or numbers as 8,16,24"
-        ) from None
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of clips, 1 at least")
-    return int(text)
-
-
-def _part(text: str) -> tuple[int, int]:
-    part, slash, parts = text.partition("/")
-    if not (slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a part as 2/8")
-    return int(part), int(parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import random
 from collections.abc import Mapping, Sequence
@@ -12,13 +11,11 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
-from . import field_cache
-from .captions import read_captions
 from .clip import TrainingClip, stack
 from .clip_plans import ClipOptions, Plan
 from .field_cache import CLIPS_PER_VIDEO, FieldCache
 from .video_fields import VideoField
-from .videos import Video, VideoError, list_videos, probe, read_frames
+from .videos import Video, VideoError, probe, read_frames
 
 DRAWS = 64
 
@@ -113,39 +110,3 @@ class FolderClips(Dataset):
         if path not in self._broken:
             self._broken[path] = error
             logger.warning("skipped: %s", error)
-
-
-def add_arguments(parser: argparse.ArgumentParser, required: bool = False) -> None:
-    """What a training needs to know of a folder of videos; without --videos there is none."""
-    field_cache.video_arguments(parser, required)
-    field_cache.stride_arguments(parser)
-    parser.add_argument(
-        "--captions",
-        type=Path,
-        help="a .csv file with the columns file and caption, a .txt file of file, tab, caption, "
-        "or a folder of .txt files; default: captions.csv, captions.txt or the .txt files beside "
-        "the videos, where there are any",
-    )
-
-
-def from_arguments(args: argparse.Namespace, batch: int = 1) -> FolderClips:
-    """The clips that the arguments ask for, after a look at every video and caption.
-
-    Raises:
-        ValueError: for videos that cannot be used, or captions that are wrong; naming them all.
-    """
-    options, cache = field_cache.options_of(args), field_cache.cache_of(args)
-    listed = list_videos(args.videos)
-    captions = read_captions(args.videos, listed, args.captions)
-    videos = field_cache.usable_videos(listed, options.needed, args.skip_broken)
-    with_caption = sum(bool(captions[path]) for path in videos)
-    logger.info("%d videos, %d with a caption", len(videos), with_caption)
-    return FolderClips(
-        videos,
-        captions,
-        cache,
-        options,
-        clips_per_video=args.clips_per_video,
-        batch=batch,
-        skip_broken=args.skip_broken,
-    )

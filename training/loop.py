@@ -15,9 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
@@ -28,31 +27,13 @@ from . import checkpoint
 from .average import average_of
 from .checkpoint import TrainingError
 from .data import Batch, MakeBatch, batches, placed
+from .objective import Objective
+from .seeds import seed_of
 
 logger = logging.getLogger(__name__)
 
 SCHEDULES = ("cosine", "constant")
 PRECISIONS = ("no", "bf16", "fp16")
-
-
-class Objective(Protocol):
-    """What is trained, and by which loss.
-
-    It may also have `to(device)` (for what it needs besides `modules`),
-    `gradient_checkpointing(on)`, and `report(modules, writer, step)`, which writes samples and
-    measures to TensorBoard every `report_every` steps; `modules` there is the average.
-    """
-
-    modules: nn.Module
-    """What is trained, averaged and saved."""
-
-    def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Any]]:
-        """The loss of a batch and figures to log; every random number comes from the generator."""
-        ...
-
-    def files(self, modules: nn.Module) -> dict[str, tuple[dict[str, Tensor], dict[str, str]]]:
-        """The finished files: name -> (tensors, metadata) of (averaged) modules."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -115,11 +96,6 @@ def rate_at(step: int, settings: LoopSettings) -> float:
         return settings.learning_rate * warm
     done = min(1.0, step / settings.steps)
     return settings.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * done))
-
-
-def seed_of(seed: int, step: int, rank: int) -> int:
-    """A seed for the random numbers of a step, unrelated to those of its neighbours."""
-    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def train(objective: Objective, make_batch: MakeBatch, settings: LoopSettings, folder: Path) -> int:
@@ -201,12 +177,8 @@ class Run:
         self.accelerator = accelerator_of(settings.precision)
         device = self.accelerator.device
         objective.modules.to(device)
-        if hasattr(objective, "to"):
-            objective.to(device)
         if settings.gradient_checkpointing:
-            if not hasattr(objective, "gradient_checkpointing"):
-                raise ValueError("this part has no gradient checkpointing; leave it off")
-            objective.gradient_checkpointing(True)
+            objective.gradient_checkpointing()
         self.average = average_of(objective.modules, settings.ema)
         self.parameters = [p for p in objective.modules.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
@@ -385,7 +357,7 @@ class Run:
 
     def _report(self) -> None:
         """Lets the objective show what it can do; a report that fails stops no training."""
-        if self.main and hasattr(self.objective, "report"):
+        if self.main:
             try:
                 with torch.no_grad(), self.accelerator.autocast():
                     self.objective.report(self.average.module, self.writer, self.step)

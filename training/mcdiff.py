@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..models.flow_colors import flow_to_color
 from ..models.host.mcdiff_networks import CHANGE, FlowCompletion, FutureFrameUNet, folded, longest
 from .data import Batch, placed
+from .denoising import Denoising
 from .linear_vae import FACTOR
 from .noise import RELEASED, Schedule, on_cpu
 from .samples import sample, weights_of
@@ -75,8 +76,8 @@ def _pairs(batch: Batch) -> _Pairs:
     )
 
 
-class McdiffObjective:
-    """The loss of F, of G, or of both (see `training.loop.Objective`).
+class McdiffObjective(Denoising):
+    """The loss of F, of G, or of both.
 
     Args:
         step: "flow": F alone; "frame": G alone, on true flow; "sparse": G on what was drawn instead
@@ -88,6 +89,8 @@ class McdiffObjective:
         metadata: of the file.
         trial: a batch for reports.
     """
+
+    recomputes = False
 
     def __init__(
         self,
@@ -111,9 +114,8 @@ class McdiffObjective:
         missing = [name for name in needed if given[name] is None]
         if missing:
             raise ValueError(f"step '{step}' trains {', '.join(missing)}, which is not given")
+        super().__init__(inputs.schedule, metadata)
         self.step, self.inputs, self.apart, self.trial = step, inputs, apart, trial
-        self.metadata = metadata or {}
-        self.levels = inputs.schedule.levels()
         self.modules = nn.ModuleDict({name: given[name] for name in needed})
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Any]]:
@@ -165,12 +167,10 @@ class McdiffObjective:
         blur = inputs.blurred * torch.rand(count, 1, 1, 1, generator=generator)
         before = before + (blur * torch.randn(after.shape, generator=generator)).to(device)
         clean = (after - before) / CHANGE
-        t = inputs.schedule.timesteps(count, generator)
-        noise = torch.randn(clean.shape, generator=generator).to(device)
-        seen, target = inputs.schedule.noised(clean, noise, self.levels[t].to(device))
+        noised = self.noised(clean, generator)
         kept = (torch.rand(count, 1, 1, 1, generator=generator) >= inputs.dropped).float()
-        said = self.predict(seen, t, before, flow, known * kept.to(device))
-        return (said.float() - target).square().mean()
+        seen, t = noised.seen, noised.t
+        return noised.loss(self.predict(seen, t, before, flow, known * kept.to(device)))
 
     def predict(
         self, seen: Tensor, t: Tensor, before: Tensor, flow: Tensor, known: Tensor

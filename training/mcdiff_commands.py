@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import math
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -14,8 +15,10 @@ import torch
 
 from ..models.mcdiff_file import COMPLETION, FUTURE, McdiffFile, read_mcdiff
 from ..models.trained import EPS, Trained
-from . import mcdiff_options, networks, pretrained, step_folder
-from .data import LONGEST, MakeBatch, told_of
+from . import mcdiff_options, networks, pretrained
+from .data import LONGEST, MakeBatch
+from .data_options import cache_of, told_of
+from .field_cache import usable_videos
 from .keypoint_flow import Correction
 from .loop import train
 from .mcdiff import FLOW, TOGETHER, McdiffInputs, McdiffObjective
@@ -25,7 +28,10 @@ from .options import settings_of
 from .photographs import Photographs
 from .sparse_flow import Sampling
 from .step_clips import SyntheticSteps
-from .step_folder import Drawn, StepOptions
+from .step_folder import PACES, Drawn, StepFields, StepFolder, StepOptions
+from .videos import list_videos
+
+logger = logging.getLogger(__name__)
 
 add_arguments = mcdiff_options.add_arguments
 
@@ -125,16 +131,14 @@ def _shaped(args: argparse.Namespace, usual: Any) -> Any:
 
 def _batches(args: argparse.Namespace) -> MakeBatch:
     """The batches that the options ask for."""
-    paces = args.pace or (SYNTHETIC_PACES if args.synthetic else step_folder.PACES)
+    paces = args.pace or (SYNTHETIC_PACES if args.synthetic else PACES)
     options = StepOptions(args.size, args.frames, paces, args.crop, args.data_seed)
     sampling = _sampling(args)
     if not args.synthetic:
         correction = Correction(
             **{item.name: getattr(args, f"keypoint_{item.name}") for item in fields(Correction)}
         )
-        return step_folder.from_arguments(
-            args, options, Drawn(correction, sampling), args.batch
-        ).make_batch
+        return _folder(args, options, Drawn(correction, sampling)).make_batch
     if paces[1] > LONGEST // (args.frames - 1):
         raise ValueError(
             f"a synthetic clip of {args.frames} frames has a pace up to "
@@ -148,6 +152,26 @@ def _batches(args: argparse.Namespace) -> MakeBatch:
         args.batch * (args.frames - 1),
         sampling,
         (paces[0] / LONGEST, paces[1] / LONGEST),
+    )
+
+
+def _folder(args: argparse.Namespace, options: StepOptions, drawn: Drawn) -> StepFolder:
+    """The clips of the folder that the options ask for.
+
+    Raises:
+        ValueError: for videos that cannot be used, naming them all.
+    """
+    cache = StepFields(args.cache, cache_of(args).settings)
+    videos = usable_videos(list_videos(args.videos), options.needed, args.skip_broken)
+    logger.info("%d videos", len(videos))
+    return StepFolder(
+        videos,
+        cache,
+        options,
+        drawn,
+        clips_per_video=args.clips_per_video,
+        batch=args.batch,
+        skip_broken=args.skip_broken,
     )
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from ..models.mcdiff_file import STROKES
 from ..models.mcdiff_shapes import CompletionShape, FrameShape
 from ..models.trained import EPS, PREDICTIONS
-from . import field_cache, step_folder
+from .data_options import video_arguments
 from .keypoint_flow import Correction
 from .mcdiff import FLOW, STEPS, TOGETHER, McdiffInputs
 from .noise import Schedule
 from .options import loop_arguments
 from .sparse_flow import Sampling
+from .step_folder import PACES
 
 FLOW_SHAPE = CompletionShape(64, (1, 2, 3, 4))
 FRAME_SHAPE = FrameShape(192, (1, 2, 4), 2)
@@ -63,14 +64,14 @@ def check(args: argparse.Namespace) -> None:
 
 
 def _data_arguments(parser: argparse.ArgumentParser) -> None:
-    field_cache.video_arguments(parser, required=False, size="160x96", frames=3)
+    video_arguments(parser, required=False, size="160x96", frames=3)
     parser.add_argument(
         "--pace",
         type=_bounds,
         metavar="LOW-HIGH",
         help="frames of the video from one frame of a clip to the next; default: {}-{}; of "
         "--synthetic, in 120ths of a scene's motion, default {}-{}".format(
-            *step_folder.PACES, *SYNTHETIC_PACES
+            *PACES, *SYNTHETIC_PACES
         ),
     )
     parser.add_argument(

@@ -6,7 +6,6 @@ with the pack is taken, so that every command can be tried on a CPU.
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 from collections.abc import Callable
@@ -145,41 +144,31 @@ def load_vae(path: Path | None) -> comfy.sd.VAE:
     return vae
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`--checkpoint` and `--flow-vae`."""
-    group = parser.add_argument_group("what is given")
-    group.add_argument(
-        "--checkpoint",
-        type=Path,
-        metavar="FILE",
-        help="a whole SD 1.5 checkpoint (UNet, VAE and CLIP); the small model without it",
-    )
-    group.add_argument(
-        "--flow-vae", type=Path, metavar="FILE", help="the VAE of fields; the small model's without"
-    )
+def load_pretrained(checkpoint: Path | None, flow_vae: Path | None) -> Pretrained:
+    """Loads what a training begins with.
 
-
-def pretrained(args: argparse.Namespace) -> Pretrained:
-    """Loads what the options name.
+    Args:
+        checkpoint: a whole SD 1.5 checkpoint; None: the small model.
+        flow_vae: the VAE of fields; None: the small model's, or none beside a checkpoint.
 
     Raises:
         ValueError: for a checkpoint that is not a whole one of SD 1.5's kind.
     """
-    if args.checkpoint is None:
+    if checkpoint is None:
         logger.info("no --checkpoint: training on the small model")
-        return _small(args.flow_vae)
-    if not args.checkpoint.is_file():
-        raise ValueError(f"there is no checkpoint {args.checkpoint}")
+        return _small(flow_vae)
+    if not checkpoint.is_file():
+        raise ValueError(f"there is no checkpoint {checkpoint}")
     model, clip, vae, _ = comfy.sd.load_checkpoint_guess_config(
-        str(args.checkpoint), output_vae=True, output_clip=True
+        str(checkpoint), output_vae=True, output_clip=True
     )
     if model is None or clip is None or vae is None:
         raise ValueError(
-            f"{args.checkpoint} is not a whole checkpoint: it needs the UNet, the CLIP and the VAE "
+            f"{checkpoint} is not a whole checkpoint: it needs the UNet, the CLIP and the VAE "
             "of SD 1.5 in one file"
         )
-    flow_vae = _flow_vae(args.flow_vae) if args.flow_vae else None
-    return _of_host(model, vae, clip, flow_vae, HEADS, args.checkpoint.name)
+    given = _flow_vae(flow_vae) if flow_vae else None
+    return _of_host(model, vae, clip, given, HEADS, checkpoint.name)
 
 
 def _small(flow_vae: Path | None) -> Pretrained:

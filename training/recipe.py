@@ -24,8 +24,9 @@ from ..models.motion_field import encode
 from .checkpoint import TrainingError
 from .data import MakeBatch
 from .linear_vae import Pca, blocks_of, encode_linear, fit_pca
-from .loop import LoopSettings, Objective, train
+from .loop import LoopSettings, train
 from .noise import Schedule
+from .objective import Objective
 from .photographs import Photographs
 from .scene_batches import RandomTimes, make_clips, random_crops
 from .scene_captions import VOCABULARY

@@ -22,10 +22,10 @@ from safetensors.torch import load_file, save_file
 from ..models.host.small_text import construct_text
 from ..models.layout import UNetShape
 from ..models.trained import Trained
-from . import networks, recipe, vae_objective
+from . import networks, recipe, vae_batches, vae_objective
 from .data import MakeBatch
 from .linear_vae import decode_linear
-from .loop import Objective
+from .objective import Objective
 from .photographs import Photographs
 from .recipe import (
     COARSE,
@@ -111,12 +111,12 @@ def _image_vae(base: Foundation, _: Path) -> tuple[Objective, MakeBatch]:
     objective = vae_objective.DecoderObjective(
         "image_vae", WIDTHS, base.image, metadata("image_vae")
     )
-    return objective, vae_objective.image_batches(base.photographs, 1)
+    return objective, vae_batches.image_batches(base.photographs, 1)
 
 
 def _flow_vae(base: Foundation, _: Path) -> tuple[Objective, MakeBatch]:
     objective = vae_objective.DecoderObjective("flow_vae", WIDTHS, base.flow, metadata("flow_vae"))
-    return objective, vae_objective.flow_batches(base.photographs, 2)
+    return objective, vae_batches.flow_batches(base.photographs, 2)
 
 
 @dataclass(frozen=True)

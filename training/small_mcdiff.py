@@ -21,8 +21,9 @@ from ..models.trained import Trained
 from . import networks, recipe
 from .data import MakeBatch
 from .linear_vae import decode_linear
-from .loop import LoopSettings, Objective
+from .loop import LoopSettings
 from .mcdiff import FILE, FLOW, FRAME, SPARSE, TOGETHER, McdiffInputs, McdiffObjective
+from .objective import Objective
 from .recipe import (
     COARSE,
     DATA,

@@ -20,8 +20,9 @@ from torch import nn
 from ..models.flow_colors import flow_to_color
 from ..models.motion_field import decode, encode
 from .data import Batch, placed
+from .denoising import Denoising
 from .linear_vae import FACTOR
-from .networks import entries, host_options, recompute, released_tensors
+from .networks import entries, host_options, released_tensors
 from .noise import RELEASED, Schedule, on_cpu
 from .samples import sample, weights_of
 from .strokes import USUAL, Drawing, draw
@@ -67,8 +68,8 @@ class Stage1Inputs:
     no_caption: float = 0.1
 
 
-class Stage1Objective:
-    """The loss of stage 1's networks (see `training.loop.Objective`).
+class Stage1Objective(Denoising):
+    """The loss of stage 1's networks.
 
     Args:
         unet, control: as `training.networks` makes them; control None: text and picture alone.
@@ -91,11 +92,10 @@ class Stage1Objective:
             raise ValueError(f"stage 1 is trained in the steps {', '.join(STEPS)}, not '{step}'")
         if step == "control" and control is None:
             raise ValueError("there is no ControlNet to train")
+        super().__init__(inputs.schedule, metadata)
         self.step = step
         self.inputs = inputs
         self.trial = trial
-        self.metadata = metadata or {}
-        self.levels = inputs.schedule.levels()
         self.modules = nn.ModuleDict({"unet": unet})
         if control is not None:
             self.modules["control"] = control
@@ -112,11 +112,6 @@ class Stage1Objective:
             }
             parameter.requires_grad_(wanted[self.step])
 
-    def gradient_checkpointing(self, on: bool) -> None:
-        """Whether less memory is worth more time."""
-        if on:
-            recompute(self.modules)
-
     def loss(
         self, batch: dict[str, Any], generator: torch.Generator
     ) -> tuple[torch.Tensor, dict[str, float]]:
@@ -128,22 +123,18 @@ class Stage1Objective:
         generator = on_cpu(generator)
         clips, predicted = batch["flow"].shape[0], batch["flow"].shape[1] - 1
         clean, reference, hint, context = self._encoded(batch, generator)
-        device = clean.device
-        t = self.inputs.schedule.timesteps(clips, generator)
-        sigma = self.levels[t].to(device)
-        noise = torch.randn(clean.shape, generator=generator).to(device)
-        seen, target = self.inputs.schedule.noised(clean, noise, sigma)
+        noised = self.noised(clean, generator)
         reference = reference[:, None].expand(-1, predicted, -1, -1, -1)
-        x = rearrange(torch.cat([seen, reference], dim=2), "b n c h w -> (b n) c h w")
+        x = rearrange(torch.cat([noised.seen, reference], dim=2), "b n c h w -> (b n) c h w")
         said = self.predict(
             x,
-            t.to(device).repeat_interleave(predicted),
+            noised.t.to(clean.device).repeat_interleave(predicted),
             context.repeat_interleave(predicted, dim=0),
             batch["strides"].flatten(),
             None if hint is None else hint.flatten(0, 1),
             clips,
         )
-        return (said.float() - target.flatten(0, 1)).square().mean(), {}
+        return noised.loss(said.unflatten(0, (clips, predicted))), {}
 
     def predict(
         self,

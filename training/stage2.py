@@ -19,8 +19,9 @@ from ..models.layout import sites
 from ..models.reference_warp import ReferenceWarp
 from ..models.splat import SplatPlan
 from .data import Batch, placed
+from .denoising import Denoising
 from .linear_vae import FACTOR
-from .networks import entries, host_options, recompute, released_tensors
+from .networks import entries, host_options, released_tensors
 from .noise import RELEASED, Schedule, on_cpu
 from .samples import sample, weights_of
 from .stage1 import Encode, exactly, tensors_of
@@ -83,7 +84,7 @@ def encoded(image: Encode, text: Any, batch: dict[str, Any]) -> tuple[torch.Tens
     return clean, context[:, None].expand(-1, frames, -1, -1)
 
 
-class ImageObjective:
+class ImageObjective(Denoising):
     """The loss of an image UNet on single pictures.
 
     Args:
@@ -102,15 +103,9 @@ class ImageObjective:
         schedule: Schedule = RELEASED,
         metadata: dict[str, str] | None = None,
     ) -> None:
+        super().__init__(schedule, metadata)
         self.modules = nn.ModuleDict({"unet": unet})
-        self.image, self.text, self.schedule = image, text, schedule
-        self.metadata = metadata or {}
-        self.levels = schedule.levels()
-
-    def gradient_checkpointing(self, on: bool) -> None:
-        """Whether less memory is worth more time."""
-        if on:
-            recompute(self.modules)
+        self.image, self.text = image, text
 
     def loss(
         self, batch: dict[str, Any], generator: torch.Generator
@@ -119,13 +114,11 @@ class ImageObjective:
         generator = on_cpu(generator)
         clean, context = encoded(self.image, self.text, batch)
         clean, context = clean.flatten(0, 1), context.flatten(0, 1)
-        t = self.schedule.timesteps(len(clean), generator)
-        noise = torch.randn(clean.shape, generator=generator).to(clean)
-        seen, target = self.schedule.noised(clean, noise, self.levels[t].to(clean))
+        noised = self.noised(clean, generator)
         said = self.modules["unet"](
-            seen, t.to(seen), context=context, transformer_options=host_options(1)
+            noised.seen, noised.t.to(clean), context=context, transformer_options=host_options(1)
         )
-        return (said.float() - target).square().mean(), {}
+        return noised.loss(said), {}
 
     def files(self, modules: nn.ModuleDict) -> dict[str, tuple[dict, dict[str, str]]]:
         """The UNet as a file."""
@@ -134,7 +127,7 @@ class ImageObjective:
         return {"image_unet.safetensors": (tensors, metadata)}
 
 
-class MotionObjective:
+class MotionObjective(Denoising):
     """The loss of a motion module: frame 0 is known and clean, at timestep 1, as when sampling.
 
     Args:
@@ -157,13 +150,12 @@ class MotionObjective:
         decode: Encode | None = None,
         trial: Batch | None = None,
     ) -> None:
+        super().__init__(schedule, metadata)
         self.modules = nn.ModuleDict({"unet": unet, "motion": layers})
         self.decode, self.trial = decode, trial
         self.whole = whole
         unet.requires_grad_(whole)
-        self.image, self.text, self.schedule = image, text, schedule
-        self.metadata = metadata or {}
-        self.levels = schedule.levels()
+        self.image, self.text = image, text
         self._clip: tuple[int, Warps] | None = None
         widths = tuple(unet.model_channels * mult for mult in unet.channel_mult)
         for site, layer in zip(sites(widths), layers, strict=True):
@@ -175,22 +167,16 @@ class MotionObjective:
         frames, warps = self._clip
         return layer(output, frames, warp=warps[output.shape[2], output.shape[3]])
 
-    def gradient_checkpointing(self, on: bool) -> None:
-        """Whether less memory is worth more time."""
-        if on:
-            recompute(self.modules)
-
     def loss(
         self, batch: dict[str, Any], generator: torch.Generator
     ) -> tuple[torch.Tensor, dict[str, float]]:
         """The mean squared error over frames 1.. of a batch with frames, flow and caption."""
         generator = on_cpu(generator)
         clean, context = encoded(self.image, self.text, batch)
-        t = self.schedule.timesteps(len(clean), generator)
-        noise = torch.randn(clean.shape, generator=generator).to(clean)
-        seen, target = self.schedule.noised(clean, noise, self.levels[t].to(clean))
-        said = self.predict(clean, seen, t, context.flatten(0, 1), Warps(batch["flow"]))
-        return (said.float() - target)[:, 1:].square().mean(), {}
+        noised = self.noised(clean, generator)
+        warps = Warps(batch["flow"])
+        said = self.predict(clean, noised.seen, noised.t, context.flatten(0, 1), warps)
+        return (said.float() - noised.target)[:, 1:].square().mean(), {}
 
     def predict(
         self,

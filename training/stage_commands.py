@@ -7,11 +7,12 @@ from pathlib import Path
 
 from torch import nn
 
-from . import networks, pretrained
-from .data import batches_of, data_arguments, told_of
-from .loop import Objective, train
+from . import networks
+from .data_options import batches_of, data_arguments, told_of
+from .loop import train
+from .objective import Objective
 from .options import loop_arguments, settings_of
-from .pretrained import Pretrained, load_file_into, start_stage1
+from .pretrained import Pretrained, load_file_into, load_pretrained, start_stage1
 from .stage1 import STEPS, Stage1Inputs, Stage1Objective
 from .stage2 import ImageObjective, MotionObjective
 from .warp_start import look_at_warp
@@ -20,7 +21,7 @@ from .warp_start import look_at_warp
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     command = parser.get_default("command")
     data_arguments(parser, batch=1)
-    pretrained.add_arguments(parser)
+    _given_arguments(parser)
     loop_arguments(parser, steps=30_000)
     group = parser.add_argument_group(command)
     if command == "stage1":
@@ -40,13 +41,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         _file(group, "--start", "motion modules to begin with: AnimateDiff v2's; else from nothing")
 
 
+def _given_arguments(parser: argparse.ArgumentParser) -> None:
+    """What a training begins with and is fed by."""
+    group = parser.add_argument_group("what is given")
+    group.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="a whole SD 1.5 checkpoint (UNet, VAE and CLIP); the small model without it",
+    )
+    group.add_argument(
+        "--flow-vae", type=Path, metavar="FILE", help="the VAE of fields; the small model's without"
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Trains one part."""
     if args.command == "stage1":
         _check_step(args)
     settings = settings_of(args)
     make = batches_of(args)
-    base = pretrained.pretrained(args)
+    base = load_pretrained(args.checkpoint, args.flow_vae)
     trial = make(0, 0, 1) if settings.report_every else None
     making = {
         "stage1": _stage1,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import math
 import random
@@ -16,17 +15,17 @@ import cv2
 import numpy as np
 import torch
 
-from . import field_cache, keypoint_flow
+from . import keypoint_flow
 from .clip_plans import CENTER, ClipOptions, Plan
 from .field_cache import CLIPS_PER_VIDEO, FieldCache
 from .folder_data import FolderClips
 from .keypoint_flow import Correction
-from .loop import seed_of
+from .seeds import seed_of
 from .sparse_flow import USUAL as USUAL_STROKES
 from .sparse_flow import Sampling
 from .step_clips import StepClip, drawn_on
 from .video_fields import VideoField, work_size
-from .videos import Video, list_videos, read_frames
+from .videos import Video, read_frames
 
 logger = logging.getLogger(__name__)
 
@@ -161,25 +160,3 @@ class StepFolder(FolderClips):
         frames = torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).to(torch.float32) / 255
         objects = torch.zeros(field.visible.shape, dtype=torch.int64)
         return StepClip(frames, torch.stack(flow), objects, keypoints)
-
-
-def from_arguments(
-    args: argparse.Namespace, options: StepOptions, drawn: Drawn, batch: int
-) -> StepFolder:
-    """The clips of a folder that the arguments of `field_cache.video_arguments` ask for.
-
-    Raises:
-        ValueError: for videos that cannot be used, naming them all.
-    """
-    cache = StepFields(args.cache, field_cache.cache_of(args).settings)
-    videos = field_cache.usable_videos(list_videos(args.videos), options.needed, args.skip_broken)
-    logger.info("%d videos", len(videos))
-    return StepFolder(
-        videos,
-        cache,
-        options,
-        drawn,
-        clips_per_video=args.clips_per_video,
-        batch=batch,
-        skip_broken=args.skip_broken,
-    )

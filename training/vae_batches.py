@@ -12,10 +12,10 @@ import torch
 
 from ..models.motion_field import encode
 from .data import Batch, MakeBatch
-from .loop import seed_of
 from .photographs import Photographs
 from .scene_batches import SIZES, RandomTimes, make_clips, random_crops
 from .scenes import USUAL, SceneOptions
+from .seeds import seed_of
 
 
 def image_batches(

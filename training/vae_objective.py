@@ -6,43 +6,30 @@ flow01 in 0..1.
 
 from __future__ import annotations
 
-import argparse
 import json
-import logging
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ..models.checkpoints import Checkpoint, read_checkpoint
+from ..models.checkpoints import Checkpoint
 from ..models.flow_colors import flow_to_color
 from ..models.motion_field import decode as pixels_moved
-from . import folder_data, networks
-from .data import Batch, MakeBatch
+from . import networks
+from .data import Batch
 from .linear_vae import (
     FACTOR,
     Pca,
-    blocks_of,
     construct_encoder,
     encode_linear,
-    fit_pca,
-    linear_part,
 )
-from .loop import train
-from .options import loop_arguments, settings_of
-from .photographs import Photographs
+from .objective import Objective
 from .soft_norms import hardened, soften, softened
-from .vae_batches import flow_batches, image_batches, pixels_of
 from .vae_network import VALUES, Values, decode, moments, start_decoder, with_values, without_values
 
 CHANNELS = {"image_vae": 3, "flow_vae": 2}
 KL = 1e-6
 """Weight of the divergence, as that of SD's autoencoder."""
-
-logger = logging.getLogger(__name__)
 
 
 def reconstruction(kind: str, out: Tensor, pixels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -65,7 +52,7 @@ def reconstruction(kind: str, out: Tensor, pixels: Tensor) -> tuple[Tensor, dict
     return loss, {"epe": px.norm(dim=1).mean()}
 
 
-class _Autoencoder:
+class _Autoencoder(Objective):
     """What objectives of autoencoders share.
 
     Args:
@@ -75,7 +62,6 @@ class _Autoencoder:
         trial: pixels that reports show; none: no reports.
     """
 
-    modules: nn.Module
     facts: dict[str, Any]
 
     def __init__(
@@ -234,68 +220,6 @@ def visible(kind: str, pixels: Tensor) -> Tensor:
     if kind == "image_vae":
         return ((pixels + 1) / 2).clamp(0, 1)
     return flow_to_color(pixels_moved(pixels)).movedim(-1, 1)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `flow-vae` and `image-vae` take."""
-    folder_data.add_arguments(parser)
-    loop_arguments(parser, steps=50_000)
-    group = parser.add_argument_group("autoencoder")
-    group.add_argument(
-        "--encoder",
-        choices=("learned", "linear"),
-        default="learned",
-        help="linear: the best 4 components of blocks, not trained; quick, and enough for small "
-        "models",
-    )
-    group.add_argument("--widths", default="128,256,512,512", help="channels of the four levels")
-    group.add_argument("--kl", type=float, default=KL, help="weight of the divergence")
-    group.add_argument("--start", type=Path, metavar="FILE", help="an autoencoder to begin with")
-    group.add_argument(
-        "--batch", type=int, default=4, help="clips; of synthetic ones, 4 frames each"
-    )
-
-
-def run(args: argparse.Namespace) -> int:
-    """Trains an autoencoder on a folder of videos, or on synthetic clips."""
-    kind = args.command.replace("-", "_")
-    settings = settings_of(args)
-    make, trial, data = _data(kind, args)
-    metadata = {"motion_i2v.data": data}
-    start = read_checkpoint(args.start, kind) if args.start else None
-    widths = start.widths if start else tuple(int(width) for width in args.widths.split(","))
-    objective: _Autoencoder
-    if args.encoder == "linear":
-        pca = linear_part(start.tensors) if start else _code(kind, make, args.out)
-        objective = DecoderObjective(kind, widths, pca, metadata, trial)
-    else:
-        objective = AutoencoderObjective(kind, widths, metadata, trial, args.kl, start)
-    return 0 if train(objective, make, settings, args.out) else 1
-
-
-def _data(kind: str, args: argparse.Namespace) -> tuple[MakeBatch, Tensor, str]:
-    """Batches, pixels for reports, and what to call them."""
-    if args.videos:
-        make = pixels_of(kind, folder_data.from_arguments(args, args.batch).make_batch)
-        return make, make(-1, 0, 1)["pixels"][:8], "a folder of videos"
-    makers = [
-        image_batches(photographs, args.seed, 4 * args.batch, (args.size,))
-        if kind == "image_vae"
-        else flow_batches(photographs, args.seed, args.batch, 4, (args.size,))
-        for photographs in (Photographs("train"), Photographs("held_out"))
-    ]
-    return makers[0], makers[1](0, 0, 1)["pixels"][:8], "synthetic clips, see training/scenes.py"
-
-
-def _code(kind: str, make: MakeBatch, folder: Path) -> Pca:
-    """The linear code of the data: fitted to its first batches once, then read."""
-    path = folder / "code.safetensors"
-    if not path.is_file():
-        logger.info("fitting the linear encoder")
-        blocks = [blocks_of(make(step, 0, 1)["pixels"]) for step in range(16)]
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(asdict(fit_pca(torch.cat(blocks), kind)), path)
-    return Pca(**load_file(path))
 
 
 def _configuration(checkpoint: Checkpoint) -> dict[str, Any]:

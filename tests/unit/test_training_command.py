@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("accelerate", reason="pip install -r requirements-train.txt")
 pytest.importorskip("tensorboard", reason="pip install -r requirements-train.txt")
 
-from motion_i2v.training import command, data, options
+from motion_i2v.training import command, data_options, options
 from motion_i2v.training.checkpoint import TrainingError
 from motion_i2v.training.loop import LoopSettings
 
@@ -154,14 +154,14 @@ def test_precision_is_what_accelerate_was_told(monkeypatch):
 
 def data_args(*given: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    data.data_arguments(parser)
+    data_options.data_arguments(parser)
     return parser.parse_args(list(given))
 
 
 def test_synthetic_batches_have_the_strides_asked_for(host_env):
     def strides(*given: str):
         args = data_args("--synthetic", "--size", "96x64", "--batch", "2", *given)
-        batch = data.batches_of(args)(3, 0, 1)
+        batch = data_options.batches_of(args)(3, 0, 1)
         assert batch["frames"].shape == (2, args.frames, 3, 64, 96)
         assert len(batch["caption"]) == 2
         return batch["strides"][0].tolist()
@@ -186,4 +186,4 @@ def test_synthetic_batches_have_the_strides_asked_for(host_env):
 )
 def test_data_that_cannot_be(host_env, given, message):
     with pytest.raises(ValueError, match=message):
-        data.batches_of(data_args(*given))
+        data_options.batches_of(data_args(*given))

@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 import torch
 from motion_i2v.models.trackers.steps import Tracked
-from motion_i2v.training import field_cache, field_store, folder_data, video_fields, videos
+from motion_i2v.training import (
+    data_options,
+    field_cache,
+    field_commands,
+    field_store,
+    video_fields,
+    videos,
+)
 from motion_i2v.training.captions import read_captions
 from motion_i2v.training.clip_plans import ClipOptions
 from motion_i2v.training.field_cache import FieldCache
@@ -506,12 +513,12 @@ def cache(tmp_path_factory) -> Path:
 class TestClips:
     def arguments(self, folder: Path, cache: Path, *more: str) -> argparse.Namespace:
         parser = argparse.ArgumentParser()
-        folder_data.add_arguments(parser)
+        data_options.folder_arguments(parser)
         few = ("--size", "64x48", "--frames", "4", "--longest", "12", "--clips-per-video", "2")
         return parser.parse_args(["--videos", str(folder), "--cache", str(cache), *few, *more])
 
     def test_are_what_training_takes(self, folder, cache):
-        clips = folder_data.from_arguments(self.arguments(folder, cache))
+        clips = data_options.folder_clips(self.arguments(folder, cache))
         drawn = [clips[index] for index in range(6)]
         assert {clip.caption for clip in drawn} == {"", "noise moves right"}
         for clip in drawn:
@@ -526,7 +533,7 @@ class TestClips:
             assert clip.frames.max() <= 1
 
     def test_the_field_leads_to_the_same_colours(self, folder, cache):
-        clips = folder_data.from_arguments(self.arguments(folder, cache))
+        clips = data_options.folder_clips(self.arguments(folder, cache))
         moving = next(clip for clip in map(clips.__getitem__, range(9)) if clip.caption)
         moved = (torch.arange(64) + moving.flow[3, 0]).round().long().clamp(0, 63)
         seen = moving.visible[3]
@@ -536,8 +543,8 @@ class TestClips:
 
     def test_depend_on_seed_and_index_alone(self, folder, cache):
         pairs = self.arguments(folder, cache, "--frames", "2", "--tracker", "fast")
-        clips = folder_data.from_arguments(pairs)
-        other = folder_data.from_arguments(pairs, batch=2)
+        clips = data_options.folder_clips(pairs)
+        other = data_options.folder_clips(pairs, batch=2)
         _ = other[3]
         assert torch.equal(clips[5].frames, other[5].frames)
         batch = other.make_batch(1, 1, 2)
@@ -549,7 +556,7 @@ class TestClips:
 
     def test_a_pair_of_frames_is_a_single_field(self, folder, cache):
         pairs = ("--frames", "2", "--crop", "random", "--tracker", "fast")
-        clips = folder_data.from_arguments(self.arguments(folder, cache, *pairs))
+        clips = data_options.folder_clips(self.arguments(folder, cache, *pairs))
         strides = {int(clips[index].strides) for index in range(6)}
         assert len(strides) > 2
         assert clips[0].frames.shape == (2, 3, 48, 64)
@@ -559,14 +566,14 @@ class TestClips:
         (broken / "bad.mp4").write_bytes(b"nothing")
         (broken / "worse.mp4").touch()
         with pytest.raises(VideoError, match=r"(?s)2 of 4 .*bad\.mp4.*worse\.mp4.*--skip-broken"):
-            folder_data.from_arguments(self.arguments(broken, cache))
-        clips = folder_data.from_arguments(self.arguments(broken, cache, "--skip-broken"))
+            data_options.folder_clips(self.arguments(broken, cache))
+        clips = data_options.folder_clips(self.arguments(broken, cache, "--skip-broken"))
         assert len(clips.videos) == 2
 
     def test_one_that_breaks_later_is_skipped_and_said_once(self, folder, cache, tmp_path, caplog):
         copied = shutil.copytree(folder, tmp_path / "videos")
-        clips = folder_data.from_arguments(self.arguments(copied, cache, "--skip-broken"))
-        strict = folder_data.from_arguments(self.arguments(copied, cache))
+        clips = data_options.folder_clips(self.arguments(copied, cache, "--skip-broken"))
+        strict = data_options.folder_clips(self.arguments(copied, cache))
         (copied / CAT.name).write_bytes(b"nothing")
         drawn = [clips[index] for index in range(8)]
         assert {clip.caption for clip in drawn} == {"noise moves right"}
@@ -576,18 +583,18 @@ class TestClips:
 
     def test_a_cache_is_asked_for(self, folder):
         parser = argparse.ArgumentParser()
-        folder_data.add_arguments(parser)
+        data_options.folder_arguments(parser)
         with pytest.raises(ValueError, match="--cache"):
-            folder_data.from_arguments(parser.parse_args(["--videos", str(folder)]))
+            data_options.folder_clips(parser.parse_args(["--videos", str(folder)]))
 
 
 class TestCommand:
     def run(self, folder: Path, cache: Path, *more: str) -> int:
         parser = argparse.ArgumentParser()
-        field_cache.add_arguments(parser)
+        field_commands.add_arguments(parser)
         few = ("--size", "64x48", "--frames", "4", "--longest", "8", "--clips-per-video", "2")
         given = ["--videos", str(folder), "--cache", str(cache), *few, *more]
-        return field_cache.run(parser.parse_args(given))
+        return field_commands.run(parser.parse_args(given))
 
     def test_fills_the_cache_and_goes_on_where_it_stopped(self, slide, tmp_path, monkeypatch):
         def interrupted(*arguments):

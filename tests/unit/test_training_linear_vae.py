@@ -13,7 +13,7 @@ load_host()
 
 from motion_i2v.models.checkpoints import checkpoint_of
 from motion_i2v.models.host.flow_vae import FlowVAE
-from motion_i2v.training import networks, vae_objective
+from motion_i2v.training import networks, vae_commands, vae_objective
 from motion_i2v.training.linear_vae import (
     FACTOR,
     blocks_of,
@@ -294,9 +294,9 @@ def test_the_command_trains_and_goes_on(tmp_path, command, encoder):
     def run(*more):
         parser = argparse.ArgumentParser()
         parser.set_defaults(command=command)
-        vae_objective.add_arguments(parser)
+        vae_commands.add_arguments(parser)
         widths = "64,64,64,64" if encoder == "linear" else "32,32,32,32"
-        return vae_objective.run(
+        return vae_commands.run(
             parser.parse_args(
                 [
                     *("--out", str(tmp_path), "--encoder", encoder, "--widths", widths),

@@ -27,6 +27,7 @@ from motion_i2v.training import checkpoint, loop
 from motion_i2v.training.average import average_of, decay_at
 from motion_i2v.training.checkpoint import TrainingError, checkpoints
 from motion_i2v.training.loop import LoopSettings, duration, rate_at, train
+from motion_i2v.training.seeds import seed_of
 
 from tests import training_run
 from tests.training_run import SETTINGS, Tiny, make_batch
@@ -452,8 +453,8 @@ def test_console_line(tmp_path, caplog):
 
 def test_gradient_checkpointing_is_passed_on_or_refused(tmp_path):
     class Able(Tiny):
-        def gradient_checkpointing(self, on):
-            self.told = on
+        def gradient_checkpointing(self):
+            self.told = True
 
     able = Able()
     settings = LoopSettings(**SETTINGS | {"steps": 1, "gradient_checkpointing": True})
@@ -473,6 +474,6 @@ def test_settings_out_of_bounds(name, value):
 
 
 def test_batches_of_processes_differ():
-    seeds = {loop.seed_of(0, step, rank) for step in range(20) for rank in range(4)}
+    seeds = {seed_of(0, step, rank) for step in range(20) for rank in range(4)}
     assert len(seeds) == 80
     assert training_run.make_batch(0, 1, 2)["x"].ne(training_run.make_batch(0, 0, 2)["x"]).all()

@@ -253,7 +253,7 @@ class TestStage1:
         loss, _ = gradients(objective)
         kept = {name: p.grad.clone() for name, p in objective.modules.named_parameters()}
         objective.modules.zero_grad()
-        objective.gradient_checkpointing(True)
+        objective.gradient_checkpointing()
         again, _ = gradients(objective)
         assert torch.equal(loss, again)
         for name, parameter in objective.modules.named_parameters():
