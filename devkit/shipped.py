@@ -23,8 +23,8 @@ def _listed(*options: str) -> set[str]:
 
 
 def put(target: Path, but: tuple[str, ...] = ()) -> None:
-    """Copies the shipped files into a folder, those of the rooms in `but` left out."""
+    """Copies the shipped files into a folder, those below the folders in `but` left out."""
     for name in files():
-        if name.split("/")[0] not in but:
+        if not name.startswith(tuple(f"{room}/" for room in but)):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(places.ROOT / name, target / name)
