@@ -1,6 +1,6 @@
 """Sets up, shows, tests and serves the pack: `python dev.py demo`. `make demo` calls this too.
 
-It needs Python 3.10-3.12 and nothing else; everything that it installs goes into `.dev/`.
+It needs Python 3.10-3.13 and nothing else; everything that it installs goes into `.dev/`.
 """
 
 import os
@@ -9,7 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-SUPPORTED = ((3, 10), (3, 11), (3, 12))
+SUPPORTED = ((3, 10), (3, 11), (3, 12), (3, 13))
+NAMES = tuple(f"python{major}.{minor}" for major, minor in reversed(SUPPORTED))
 
 
 def version_of(python):
@@ -24,7 +25,7 @@ def version_of(python):
 
 def supported_python():
     """Returns an interpreter that the set-up supports, None where this machine has none."""
-    for name in ("python3.12", "python3.11", "python3.10"):
+    for name in NAMES:
         python = shutil.which(name)
         if python and version_of(python) in SUPPORTED:
             return python
@@ -40,9 +41,9 @@ def main():
     mine = ".".join(str(part) for part in sys.version_info[:2])
     if python is None or os.environ.get("MOTION_I2V_TRIED"):
         return (
-            f"Python 3.10, 3.11 or 3.12 is needed; this is {mine} ({sys.executable}), and there "
-            "is no python3.12, python3.11 or python3.10 on PATH. Install one of them, or name it: "
-            "`/path/to/python3.12 dev.py ...`, `make PYTHON=/path/to/python3.12 ...`."
+            f"Python 3.10-3.13 is needed; this is {mine} ({sys.executable}), and there is no "
+            f"{', '.join(NAMES)} on PATH that runs. Install one of them, or name it: "
+            f"`/path/to/{NAMES[0]} dev.py ...`, `make PYTHON=/path/to/{NAMES[0]} ...`."
         )
     print(f"Python {mine} is not supported; going on with {python}.", flush=True)
     environment = {**os.environ, "MOTION_I2V_TRIED": "1"}

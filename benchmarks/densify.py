@@ -12,9 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import tests.pack
+import testing.pack
 
-tests.pack.load()
+testing.pack.load()
 
 import cv2
 import numpy as np

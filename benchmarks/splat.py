@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import tests.pack  # noqa: F401
+import testing.pack  # noqa: F401
 
 # isort: split
 import torch

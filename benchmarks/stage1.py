@@ -16,9 +16,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import tests.pack
+import testing.pack
 
-tests.pack.load()
+testing.pack.load()
 
 NARROW, FULL = (32, 64, 128, 128), (320, 640, 1280, 1280)
 CONTEXT = 768
@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--gpu", action="store_true", help="on the GPU, where there is one")
     parser.add_argument("--half", action="store_true", help="float16 weights")
     arguments = parser.parse_args()
-    from tests.parity.host import load_host
+    from testing.comfyui import load_host
 
     load_host(cpu=not arguments.gpu)
     nets = make_nets(FULL if arguments.full else NARROW, arguments.half)

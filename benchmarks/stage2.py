@@ -25,9 +25,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import tests.pack
+import testing.pack
 
-tests.pack.load()
+testing.pack.load()
 
 import psutil
 import torch
@@ -241,7 +241,7 @@ _MODELS: dict[Any, Any] = {}
 
 def _unet(widths: tuple[int, ...], dtype: torch.dtype) -> Any:
     """An ordinary MODEL, the same one for both ways."""
-    from tests.sd15 import load_unet
+    from testing.sd15 import load_unet
 
     if widths not in _MODELS:
         entries = list(layout.unet(layout.UNetShape(widths, 768, 4), stride=False, temporal=False))
@@ -368,7 +368,7 @@ def main() -> int:
     with torch.inference_mode():
         good = attentions(device, dtype)
     if arguments.step:
-        from tests.parity.host import load_host
+        from testing.comfyui import load_host
 
         load_host(cpu=not arguments.gpu)
         width, height = map(int, arguments.size.split("x"))

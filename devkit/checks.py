@@ -1,4 +1,4 @@
-"""The checks that are no Python tests: lint, format, types, and the JavaScript tests."""
+"""The checks that are no Python tests: lint, format, types, scans, and the JavaScript tests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 
 from devkit import places
+from devkit.scans import SCANS
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ PYTHON_CHECKS = (
     Check("ruff check", (sys.executable, "-m", "ruff", "check", ".")),
     Check("ruff format", (sys.executable, "-m", "ruff", "format", "--check", ".")),
     Check("mypy", (sys.executable, "-m", "mypy", "models")),
+    *(Check(name, (sys.executable, "-m", "devkit.scans", name)) for name in SCANS),
 )
 
 
@@ -45,7 +47,7 @@ def javascript_check() -> Check | None:
 
 
 def main() -> int:
-    """Runs lint and types and returns 1 where one of them fails."""
+    """Runs lint, types and scans and returns 1 where one of them fails."""
     failed = False
     for check in PYTHON_CHECKS:
         done = check.run()

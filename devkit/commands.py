@@ -9,58 +9,52 @@ import sys
 
 from devkit import places, setup
 
-HELP = {
-    "setup": "install the private environment and ComfyUI into .dev/",
-    "demo": "run an example workflow on a photo and write its video into output/",
-    "serve": "start ComfyUI with the pack for your browser",
-    "test": "lint, types, JavaScript and Python tests; more arguments go to pytest",
-    "lint": "only ruff and the type checker",
-    "parity": "compare with a folder of reference results: parity DIR [FAMILY ...]",
-    "bench": "run the benchmarks; name some to run only those",
-    "workflows": "re-save the example workflows and their API twins through ComfyUI's page",
-}
-
 
 def run(arguments: list[str]) -> int:
     """Runs one command line and returns its exit code."""
     parser = argparse.ArgumentParser("dev.py", description="What to do with this checkout.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, text in HELP.items():
-        commands.add_parser(name, help=text, add_help=False, description=text)
+    for name, command in COMMANDS.items():
+        # What follows, `--help` too, is the command's own.
+        commands.add_parser(name, help=command.__doc__, add_help=False)
     chosen, rest = parser.parse_known_args(arguments)
     try:
-        return RUN[chosen.command](rest)
+        return COMMANDS[chosen.command](rest)
     except KeyboardInterrupt:
         return 130
 
 
 def _setup(_: list[str]) -> int:
+    """install the private environment and ComfyUI into .dev/"""
     setup.ensure(tools=True, torch=True)
     print(f"The set-up in {places.PRIVATE} is complete.")
     return 0
 
 
 def _demo(rest: list[str]) -> int:
+    """run an example workflow on a photo and write its video into output/"""
     setup.ensure()
     return _hand_over("-m", "devkit.demo", *rest)
 
 
 def _serve(rest: list[str]) -> int:
+    """start ComfyUI with the pack for your browser"""
     setup.ensure()
     return _hand_over("-m", "devkit.serve", *rest)
 
 
 def _test(rest: list[str]) -> int:
-    setup.ensure(tools=True, torch=True)
-    return _hand_over("-m", "pytest", *rest)
+    """lint, types, JavaScript and Python tests; more arguments go to pytest"""
+    return _with_tools("pytest", *rest)
 
 
 def _lint(rest: list[str]) -> int:
-    setup.ensure(tools=True, torch=True)
-    return _hand_over("-m", "devkit.checks", *rest)
+    """only lint, types and the scans of what is shipped"""
+    return _with_tools("devkit.checks", *rest)
 
 
 def _parity(rest: list[str]) -> int:
+    """compare with a folder of reference results: parity DIR [FAMILY ...]"""
     setup.ensure(torch=True)
     # The folder is meant from where the user is; what follows are names of families.
     folder = [os.path.abspath(name) for name in rest[:1] if not name.startswith("-")]
@@ -68,21 +62,22 @@ def _parity(rest: list[str]) -> int:
 
 
 def _bench(rest: list[str]) -> int:
+    """run the benchmarks; name some to run only those"""
     setup.ensure(torch=True)
     return _hand_over("-m", "devkit.bench", *rest)
 
 
 def _workflows(rest: list[str]) -> int:
-    setup.ensure(tools=True, torch=True)
-    return _hand_over("-m", "devkit.workflows", *rest)
+    """re-save the example workflows and their API twins through ComfyUI's page"""
+    return _with_tools("devkit.workflows", *rest)
 
 
 def _pictures(rest: list[str]) -> int:
-    setup.ensure(tools=True, torch=True)
-    return _hand_over("-m", "devkit.pictures", *rest)
+    """make the pictures that README.md shows"""
+    return _with_tools("devkit.pictures", *rest)
 
 
-RUN = {
+COMMANDS = {
     "setup": _setup,
     "demo": _demo,
     "serve": _serve,
@@ -93,6 +88,12 @@ RUN = {
     "workflows": _workflows,
     "pictures": _pictures,
 }
+"""What follows `dev.py`, in the order of its help; a command's docstring is its line there."""
+
+
+def _with_tools(module: str, *rest: str) -> int:
+    setup.ensure(tools=True, torch=True)
+    return _hand_over("-m", module, *rest)
 
 
 def _hand_over(*arguments: str) -> int:

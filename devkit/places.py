@@ -9,6 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = ROOT / ".dev"
 VENV = PRIVATE / "venv"
+TOOLS = PRIVATE / "tools"
+"""The environment of the lint tools, which share no package with ComfyUI's."""
 EXAMPLES = ROOT / "example_workflows"
 OUTPUT = ROOT / "output"
 PACK = "ComfyUI-MotionI2V"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import pickle  # nosec B403: for the name of its error; torch.load is told weights_only
 import struct
 from collections.abc import Mapping
 from pathlib import Path

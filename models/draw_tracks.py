@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -196,8 +197,5 @@ def _fixed(points: np.ndarray) -> np.ndarray:
 
 
 def _rgb(color: str) -> tuple[int, ...]:
-    try:
-        red, green, blue = bytes.fromhex(color.removeprefix("#"))
-    except ValueError:
-        return _rgb(COLORS[0])
-    return red, green, blue
+    parts = re.fullmatch(r"#?" + 3 * "([0-9a-f]{2})", color, re.IGNORECASE)
+    return tuple(int(part, 16) for part in parts.groups()) if parts else _rgb(COLORS[0])

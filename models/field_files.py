@@ -89,10 +89,10 @@ def flo_sequence(path: Path) -> list[Path]:
     stem = re.fullmatch(r"(.*?)(\d+)", path.stem, re.DOTALL)
     if stem is None:
         return [path]
-    name = re.compile(re.escape(stem[1]) + rf"(\d{{{len(stem[2])}}})\.flo", re.IGNORECASE)
+    name = re.escape(stem[1]) + rf"(\d{{{len(stem[2])}}})\.flo"
     found: dict[int, Path] = {}
     for file in path.parent.iterdir():
-        match = name.fullmatch(file.name)
+        match = re.fullmatch(name, file.name, re.IGNORECASE)
         if match is not None and file.is_file():
             found[int(match[1])] = file
     if len(found) < 2:

@@ -16,10 +16,8 @@ AROUND = 24
 """Characters shown on each side of the place of an error."""
 
 _WORDS = {"True": "true", "False": "false", "None": "null", "(": "[", ")": "]"}
-_PYTHON = re.compile(
-    r'"(?:\\.|[^"\\])*"' r"|'(?:\\.|[^'\\])*'" r"|\b(?:True|False|None)\b|[()]", re.DOTALL
-)
-_ESCAPE_OR_QUOTE = re.compile(r'\\.|"', re.DOTALL)
+_PYTHON = r'(?s)"(?:\\.|[^"\\])*"' r"|'(?:\\.|[^'\\])*'" r"|\b(?:True|False|None)\b|[()]"
+_ESCAPE_OR_QUOTE = r'(?s)\\.|"'
 
 
 def parse_json(text: str) -> Any:
@@ -64,7 +62,7 @@ def unwrapped(text: str) -> str:
 
 def _as_json(text: str) -> str:
     """What Python's own way of writing differs in from JSON's; what stands in strings stays."""
-    return _PYTHON.sub(_written_as_json, text)
+    return re.sub(_PYTHON, _written_as_json, text)
 
 
 def _written_as_json(found: re.Match[str]) -> str:
@@ -72,7 +70,8 @@ def _written_as_json(found: re.Match[str]) -> str:
     if part[0] != "'":
         return _WORDS.get(part, part)
     # JSON has no \\' escape, and a double quote needs one.
-    inner = _ESCAPE_OR_QUOTE.sub(lambda m: {"\\'": "'", '"': '\\"'}.get(m[0], m[0]), part[1:-1])
+    escapes = {"\\'": "'", '"': '\\"'}
+    inner = re.sub(_ESCAPE_OR_QUOTE, lambda m: escapes.get(m[0], m[0]), part[1:-1])
     return f'"{inner}"'
 
 

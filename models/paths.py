@@ -67,9 +67,9 @@ class Path:
                 raise ValueError(
                     f"point {index} is at {point}: expected finite x and y, at most {FAR:g} px away"
                 )
-        _check_word("curve", self.curve, CURVES)
-        _check_word("spacing", self.spacing, SPACINGS)
-        _check_word("ease", self.ease, EASES)
+        _check_choice("curve", self.curve, CURVES)
+        _check_choice("spacing", self.spacing, SPACINGS)
+        _check_choice("ease", self.ease, EASES)
         if not 0 <= self.start < self.end <= 1:
             raise ValueError(
                 f"a path's start and end are fractions of the clip, 0 <= start < end <= 1, "
@@ -121,7 +121,7 @@ def sample_paths(
     """
     check_frames(frames)
     check_size(size)
-    _check_word("pin", pin, PINS)
+    _check_choice("pin", pin, PINS)
     clip_time = np.linspace(0, 1, frames)
     columns = [sample_path(path, clip_time, pin) for path in paths]
     points = np.stack(columns, axis=1) if columns else np.zeros((frames, 0, 2))
@@ -187,6 +187,6 @@ def _eased(ease: str, u: np.ndarray) -> np.ndarray:
     return u
 
 
-def _check_word(what: str, word: str, known: Sequence[str]) -> None:
+def _check_choice(what: str, word: str, known: Sequence[str]) -> None:
     if word not in known:
         raise ValueError(f"unknown {what} {word!r}: expected one of {', '.join(known)}")

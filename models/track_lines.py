@@ -7,7 +7,7 @@ import re
 from .lenient_json import place
 from .track_json import Found, Number
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 
 
 def read_lines(text: str) -> Found:
@@ -30,7 +30,7 @@ def _read_line(line: str, position: int, text: str) -> list[tuple[Number, Number
     at = position
     for word in line.rstrip().split(","):
         bare = word.strip()
-        if not NUMBER.fullmatch(bare):
+        if not re.fullmatch(NUMBER, bare):
             start = at + len(word) - len(word.lstrip())
             raise ValueError(
                 f"{bare[:40]!r} is not a number{place(text, start)}; expected x1,y1,x2,y2,... "

@@ -1,5 +1,10 @@
 """The nodes: schemas, tooltips, checks of what the user gave, and one call into `models/`."""
 
+import logging
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
 from comfy_api.latest import ComfyExtension, io
 
 from .dense_tracker import MotionI2VFlowExtractor, MotionI2VLoadDenseTracker
@@ -91,4 +96,15 @@ class MotionI2VExtension(ComfyExtension):
     """What the host asks for the pack's nodes."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        warn_without_opencv()
         return NODES
+
+
+def warn_without_opencv() -> None:
+    """Says in the host's log what to do where no build of OpenCV is installed; any will do."""
+    if find_spec("cv2") is None:
+        requirements = Path(__file__).resolve().parents[1] / "requirements.txt"
+        logging.warning(
+            "Motion-I2V needs OpenCV (cv2), which is not installed, and most of its nodes fail "
+            f'without it. Run: "{sys.executable}" -m pip install -r "{requirements}"'
+        )

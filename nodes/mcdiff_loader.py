@@ -2,16 +2,17 @@
 
 from comfy_api.latest import io
 
-from ..models.host import folders, small_model
+from ..models.host import folders, loading, small_model
 from ..models.host.flow_completion import load_flow_completion
 from ..models.host.future_frame import load_future_frame
 from ..models.mcdiff_file import COMPLETION, FUTURE, read_mcdiff
+from .node import Node
 from .sockets import CATEGORY, FlowCompletionSocket, aliases
 
 SMALL = "small model (comes with the pack)"
 
 
-class MotionI2VLoadMCDiff(io.ComfyNode):
+class MotionI2VLoadMCDiff(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -29,7 +30,14 @@ class MotionI2VLoadMCDiff(io.ComfyNode):
                     default=SMALL,
                     tooltip="The small model, or a file that 'python -m training' wrote, in "
                     "models/motion_i2v/. The authors of MCDiff released no weights.",
-                )
+                ),
+                io.Combo.Input(
+                    "precision",
+                    options=list(loading.DTYPES),
+                    default="auto",
+                    tooltip="Of the MODEL's weights. auto: what the host takes for its device. "
+                    "Flow completion is always float32.",
+                ),
             ],
             outputs=[
                 FlowCompletionSocket.Output(
@@ -48,16 +56,17 @@ class MotionI2VLoadMCDiff(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, file):
+    def fingerprint_inputs(cls, file=SMALL, **_):
         if file == SMALL:
             return small_model.fingerprint(names=(small_model.MCDIFF,))
         return folders.fingerprint(file)
 
     @classmethod
-    def execute(cls, file) -> io.NodeOutput:
+    def execute(cls, file, precision) -> io.NodeOutput:
         if file == SMALL:
             found = small_model.read_small_mcdiff()
         else:
             found = read_mcdiff(folders.path_of(file))
         found.demand(COMPLETION, FUTURE)
-        return io.NodeOutput(load_flow_completion(found), load_future_frame(found))
+        model = load_future_frame(found, loading.dtype_named(precision))
+        return io.NodeOutput(load_flow_completion(found), model)

@@ -1,4 +1,4 @@
-"""Every test imports the pack as `motion_i2v`; see pack.py."""
+"""Every test imports the pack as `motion_i2v`; see testing/pack.py."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-import tests.pack  # noqa: F401
+import testing.pack  # noqa: F401
 from tests.host_process import HostProcess
 
 ROOT = Path(__file__).resolve().parent.parent

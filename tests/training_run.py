@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from tests import pack
+from testing import pack
 
 pack.load()
 

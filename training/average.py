@@ -38,5 +38,5 @@ def average_of(modules: nn.Module, decay: float) -> AveragedModel:
     if not 0 <= decay <= 1:
         raise ValueError(f"the decay of the average of the weights lies in 0..1, not {decay}")
     averaged = AveragedModel(modules, multi_avg_fn=warmed_up(decay))
-    averaged.requires_grad_(False).eval()
+    averaged.requires_grad_(False).train(False)
     return averaged

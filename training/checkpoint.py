@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 FORMAT = "motion_i2v.training.1"
 FOLDER = "checkpoints"
 FILES = "files"
-NAME = re.compile(r"step-(\d{9})\.safetensors")
+NAME = r"step-(\d{9})\.safetensors"
 
 
 class TrainingError(RuntimeError):
@@ -149,7 +149,7 @@ def checkpoints(folder: Path) -> list[tuple[int, Path]]:
     """(step, file) of every checkpoint of a training, the newest first."""
     found = []
     for path in (folder / FOLDER).glob("step-*.safetensors"):
-        if match := NAME.fullmatch(path.name):
+        if match := re.fullmatch(NAME, path.name):
             found.append((int(match[1]), path))
     return sorted(found, reverse=True)
 

@@ -8,8 +8,8 @@ A sub-command lives in the module that it needs. That module has `add_arguments(
 from __future__ import annotations
 
 import argparse
-import importlib
 import logging
+import pkgutil
 from types import ModuleType
 
 COMMANDS = {
@@ -96,7 +96,7 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, ModuleType]:
         )
         part.set_defaults(command=name)
         if name == chosen:
-            module = importlib.import_module(f".{where}", __package__)
+            module = pkgutil.resolve_name(f"{__package__}.{where}")
             module.add_arguments(part)
     args = parser.parse_args(arguments)
     assert module is not None

@@ -32,7 +32,6 @@ class Source:
         title: what it shows and who made it.
         licence: as the functions of skimage.data state it.
         split: whether training sees it.
-        weight: how often it is taken, against the others of its split.
         outlines: of its objects.
     """
 
@@ -40,7 +39,6 @@ class Source:
     title: str
     licence: str
     split: Split
-    weight: float = 1.0
     outlines: tuple[Outline, ...] = ()
 
 
@@ -103,50 +101,44 @@ _COINS = tuple(
 )
 
 # Photographs whose licence is not stated (moon, motorcycle) are not used. Two files of one
-# photograph never stand in the table. Scenes with colour and depth have the greater weights.
+# photograph never stand in the table.
 SOURCES = (
     Source(
         "astronaut.png",
         "Eileen Collins, NASA",
         "public domain",
         "train",
-        3.0,
         (_PERSON, _HELMET, _SHUTTLE),
     ),
-    Source("pack:cat.jpg", "Chelsea the cat, Stéfan van der Walt", "CC0", "train", 3.0, (_CAT,)),
+    Source("pack:cat.jpg", "Chelsea the cat, Stéfan van der Walt", "CC0", "train", (_CAT,)),
     Source(
         "pack:coffee.png",
         "A cup of coffee, Rachel Michetti, courtesy of Pikolo Espresso Bar",
         "CC0",
         "train",
-        3.0,
         (Outline("cup"),),
     ),
-    Source(
-        "hubble_deep_field.jpg", "Hubble eXtreme Deep Field, NASA", "public domain", "train", 1.5
-    ),
+    Source("hubble_deep_field.jpg", "Hubble eXtreme Deep Field, NASA", "public domain", "train"),
     Source("retina.jpg", "Fundus of a left eye, Mikael Häggström", "CC0", "train"),
-    Source("brick.png", "Bricks25, CC0Textures", "CC0", "train", 1.5),
-    Source("grass.png", "Grass 01, linolafett", "CC0", "train", 1.5),
+    Source("brick.png", "Bricks25, CC0Textures", "CC0", "train"),
+    Source("grass.png", "Grass 01, linolafett", "CC0", "train"),
     Source(
         "coins.png",
         "Greek coins from Pompeii, Brooklyn Museum",
         "no known restrictions",
         "train",
-        1.0,
         _COINS,
     ),
-    Source("cell.png", "Cell floating in saline, Paul Müller et al.", "CC0", "train", 0.3),
-    Source("clock_motion.png", "A wall clock, Stéfan van der Walt", "public domain", "train", 0.5),
+    Source("cell.png", "Cell floating in saline, Paul Müller et al.", "CC0", "train"),
+    Source("clock_motion.png", "A wall clock, Stéfan van der Walt", "public domain", "train"),
     Source(
         "pack:rocket.png",
         "Falcon 9 with DSCOVR before its launch, SpaceX",
         "public domain",
         "held_out",
-        3.0,
         (Outline("rocket"),),
     ),
-    Source("camera.png", "A photographer, Lav Varshney", "CC0", "held_out", 2.0, (_PHOTOGRAPHER,)),
+    Source("camera.png", "A photographer, Lav Varshney", "CC0", "held_out", (_PHOTOGRAPHER,)),
     Source("gravel.png", "Gravel04, CC0Textures", "CC0", "held_out"),
     Source(
         "ihc.png",

@@ -55,8 +55,6 @@ class Photographs:
         self.cut_outs: dict[str, list[CutOut]] = {}
         for piece in (piece for item in self.items for piece in item.cut_outs):
             self.cut_outs.setdefault(piece.noun, []).append(piece)
-        weights = np.array([item.source.weight for item in self.items], np.float64)
-        self._chances = np.cumsum(weights / weights.sum())
 
     def __len__(self) -> int:
         return len(self.items)
@@ -84,6 +82,8 @@ class Photographs:
     ) -> tuple[np.ndarray, int]:
         """Cuts a random piece, turned, mirrored, rescaled and with other colours.
 
+        Each photograph of the split is taken as often as any other.
+
         Args:
             random: what decides.
             size: (w, h) of the piece.
@@ -102,9 +102,6 @@ class Photographs:
         item = self.items[index]
         piece = _piece(random, item.levels, size, scales or (0.7, 100.0))
         return cv2.transform(piece, colour_change(random, item.colourless)), index
-
-    def _pick(self, random: np.random.Generator) -> int:
-        return int(np.searchsorted(self._chances[:-1], random.uniform(), side="right"))
 
     def cut_out(self, random: np.random.Generator, side: float) -> CutOut:
         """Returns a random object in other colours; its longer side measures `side` pixels."""

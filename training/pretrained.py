@@ -6,6 +6,7 @@ with the pack is taken, so that every command can be tried on a CPU.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ class Pretrained:
         return {
             **trained.metadata(),
             "motion_i2v.data": data,
-            "motion_i2v.configuration": f'{{"base": "{self.source}"}}',
+            "motion_i2v.configuration": json.dumps({"base": self.source}),
         }
 
     def _flow_vae(self) -> FlowVAE:

@@ -9,6 +9,7 @@ only at pure noise, where stage 1 is a regression of what was drawn.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -57,10 +58,11 @@ DRAWING = Drawing(blocks=0.15, strokes=0.55, brush=0.2, every=0.85)
 
 def metadata(part: str) -> dict[str, str]:
     """What every file of the small model says of itself."""
+    configuration = {"recipe": "training/small.py", "part": part}
     return {
         **Trained("v", True, HEADS, FRAMES).metadata(),
         "motion_i2v.data": DATA,
-        "motion_i2v.configuration": f'{{"recipe": "training/small.py", "part": "{part}"}}',
+        "motion_i2v.configuration": json.dumps(configuration),
         "motion_i2v.licence": LICENCE,
     }
 

@@ -9,6 +9,7 @@ without the end to end ("apart").
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -52,12 +53,13 @@ FEW = Sampling(each=0.9, many=0.1)
 
 def metadata(part: str) -> dict[str, str]:
     """What the file says of itself."""
+    configuration = {"recipe": "training/small_mcdiff.py", "part": part}
     return {
         **Trained("v", True, 1, 2).metadata(),
         "motion_i2v.side": str(SIDE),
         "motion_i2v.stroke": str(USUAL.half_size[0]),
         "motion_i2v.data": DATA,
-        "motion_i2v.configuration": f'{{"recipe": "training/small_mcdiff.py", "part": "{part}"}}',
+        "motion_i2v.configuration": json.dumps(configuration),
         "motion_i2v.licence": LICENCE,
     }
 

@@ -99,7 +99,7 @@ class TrackerSettings:
         networks.estimator = weights.load(self.raft, weights.RAFT)
         networks.tracker = weights.load(self.cotracker, weights.COTRACKER)
         networks.refiner = weights.load(self.refiner, weights.REFINER)
-        return Dot(networks.eval().to(self.device))
+        return Dot(networks.train(False).to(self.device))
 
 
 def waypoints(strides: Sequence[int], step: int) -> list[int]:

@@ -113,7 +113,9 @@ def load_flow_completion(file: McdiffFile) -> FlowCompleter:
     with torch.device("meta"):
         network = FlowCompletion(file.completion_shape)
     take(network, {name: tensor.float() for name, tensor in file.completion.items()})
-    return FlowCompleter(hosted(network.eval()), file.completion_shape, file.side, file.stroke)
+    return FlowCompleter(
+        hosted(network.train(False)), file.completion_shape, file.side, file.stroke
+    )
 
 
 def shrunk(size: tuple[int, int], side: int) -> View:

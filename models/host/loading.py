@@ -28,6 +28,17 @@ DTYPES: dict[str, torch.dtype | None] = {
 SUPPORTED = [torch.float16, torch.bfloat16, torch.float32]
 
 
+def dtype_named(precision: str) -> torch.dtype | None:
+    """The dtype that a word of DTYPES means; None lets the host choose.
+
+    Raises:
+        ValueError: for another word, which not every host looks for in a prompt.
+    """
+    if precision not in DTYPES:
+        raise ValueError(f"precision is one of {', '.join(DTYPES)}, not {precision!r}")
+    return DTYPES[precision]
+
+
 def load_motion_field_model(
     checkpoint: Checkpoint,
     dtype: torch.dtype | None = None,
@@ -79,7 +90,7 @@ def load_trajectory_control(
         tensors[name] = tensors[name].squeeze(2)
     take(model, tensors)
     return TrajectoryControl(
-        model.eval(), load_device=management.get_torch_device(), manual_cast_dtype=compute
+        model.train(False), load_device=management.get_torch_device(), manual_cast_dtype=compute
     )
 
 

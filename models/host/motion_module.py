@@ -69,7 +69,7 @@ def load_motion_module(checkpoint: Checkpoint, dtype: torch.dtype | None = None)
     tensors = checkpoint.take_host_tensors(weights)
     own = {name.removeprefix(PREFIX): value for name, value in tensors.items()}
     take(layers, own)
-    patcher = hosted(layers.eval())
+    patcher = hosted(layers.train(False))
     read_again(patcher, load_motion_module, checkpoint, dtype)
     return MotionModule(patcher, checkpoint.widths, checkpoint.source, checkpoint.trained)
 

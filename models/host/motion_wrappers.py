@@ -360,7 +360,7 @@ class MotionWrappers:
             raise ValueError(
                 f"the latents to sample are {given} (width x height), but the motion field and the "
                 f"reference are for {expected[0]} frames of {expected[3]}x{expected[2]}; use the "
-                "latent that 'Apply Motion-Augmented Attention' returns, or 'Re-time Motion Field'"
+                "latent that 'Apply Motion-Augmented Attention' returns, or 'Retime Motion Field'"
             )
 
 

@@ -59,5 +59,5 @@ def hosted_dot(
     seed: int,
 ) -> HostedTracker:
     """DOT with its three networks."""
-    tracker = Dot(networks.eval(), tracks, at_once, both_ways, seed=seed)
+    tracker = Dot(networks.train(False), tracks, at_once, both_ways, seed=seed)
     return HostedTracker(tracker, hosted(networks), dot_size, "DOT")

@@ -74,7 +74,7 @@ def build(tensors: Mapping[str, object], expected: Part, source: str) -> nn.Modu
     given = {ours: named[name] for ours, name in released.items()}
     _account(wanted, given, released, expected, source)
     network.load_state_dict({name: given.get(name, own) for name, own in wanted.items()})
-    return network.float().eval().requires_grad_(False)
+    return network.float().train(False).requires_grad_(False)
 
 
 def bare(tensors: Mapping[str, object], source: str) -> dict[str, Tensor]:

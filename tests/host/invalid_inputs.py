@@ -74,6 +74,7 @@ WARP = {
     **{"picture": PICTURE, "field": FIELD, "order": "auto", "invert_depth": False},
     **{"splatting": "softmax", "fill": "background"},
 }
+SMALL_MODEL = "small model (comes with the pack)"
 COMPLETION = {"picture": PICTURE, "tracks": TRACKS, "first_step": 0, "steps": 0, "size": -1}
 ROLLOUT = {
     **{"seed": 0, "steps": 2, "cfg": 1.0, "sampler_name": "euler", "scheduler": "normal"},
@@ -121,10 +122,14 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VTracksFromText", {**TEXT, "text": "[[1, 2], [3, NaN]]"}, "nan"),
     ("MotionI2VTracksFromText", {**TEXT, "frames": 1}, "frames"),
     ("MotionI2VTracksFromText", {**TEXT, "format": "svg"}, "svg"),
+    ("MotionI2VTracksFromText", {**TEXT, "text": '["1,2,3,4", "[[5, 6], [7"]'}, "text 2 of 2"),
+    ("MotionI2VTracksFromText", {**TEXT, "format": "kj"}, "set format to auto"),
     ("MotionI2VTracksToText", {"tracks": TRACKS, "format": "svg"}, "svg"),
     ("MotionI2VTracksToText", {"tracks": PICTURE, "format": "kj"}, "TRACKS"),
     ("MotionI2VTrajectoryEditor", {**EDITOR, "drawing": "{"}, "drawing"),
     ("MotionI2VTrajectoryEditor", {**EDITOR, "drawing": '{"version":2,"paths":[]}'}, "version"),
+    ("MotionI2VTrajectoryEditor", {**EDITOR, "drawing": "10,10, 30,20"}, "Tracks From Text"),
+    ("MotionI2VTrajectoryEditor", {**EDITOR, "drawing": '[{"x":1,"y":2}]'}, "Tracks From Text"),
     ("MotionI2VTrajectoryEditor", {**EDITOR, "drawing": drawing(kind="blob")}, "blob"),
     ("MotionI2VTrajectoryEditor", {**EDITOR, "drawing": drawing(curve="wild")}, "wild"),
     ("MotionI2VTrajectoryEditor", {**EDITOR, "drawing": drawing(start=0.9, end=0.2)}, "0.9"),
@@ -133,6 +138,8 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VRegionMask", {**REGION, "feather": -1.0}, "feather"),
     ("MotionI2VRegionMask", {**REGION, "mask": PICTURE}, "MASK"),
     ("MotionI2VRegionMask", {**REGION, "snap_to_edges": True}, "connect picture"),
+    ("MotionI2VRegionMask", {}, "connect picture, or a mask"),
+    ("MotionI2VRegionMask", {"picture": PICTURE}, "connect mask"),
     ("MotionI2VCombineRegions", {"region_1": MASK, "region_2": MASK, "operation": "xor"}, "xor"),
     ("MotionI2VCombineRegions", {"region_1": MASK, "operation": "union"}, "region_2"),
     ("MotionI2VDensifyTracks", {**DENSIFY, "reach": 5.0}, "reach"),
@@ -210,6 +217,7 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VApplyMotionAttention", {**MOTION}, ("model", "motion_module", "reference")),
     ("MotionI2VAnimateDiffSampler", {"field": FIELD}, ("model", "motion_module", "vae")),
     ("MotionI2VLoadMCDiff", {"file": "nothing.bin"}, "nothing.bin"),
+    ("MotionI2VLoadMCDiff", {"file": SMALL_MODEL, "precision": "int8"}, "int8"),
     (
         "MotionI2VMCDiffFlowCompletion",
         {**COMPLETION, "flow_completion": PICTURE},

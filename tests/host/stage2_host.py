@@ -19,8 +19,8 @@ MODULE = "stage2/Motion_Module/motion_block.bin"
 def start(base: Path) -> HostProcess:
     """The narrow release of both stages, and an SD 1.5-like UNet where the test node finds it."""
     stage1_host.prepare(base)
-    root = Path(__file__).resolve().parents[1]
-    shutil.copy(root / "sd15.py", base / "custom_nodes" / "narrow_sd15.py")
+    testing = Path(__file__).resolve().parents[2] / "testing"
+    shutil.copy(testing / "sd15.py", base / "custom_nodes" / "narrow_sd15.py")
     narrow_release.write_release(
         base / "models" / "diffusers" / "Motion-I2V" / "models", "motion_modules"
     )

@@ -14,7 +14,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from tests.parity.host import load_host
+from testing.comfyui import load_host
 from tests.parity.seeded import Folder
 
 FAMILIES = (

@@ -11,7 +11,7 @@ def load(folder: Folder):
     """The MODEL and the MOTION_MODULE of a folder's stage-2 UNet."""
     from motion_i2v.models.host.motion_module import load_motion_module
 
-    from tests.sd15 import load_unet
+    from testing.sd15 import load_unet
 
     weights = folder.weights("stage2_unet")
     names = [name for name in weights if ".motion_modules." in name]

@@ -9,7 +9,7 @@ from motion_i2v.models.checkpoints import read_checkpoint
 from motion_i2v.models.convert import convert, plan
 from safetensors import safe_open
 
-from tests import pack
+from testing import pack
 from tests.narrow_release import weights, write_release
 
 PARTS = ("stage1_unet", "stage1_controlnet", "flow_vae", "motion_modules", "sd15_unet")

@@ -4,8 +4,8 @@
 
 import pytest
 
+from testing.comfyui import load_host
 from tests.narrow_release import write_release
-from tests.parity.host import load_host
 
 load_host()
 

@@ -356,8 +356,8 @@ def test_other_models_are_told(vae):
     from motion_i2v.models.checkpoints import checkpoint_of
     from motion_i2v.models.host.loading import load_motion_field_model
 
+    from testing.sd15 import load_unet
     from tests import narrow_release
-    from tests.sd15 import load_unet
 
     sd15 = checkpoint_of(narrow_release.weights("sd15_unet"), "a test", "sd15_unet")
     bad(load_unet(sd15.take_host_tensors()), vae, "Load MCDiff")

@@ -10,7 +10,7 @@ import torch
 from motion_i2v.models.splat import splat_average
 from safetensors.torch import load_file, save_file
 
-from tests import pack
+from testing import pack
 
 FIXTURES = pack.ROOT.parent / "shared" / "reference" / "tiny"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from testing.comfyui import load_host
 from tests.narrow_release import SALT, weights
 from tests.parity import stage1
-from tests.parity.host import load_host
 from tests.parity.seeded import Folder
 
 load_host()

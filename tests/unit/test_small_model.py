@@ -184,7 +184,7 @@ def test_stage_2_sees_no_more_frames_at_once_than_were_trained(small):
 def test_modules_are_refused_by_a_model_that_predicts_otherwise(small):
     from motion_i2v.models.host.motion_wrappers import check_model
 
-    from tests.sd15 import load_unet
+    from testing.sd15 import load_unet
 
     check_model(small.model, small.motion_module)
     tensors = small.model.model.diffusion_model.state_dict()

@@ -11,7 +11,7 @@ from motion_i2v.models.splat import EPSILON, SplatPlan, splat_average, splat_sof
 from safetensors.torch import load_file
 from torch.autograd import gradcheck
 
-from tests.pack import ROOT
+from testing.pack import ROOT
 
 REFERENCE = Path(
     os.environ.get("MOTION_I2V_REFERENCE", ROOT.parent / "shared" / "reference" / "tiny")

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from testing.comfyui import load_host
 from tests.narrow_release import WIDTHS, weights
-from tests.parity.host import load_host
 
 load_host()
 

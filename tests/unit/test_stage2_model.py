@@ -26,7 +26,7 @@ def nets(host_env):
 def narrow_model(dtype=torch.float32):
     from motion_i2v.models.checkpoints import checkpoint_of
 
-    from tests.sd15 import load_unet
+    from testing.sd15 import load_unet
 
     checkpoint = checkpoint_of(narrow_release.weights("sd15_unet"), "a test", "sd15_unet")
     return load_unet(checkpoint.take_host_tensors(), dtype)
@@ -364,7 +364,7 @@ def narrow_control(seed=0):
     import comfy.controlnet
     import comfy.ops
 
-    from tests.sd15 import unet_config
+    from testing.sd15 import unet_config
 
     config = {**unet_config(narrow_model().model.diffusion_model.state_dict()), "num_heads": 8}
     del config["out_channels"]

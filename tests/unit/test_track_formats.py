@@ -11,7 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from motion_i2v.models.lenient_json import parse_json
 from motion_i2v.models.paths import Path, sample_paths
-from motion_i2v.models.track_formats import parse_tracks, tracks_to_paths, write_tracks
+from motion_i2v.models.track_formats import (
+    parse_drawing,
+    parse_tracks,
+    tracks_to_paths,
+    write_tracks,
+)
 from motion_i2v.models.tracks import Tracks
 
 EXAMPLES = json.loads(
@@ -169,3 +174,90 @@ strings = st.text(alphabet="ab'\"\\/ é", max_size=6)
 @given(st.recursive(st.integers() | strings, lambda v: st.lists(v) | st.dictionaries(strings, v)))
 def test_single_quotes_mean_what_they_mean_in_python(value):
     assert parse_json(repr(value)) == ast.literal_eval(repr(value))
+
+
+ONE = [{"x": 10, "y": 20}, {"x": 30, "y": 20}]
+TWO = [[{"x": 5, "y": 5}, {"x": 6, "y": 5}], [{"x": 7, "y": 7}]]
+DRAWN = {"version": 1, "paths": [{"points": [{"x": 0.5, "y": 0.25}]}]}
+FIRST, SECOND, THIRD = ((10, 20), (30, 20)), ((5, 5), (6, 5)), ((7, 7),)
+HALF = ((32, 16),)
+one, two, drawn = json.dumps(ONE), json.dumps(TWO), json.dumps(DRAWN)
+LISTS = {
+    "a list of texts": ([one, two], [FIRST, SECOND, THIRD]),
+    "a tuple": ((one, two), [FIRST, SECOND, THIRD]),
+    "a JSON list of JSON texts": (json.dumps([one, two]), [FIRST, SECOND, THIRD]),
+    "as Python prints it": (str([one, two]), [FIRST, SECOND, THIRD]),
+    "in a JSON string": (json.dumps(json.dumps([one, two])), [FIRST, SECOND, THIRD]),
+    "lists in lists": ([[one], [[two]]], [FIRST, SECOND, THIRD]),
+    "one text in a list": ([one], [FIRST]),
+    "a text and a list": ([one, TWO], [FIRST, SECOND, THIRD]),
+    "values that are no text": (TWO, [SECOND, THIRD]),
+    "a text a point": ([json.dumps(point) for point in ONE], [FIRST]),
+    "formats of their own": (["1,2,3,4", one, drawn], [((1, 2), (3, 4)), FIRST, HALF]),
+    "lines in a list": (["1,2,3,4", "7,7"], [((1, 2), (3, 4)), THIRD]),
+    "normalised, all of them": (
+        ["[[0.5, 0.5], [1, 1]]", "[[0, 0]]"],
+        [((32, 32), (64, 64)), ((0, 0),)],
+    ),
+    "pixels, all of them": (
+        ["[[0.5, 0.5], [1, 1]]", "[[9, 9]]"],
+        [((0.5, 0.5), (1, 1)), ((9, 9),)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "wanted"), LISTS.values(), ids=LISTS)
+def test_lists_of_texts_are_joined(given, wanted):
+    assert [path.points for path in parse_tracks(given, (64, 64))] == wanted
+
+
+BAD_LISTS = {
+    "one is broken": ([one, "[{'x': 1"], "text 2 of 2: "),
+    "one is no track": ([one, '[[1, 2], [3, "a"]]'], 'text 2 of 2: the list, point 2: "y"'),
+    "one is empty": ([one, " "], "text 2 of 2: the tracks' text is empty"),
+    "no list": (3, "not 3"),
+    "nested without end": ('["' + "[" * 50_000 + '"]', "nested"),
+}
+
+
+@pytest.mark.parametrize(("given", "said"), BAD_LISTS.values(), ids=BAD_LISTS)
+def test_a_bad_text_in_a_list_is_named(given, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        parse_tracks(given, (64, 64))
+
+
+@pytest.mark.parametrize(
+    ("text", "format", "said"),
+    [
+        (drawn, "kj", "this is of the format editor, not kj: set format to auto"),
+        ('{"track_path": [[[1, 2]]]}', "points", "of the format tracks, not points"),
+        ("1,2,3,4", "kj", "this is no JSON, as kj is: set format to auto at line 1"),
+    ],
+)
+def test_text_of_another_format_than_the_named_one(text, format, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        parse_tracks(text, (64, 64), format)
+
+
+def test_tracks_as_json_in_a_batch_of_one():
+    (path,) = parse_tracks('{"track_path": [[[[1, 2]], [[3, 4]]]]}', (64, 64))
+    assert path.points == ((1, 2), (3, 4))
+
+
+@pytest.mark.parametrize("text", [drawn, json.dumps(drawn), '{"version": 7}', "{}", "null"])
+def test_a_drawing_is_the_editors_to_judge(text):
+    document = json.loads(text)
+    assert parse_drawing(text) == (json.loads(document) if isinstance(document, str) else document)
+
+
+@pytest.mark.parametrize(
+    "text", [one, two, json.dumps([one, two]), "1,2,3,4", '{"track_path": [[[1, 2]]]}']
+)
+def test_tracks_are_no_drawing_and_the_error_says_where_they_belong(text):
+    with pytest.raises(ValueError, match="put it into Tracks From Text"):
+        parse_drawing(text)
+
+
+def test_what_is_neither_shows_its_place():
+    with pytest.raises(ValueError, match=re.escape(">>>m<<< ove")):
+        parse_drawing("move it")

@@ -10,8 +10,8 @@ from motion_i2v.models.trackers.fill import layers, push_pull
 from motion_i2v.models.trackers.methods import WITHOUT_WEIGHTS, DisPairs, without_weights
 from motion_i2v.models.trackers.pairwise import Direct
 
-from tests.flow_scores import score
-from tests.synthetic import Scene, render
+from testing.flow_scores import score
+from testing.synthetic import Scene, render
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import argparse
 import pytest
 import torch
 
-from tests.parity.host import load_host
+from testing.comfyui import load_host
 
 load_host()
 

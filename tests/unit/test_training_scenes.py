@@ -279,6 +279,15 @@ def test_an_empty_split_is_refused():
         Photographs("train", [source for source in SOURCES if source.split == "held_out"])
 
 
+def test_each_photograph_is_taken_as_often_as_any_other(photographs):
+    random, draws = np.random.default_rng(0), 2000
+    taken = [photographs.texture(random, (4, 4))[1] for _ in range(draws)]
+    counts = np.bincount(taken, minlength=len(photographs))
+    expected = draws / len(photographs)
+    # Five standard deviations of a count; the seed is fixed.
+    assert abs(counts - expected).max() < 5 * expected**0.5
+
+
 def test_random_crops(photographs):
     one = random_crops(3, 6, (48, 32), photographs)
     assert one.shape == (6, 3, 32, 48)

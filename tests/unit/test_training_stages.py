@@ -1,5 +1,7 @@
 """What the stages are trained on, and that the trained networks are what the host then runs."""
 
+import json
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -468,3 +470,13 @@ def test_training_goes_on_after_an_evaluation():
     with torch.inference_mode():
         positions(64)
     assert not positions(64).is_inference()
+
+
+def test_a_file_tells_its_base_whatever_the_base_is_called():
+    from motion_i2v.training.noise import Schedule
+    from motion_i2v.training.pretrained import Pretrained
+
+    name = 'my "best" \\ one.safetensors'
+    base = Pretrained({}, None, 8, Schedule("eps", False), None, None, None, name)
+    told = json.loads(base.metadata("clips")["motion_i2v.configuration"])
+    assert told == {"base": name}

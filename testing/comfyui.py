@@ -3,7 +3,7 @@
 import os
 import sys
 
-from tests import pack
+from testing import pack
 
 
 def load_host(cpu: bool = True) -> None:
