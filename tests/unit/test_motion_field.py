@@ -277,7 +277,7 @@ def test_one_visibility_for_all_points_is_spread():
         ({}, None, "picture size"),
         ({"track_path": torch.zeros(3, 2)}, (8, 8), "frames, points, 2"),
         ({"track_path": torch.full((3, 2, 2), torch.inf)}, (8, 8), "track 0.*frame 0"),
-        ({"track_visibility": torch.ones(2, 2, dtype=torch.bool)}, (8, 8), "visibility"),
+        ({"track_visibility": torch.ones(3, 3, dtype=torch.bool)}, (8, 8), "visibility"),
         ({"size": (0, 8)}, (8, 8), "size"),
     ],
 )
