@@ -122,7 +122,7 @@ def _without_pockets(front: Tensor, importance: Tensor) -> Tensor:
         size = np.bincount(which, minlength=count + 1)
         means.append(np.bincount(which, level.ravel(), count + 1) / np.maximum(size, 1))
     own, around = means
-    base = own[1 + np.bincount(parts.ravel(), minlength=count + 1)[1:].argmax()]
+    base = own[1 + np.argmax(np.bincount(parts.ravel(), minlength=count + 1)[1:])]
     pocket = own - base > (around - base) / 2
     pocket[0] = False
     return front | torch.from_numpy(pocket[parts]).to(front.device)

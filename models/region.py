@@ -155,7 +155,7 @@ def snapped(mask: np.ndarray, picture: torch.Tensor) -> np.ndarray:
     depth = cv2.distanceTransform(np.pad(small, 1, mode="edge"), cv2.DIST_L2, 5)[1:-1, 1:-1]
     outside = cv2.distanceTransform(1 - small, cv2.DIST_L2, 5)
     diagonal = float(np.hypot(*size))
-    rim = min(SNAP_IN * diagonal, float(depth.max()) / 3)
+    rim = min(SNAP_IN * diagonal, float(np.max(depth)) / 3)
     found = cut_out(
         lab_of(picture, size), depth > 2 * rim, depth > rim, outside <= SNAP_OUT * diagonal
     )

@@ -152,6 +152,12 @@ def test_retiming_is_linear_between_frames():
     assert ops.retimed(ramp, 5).flow[:, 0, 0, 0].tolist() == [0, 3, 6, 9, 12]
 
 
+def test_frames_at_any_times():
+    ramp = MotionField(torch.arange(3.0).view(3, 1, 1, 1).expand(3, 2, 4, 4).contiguous() * 6)
+    time = torch.tensor([0, 2, 0.5, 1, 1], dtype=torch.float64)
+    assert ops.at_times(ramp, time).flow[:, 0, 0, 0].tolist() == [0, 12, 3, 6, 6]
+
+
 def test_inverting_a_translation_turns_it_round_and_hides_what_was_uncovered():
     inverted = ops.inverted(translation(3, -2))
     close(inverted.flow[1, :, :12, 3:], torch.tensor([-3.0, 2.0]).view(2, 1, 1).expand(2, 12, 17))
@@ -271,7 +277,7 @@ def test_one_visibility_for_all_points_is_spread():
         ({}, None, "picture size"),
         ({"track_path": torch.zeros(3, 2)}, (8, 8), "frames, points, 2"),
         ({"track_path": torch.full((3, 2, 2), torch.inf)}, (8, 8), "track 0.*frame 0"),
-        ({"track_visibility": torch.ones(2, 2, dtype=torch.bool)}, (8, 8), "visibility"),
+        ({"track_visibility": torch.ones(3, 3, dtype=torch.bool)}, (8, 8), "visibility"),
         ({"size": (0, 8)}, (8, 8), "size"),
     ],
 )
