@@ -12,7 +12,8 @@ ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
-READY = "() => window.app && window.app.graph && window.app.extensionManager"
+# The canvas first: newer pages complain of whoever asks for the graph before it is there.
+READY = "() => window.app?.canvas && window.app.graph && window.app.extensionManager"
 
 
 def find_chromium() -> str | None:
