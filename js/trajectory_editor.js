@@ -112,22 +112,30 @@ class NodeConnection {
 
   save(text) {
     const { widget, outer } = heldAt(this.node, "drawing");
-    this.saving = true;
-    this.drawing.value = text;
+    this.keep(text);
     if (outer) {
       widget.value = text;
       widget.callback?.(text);
     }
-    this.saving = false;
     // Lets the graph's own undo know of the change, as a click elsewhere would.
     app.canvas?.emitBeforeChange?.();
     app.canvas?.emitAfterChange?.();
     this.node.graph?.setDirtyCanvas?.(true, false);
   }
 
+  /** Writes the node's own widget. */
+  keep(text) {
+    this.saving = true;
+    this.drawing.value = text;
+    this.saving = false;
+  }
+
   /** Takes over what someone else has written; nobody has to tell of it. Cheap where nothing has. */
   read(options) {
-    this.editor.setText(this.text, options);
+    const { text } = this;
+    // What was handed out comes back to the node's own widget when it is taken back.
+    if (text !== this.drawing.value) this.keep(text);
+    this.editor.setText(text, options);
   }
 
   /** The widgets have their saved values now: a fresh start, or the return of a known drawing. */

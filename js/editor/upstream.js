@@ -81,7 +81,8 @@ export function sourceOf(node, slot) {
     const { graph } = node;
     const link = linkOf(graph, node.inputs?.[slot]?.link);
     if (!link) return node.subgraph ? { node, slot, side: "input" } : null;
-    if (link.origin_id === SUBGRAPH_INPUT) {
+    // Newer pages write ids as texts.
+    if (Number(link.origin_id) === SUBGRAPH_INPUT) {
       node = holderOf(graph, graph.rootGraph);
       slot = link.origin_slot;
       if (!node) return null;
