@@ -3,6 +3,7 @@
 import { CURVES, EASES, findPath } from "./document.js";
 import { el, icon } from "./dom.js";
 import * as edits from "./edits.js";
+import { undoesItself } from "./keyboard.js";
 import { frameAt } from "./paint.js";
 import { frameTime, holdFrames, holdFromFrames, isTimed } from "./timing.js";
 import { iconButton } from "./toolbar.js";
@@ -208,8 +209,7 @@ export class Inspector {
   chip() {
     const look = { type: "button", class: "mi2v-chip", role: "option" };
     const chip = el("button", look, el("i", {}, icon("pin")), el("span"));
-    // The pack keeps graph undo out of the editor by this property; see keyboard.js.
-    Object.defineProperty(chip, "type", { value: "textarea" });
+    undoesItself(chip);
     chip.addEventListener("click", () => {
       this.editor.finishPath();
       this.editor.select(chip.dataset.path);

@@ -7,12 +7,17 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
  * Keeps Ctrl+Z inside the editor.
  *
  * ComfyUI undoes the graph from a listener on the window that no one can precede. It leaves those
- * elements alone that say they are text areas, since these have an undo of their own. So has this.
+ * elements alone that say they are text areas or editable (newer pages ask for the latter), since
+ * these have an undo of their own. So has this.
  */
 export function keepUndoHere(root) {
-  for (const element of root.querySelectorAll("button, select, input, [tabindex]")) {
-    Object.defineProperty(element, "type", { value: "textarea", configurable: true });
-  }
+  for (const element of root.querySelectorAll("button, select, input, [tabindex]")) undoesItself(element);
+}
+
+/** The same for a single element. */
+export function undoesItself(element) {
+  Object.defineProperty(element, "type", { value: "textarea", configurable: true });
+  Object.defineProperty(element, "isContentEditable", { value: true, configurable: true });
 }
 
 const isField = (target) => target.matches?.("input, select");
