@@ -490,6 +490,7 @@ INVERT = """
     app.graph.add(between)
     app.graph.nodes.find((node) => node.type === 'LoadImage').connect(0, between, 0)
     between.connect(0, editor, 0)
+    return between.title
 }
 """
 QUEUE = """
@@ -526,11 +527,11 @@ def test_queued_and_the_picture_comes_out(editor, host):
 
 def test_a_computed_picture_is_shown_after_the_run(editor, host):
     # Until the run, the loaded picture stands in.
-    editor.page.evaluate(INVERT)
+    title = editor.page.evaluate(INVERT)
     editor.page.wait_for_timeout(900)
     assert editor.color_at(0.5, 0.5) == pytest.approx(RED, abs=12)
     note = editor.page.locator(".mi2v-notes")
-    assert "Before “Invert Image”" in note.inner_text()
+    assert f"Before “{title}”" in note.inner_text()
     editor.page.evaluate(QUEUE)
     inverted = [255 - value for value in RED]
     for _ in range(40):
