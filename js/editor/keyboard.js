@@ -7,11 +7,13 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
  * Keeps Ctrl+Z inside the editor.
  *
  * ComfyUI undoes the graph from a listener on the window that no one can precede. It leaves those
- * elements alone that say they are text areas, since these have an undo of their own. So has this.
+ * elements alone that say that their text is edited, since these have an undo of their own. So has
+ * this: older pages look at the type, newer ones at whether the content is editable.
  */
 export function keepUndoHere(root) {
   for (const element of root.querySelectorAll("button, select, input, [tabindex]")) {
     Object.defineProperty(element, "type", { value: "textarea", configurable: true });
+    Object.defineProperty(element, "isContentEditable", { value: true, configurable: true });
   }
 }
 
