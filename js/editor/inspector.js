@@ -30,10 +30,17 @@ function segmented(label, values, titles, choose) {
   return { element, show };
 }
 
-function numberField(label, title, onchange) {
-  const input = el("input", { type: "number", class: "mi2v-number", title, "aria-label": title });
+function numberField(onchange) {
+  const input = el("input", { type: "number", class: "mi2v-number" });
+  const label = el("span");
+  const element = el("label", { class: "mi2v-field" }, label, input);
   input.addEventListener("change", () => input.value !== "" && onchange(Number(input.value)));
-  return { input, element: el("label", { class: "mi2v-field", title }, el("span", {}, label), input) };
+  const name = (text, title) => {
+    label.textContent = text;
+    input.title = element.title = title;
+    input.setAttribute("aria-label", title);
+  };
+  return { input, element, name };
 }
 
 export class Inspector {
@@ -77,10 +84,10 @@ export class Inspector {
   buildTimeRow() {
     const { editor } = this;
     const span = (which) => (frame) => this.setSpan(which, frame);
-    this.start = numberField("Frames", "Frame at which the path sets off", span("start"));
-    this.end = numberField("to", "Frame at which the path arrives", span("end"));
+    this.start = numberField(span("start"));
+    this.end = numberField(span("end"));
     this.pointLabel = el("span", { class: "mi2v-quiet" });
-    this.hold = numberField("hold", "Frames to wait at this point", (count) => this.setHold(count));
+    this.hold = numberField((count) => this.setHold(count));
     this.hold.input.step = "0.5";
     this.removePoint = iconButton("remove", "Delete this point (Delete)", () => editor.removeSelection(), {
       "data-action": "delete-point",
@@ -99,11 +106,11 @@ export class Inspector {
 
   setSpan(which, frame) {
     const { editor } = this;
-    const time = frameTime(frame - 1, editor.frames);
+    const time = frameTime(frame - editor.firstStep, editor.steps);
     editor.change((draft) => {
       const path = findPath(draft, editor.selected);
       const [start, end] = which === "start" ? [time, path.end] : [path.start, time];
-      edits.setSpan(draft, editor.selected, start, end, editor.frames);
+      edits.setSpan(draft, editor.selected, start, end, editor.steps);
     });
   }
 
@@ -111,7 +118,7 @@ export class Inspector {
     const { editor } = this;
     editor.change((draft) => {
       const path = findPath(draft, editor.selected);
-      const hold = holdFromFrames(path, editor.point, Math.max(0, count), editor.frames);
+      const hold = holdFromFrames(path, editor.point, Math.max(0, count), editor.steps);
       edits.setHold(draft, editor.selected, editor.point, hold);
     });
   }
@@ -143,8 +150,25 @@ export class Inspector {
     return `${count(paths, "path")}, ${count(pins, "pin")}. Select one to set its speed.`;
   }
 
+  /** Names the fields by what they count. */
+  nameFields() {
+    const { framesKnown } = this.editor;
+    if (this.named === framesKnown) return;
+    this.named = framesKnown;
+    if (framesKnown) {
+      this.start.name("Frames", "Frame at which the path sets off");
+      this.end.name("to", "Frame at which the path arrives");
+      this.hold.name("hold", "Frames to wait at this point");
+    } else {
+      this.start.name("Percent", "Percent of the clip at which the path sets off");
+      this.end.name("to", "Percent of the clip at which the path arrives");
+      this.hold.name("hold", "Percent of the clip to wait at this point");
+    }
+  }
+
   showMotion(path) {
-    const { frames, point } = this.editor;
+    this.nameFields();
+    const { steps, firstStep, point } = this.editor;
     this.curve.show(path.curve);
     this.ease.show(path.ease);
     const drawn = [...this.speed.options].find(({ value }) => value === "timed");
@@ -152,16 +176,16 @@ export class Inspector {
     drawn.title = drawn.disabled ? "For paths drawn freehand, or timed on the timeline" : "";
     this.speed.value = path.spacing;
     for (const [field, time] of [[this.start, path.start], [this.end, path.end]]) {
-      field.input.min = "1";
-      field.input.max = String(frames);
-      field.input.value = String(frameAt(time, frames) + 1);
+      field.input.min = String(firstStep);
+      field.input.max = String(firstStep + steps - 1);
+      field.input.value = String(firstStep + frameAt(time, steps));
     }
     this.pointOnly.hidden = point === null;
     if (point === null) return;
     this.pointLabel.textContent = `Point ${point + 1} of ${path.points.length}`;
     this.hold.input.min = "0";
-    this.hold.input.max = String(frames);
-    this.hold.input.value = String(Math.round(holdFrames(path, point, frames) * 10) / 10);
+    this.hold.input.max = String(steps);
+    this.hold.input.value = String(Math.round(holdFrames(path, point, steps) * 10) / 10);
   }
 
   showChips() {

@@ -127,7 +127,7 @@ export class Keyboard {
   }
 
   stepFrame(step) {
-    const last = Math.max(1, this.editor.frames - 1);
+    const last = Math.max(1, this.editor.steps - 1);
     this.editor.seek((Math.round(this.editor.time * last) + step) / last);
   }
 
@@ -151,6 +151,7 @@ export class Keyboard {
   onClipboard(event) {
     const { editor } = this;
     if (!editor.focused || isField(document.activeElement)) return;
+    editor.host.refresh();
     if (event.type === "paste") {
       if (!editor.paste(event.clipboardData?.getData("text/plain") ?? "")) {
         editor.say("There is no path in the clipboard");

@@ -57,7 +57,8 @@ export class Overlays {
     // The card says the same at length, until something is drawn.
     if (picture.note && editor.document.paths.length) lines.push(picture.note);
     if (picture.before) lines.push(`Before “${picture.before}”: queue once to see its picture`);
-    if (editor.framesUnknown) lines.push(`Frames come from a link; shown with ${editor.frames}`);
+    if (!editor.framesKnown) lines.push("Frames come from a link: queue once to see how many");
+    if (editor.framesFrom === "run") lines.push(`Frames come from a link: ${editor.frames} in the last run`);
     const shown = lines.join("\n");
     if (shown === this.shownNotes) return;
     this.shownNotes = shown;

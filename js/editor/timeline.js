@@ -80,17 +80,17 @@ export class Timeline {
   timeAt(event) {
     const box = this.track.getBoundingClientRect();
     const time = clamp((event.clientX - box.left) / box.width, 0, 1);
-    const last = Math.max(1, this.editor.frames - 1);
+    const last = Math.max(1, this.editor.steps - 1);
     return Math.round(time * last) / last;
   }
 
   dragSpan(which, time) {
     const { editor } = this;
-    const { selected, frames } = editor;
+    const { selected, steps } = editor;
     editor.preview((draft) => {
       const path = findPath(draft, selected);
       const [start, end] = which === "start" ? [time, path.end] : [path.start, time];
-      edits.setSpan(draft, selected, start, end, frames);
+      edits.setSpan(draft, selected, start, end, steps);
     });
   }
 
@@ -108,7 +108,7 @@ export class Timeline {
   }
 
   step(event) {
-    const last = Math.max(1, this.editor.frames - 1);
+    const last = Math.max(1, this.editor.steps - 1);
     return { ArrowLeft: -1 / last, ArrowDown: -1 / last, ArrowRight: 1 / last, ArrowUp: 1 / last }[event.key] ?? null;
   }
 
@@ -127,7 +127,7 @@ export class Timeline {
     editor.change((draft) => {
       const path = findPath(draft, editor.selected);
       const [start, end] = which === "start" ? [path.start + step, path.end] : [path.start, path.end + step];
-      edits.setSpan(draft, editor.selected, start, end, editor.frames);
+      edits.setSpan(draft, editor.selected, start, end, editor.steps);
     }, `span ${editor.selected} ${which}`);
   }
 
@@ -135,10 +135,10 @@ export class Timeline {
 
   update() {
     const { editor } = this;
-    const { path, frames } = editor;
-    const last = Math.max(1, frames - 1);
+    const { path, steps } = editor;
+    const last = Math.max(1, steps - 1);
     this.ticks.style.backgroundSize = `${100 / last}% 100%`;
-    this.ticks.hidden = frames > 65;
+    this.ticks.hidden = steps > 65;
     const shown = path?.kind === "path" && path.points.length > 1;
     this.band.hidden = !shown;
     if (shown) {
@@ -153,10 +153,10 @@ export class Timeline {
   }
 
   describe(slider, time) {
-    const { frames } = this.editor;
-    slider.setAttribute("aria-valuemin", "1");
-    slider.setAttribute("aria-valuemax", String(frames));
-    slider.setAttribute("aria-valuenow", String(frameAt(time, frames) + 1));
+    const { steps, firstStep } = this.editor;
+    slider.setAttribute("aria-valuemin", String(firstStep));
+    slider.setAttribute("aria-valuemax", String(firstStep + steps - 1));
+    slider.setAttribute("aria-valuenow", String(firstStep + frameAt(time, steps)));
   }
 
   showMarks(path) {
@@ -180,7 +180,6 @@ export class Timeline {
 
   tick() {
     const { editor } = this;
-    const { frames } = editor;
     const playing = editor.playback.running && !editor.playback.once;
     if (this.playing !== playing) {
       this.playing = playing;
@@ -191,7 +190,15 @@ export class Timeline {
     }
     this.head.style.left = percent(editor.time);
     this.describe(this.head, editor.time);
-    const frame = Math.min(frames - 1, Math.floor(editor.time / frameTime(1, Math.max(2, frames)) + 1e-6));
-    this.counter.textContent = `${frame + 1} / ${frames}`;
+    this.showCount();
+  }
+
+  showCount() {
+    const { time, frames, framesKnown } = this.editor;
+    const frame = Math.min(frames - 1, Math.floor(time / frameTime(1, Math.max(2, frames)) + 1e-6));
+    this.counter.textContent = framesKnown ? `${frame + 1} / ${frames}` : "? frames";
+    this.counter.title = framesKnown
+      ? "Frame of the clip"
+      : "The number of frames comes from a link: known after a run. Times are in percent until then";
   }
 }
