@@ -306,6 +306,11 @@ class NodeConnection {
   }
 }
 
+/** The page's properties panel gives the widgets of a node its own width; ours keeps the node's. */
+function keepNodesWidth(widget) {
+  Object.defineProperty(widget, "width", { get: () => undefined, set: () => {}, configurable: true });
+}
+
 /** Keeps a node at least as large as its editor needs, whoever sets its size. */
 function keepLarge(node) {
   const { computeSize, onResize } = node;
@@ -361,6 +366,7 @@ app.registerExtension({
       onDraw: () => connection.editor.follow(),
     });
     widget.serialize = false;
+    keepNodesWidth(widget);
     keepLarge(node);
     node.setSize(FIRST_SIZE.map((least, i) => Math.max(least, node.size[i])));
   },
