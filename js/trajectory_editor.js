@@ -6,6 +6,7 @@ import { el } from "./editor/dom.js";
 import { TrajectoryEditor } from "./editor/editor.js";
 import { Memory } from "./editor/memory.js";
 import { regionOf } from "./editor/region.js";
+import { speak, words } from "./editor/texts.js";
 import { heldAt, maskRoute, numberAt, pictureAt, rememberHolder, viewRoute } from "./editor/upstream.js";
 
 const NODE = "MotionI2VTrajectoryEditor";
@@ -20,24 +21,12 @@ const LEAST_HEIGHT = 420;
 /** The editor's buttons wrap down to this width of the node. */
 const LEAST_WIDTH = 340;
 
-const HINTS = {
-  none: {
-    title: "No picture yet",
-    hint: "Connect a Load Image node to “image”. You can draw already: paths adapt to any size.",
-    note: "Connect a picture to “image”",
-  },
-  computed: {
-    title: "Not computed yet",
-    hint: "Queue the workflow once and the picture appears here. You can draw already.",
-    note: "Queue the workflow once to see the picture",
-  },
-  loading: { title: "Loading the picture …", hint: "" },
-  failed: {
-    title: "The picture cannot be shown",
-    hint: "Its file is not in ComfyUI's input folder.",
-    note: "The picture cannot be shown: its file is not in ComfyUI's input folder",
-  },
-};
+/** What stands in the place of a picture that is not there; `note` is the same in the corner. */
+function placeholder(status) {
+  const title = words(`picture.${status}`);
+  if (status === "loading") return { status, title };
+  return { status, title, hint: words(`picture.${status}.hint`), note: words(`picture.${status}.note`) };
+}
 
 const memory = new Memory();
 const editors = new Set();
@@ -229,7 +218,7 @@ class NodeConnection {
     this.editor.setRegion(null);
     if (shown && shown !== sent) this.loadRegion(key, shown);
     if (shown) this.load(key, shown, before);
-    else this.editor.setPicture({ status: found.kind, ...HINTS[found.kind] });
+    else this.editor.setPicture(placeholder(found.kind));
   }
 
   /** The picture of a run before this node object existed, as the page remembers it. */
@@ -254,14 +243,14 @@ class NodeConnection {
   load(key, file, before) {
     const image = new Image();
     const { size } = this.editor.picture;
-    if (!this.editor.picture.image) this.editor.setPicture({ status: "loading", size, ...HINTS.loading });
+    if (!this.editor.picture.image) this.editor.setPicture({ size, ...placeholder("loading") });
     image.onload = () => {
       if (this.key !== key) return;
       const own = [file.width ?? image.naturalWidth, file.height ?? image.naturalHeight];
       this.editor.setPicture({ status: "ready", image, size: own, before });
     };
     image.onerror = () => {
-      if (this.key === key) this.editor.setPicture({ status: "failed", ...HINTS.failed });
+      if (this.key === key) this.editor.setPicture(placeholder("failed"));
     };
     image.src = api.apiURL(viewRoute(file));
   }
@@ -355,6 +344,7 @@ app.registerExtension({
 
   nodeCreated(node) {
     if (node.comfyClass !== NODE) return;
+    speak(app.extensionManager?.setting?.get("Comfy.Locale"));
     const connection = new NodeConnection(node);
     const widget = node.addDOMWidget("editor", "motion_i2v_trajectories", connection.editor.element, {
       serialize: false,

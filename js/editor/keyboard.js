@@ -1,5 +1,7 @@
 // Keys and the clipboard, for as long as the focus is inside the editor.
 
+import { words } from "./texts.js";
+
 const TOOLS = { v: "select", d: "draw", p: "points", n: "pin" };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -157,7 +159,7 @@ export class Keyboard {
     editor.host.refresh();
     if (event.type === "paste") {
       if (!editor.paste(event.clipboardData?.getData("text/plain") ?? "")) {
-        editor.say("There is no path in the clipboard");
+        editor.say(words("said.nothing_to_paste"));
       }
     } else {
       const text = editor.copied();
