@@ -7,7 +7,7 @@ import { TrajectoryEditor } from "./editor/editor.js";
 import { Memory } from "./editor/memory.js";
 import { regionOf } from "./editor/region.js";
 import { speak, words } from "./editor/texts.js";
-import { heldAt, maskRoute, numberAt, pictureAt, rememberHolder, viewRoute } from "./editor/upstream.js";
+import { heldAt, isHash, maskRoute, numberAt, pictureAt, rememberHolder, viewRoute } from "./editor/upstream.js";
 
 const NODE = "MotionI2VTrajectoryEditor";
 /** Under these keys the node sends its picture and frames; nodes/trajectory_editor.py has them too. */
@@ -32,6 +32,12 @@ const memory = new Memory();
 const editors = new Set();
 
 const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === name);
+
+/** The format of a file that goes by its hash, as the host tells it; unknown where it does not. */
+async function formatOf(file) {
+  const answer = await api.fetchApi(viewRoute(file), { method: "HEAD" }).catch(() => null);
+  return (answer?.ok && answer.headers.get("Content-Type")) || "unknown";
+}
 
 class NodeConnection {
   constructor(node) {
@@ -216,8 +222,7 @@ class NodeConnection {
     if (key === this.key) return;
     this.key = key;
     this.editor.setRegion(null);
-    if (shown && shown !== sent) this.loadRegion(key, shown);
-    if (shown) this.load(key, shown, before);
+    if (shown) this.loadBoth(key, shown, before, shown !== sent);
     else this.editor.setPicture(placeholder(found.kind));
   }
 
@@ -239,11 +244,20 @@ class NodeConnection {
     if (shown && shown !== element) shown.replaceWith(element);
   }
 
+  /** Shows a file and, where it is `loaded` by a node, the region brushed on it. */
+  async loadBoth(key, file, before, loaded) {
+    if (!this.editor.picture.image) {
+      this.editor.setPicture({ size: this.editor.picture.size, ...placeholder("loading") });
+    }
+    const known = isHash(file) ? { ...file, format: await formatOf(file) } : file;
+    if (this.key !== key) return;
+    if (loaded) this.loadRegion(key, known);
+    this.load(key, known, before);
+  }
+
   /** Shows a file; `before` names the node that will still change it. */
   load(key, file, before) {
     const image = new Image();
-    const { size } = this.editor.picture;
-    if (!this.editor.picture.image) this.editor.setPicture({ size, ...placeholder("loading") });
     image.onload = () => {
       if (this.key !== key) return;
       const own = [file.width ?? image.naturalWidth, file.height ?? image.naturalHeight];

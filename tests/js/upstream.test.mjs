@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { heldAt, numberAt, parseFileName, pictureAt, rememberHolder, viewRoute } from "../../js/editor/upstream.js";
+import { heldAt, isHash, maskRoute, numberAt, parseFileName, pictureAt, rememberHolder, viewRoute } from "../../js/editor/upstream.js";
 
 /** A graph of plain objects: `nodes` by id, links as [id, from, slot, to, slot]. */
 function graph(nodes, links, rootGraph = null) {
@@ -32,6 +32,18 @@ test("a picture only ever comes from the host's own route, its name escaped", ()
   const route = viewRoute({ filename: "a&type=temp#.jpg", subfolder: "../b", type: "input" });
   assert.equal(route, "/view?filename=a%26type%3Dtemp%23.jpg&subfolder=..%2Fb&type=input");
   assert.ok(viewRoute(parseFileName("https://example.org/x.jpg")).startsWith("/view?"));
+});
+
+test("a file that goes by its hash is a PNG with a mask where the host says so", () => {
+  const file = parseFileName("blake3:0a1b");
+  assert.ok(isHash(file) && !isHash(parseFileName("cat.png")));
+  assert.equal(maskRoute(file), null, "nothing is known yet");
+  const png = { ...file, format: "image/png" };
+  assert.equal(viewRoute(png), "/view?filename=blake3%3A0a1b&subfolder=&type=input&channel=rgb");
+  assert.equal(maskRoute(png), "/view?filename=blake3%3A0a1b&subfolder=&type=input&channel=a");
+  const photo = { ...file, format: "image/jpeg" };
+  assert.equal(viewRoute(photo), "/view?filename=blake3%3A0a1b&subfolder=&type=input");
+  assert.equal(maskRoute(photo), null);
 });
 
 test("nothing connected", () => {
