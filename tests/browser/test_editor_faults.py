@@ -1,12 +1,19 @@
 """What went wrong in the Trajectory Editor on real pages, each fault as a user meets it."""
 
+import io
 import json
 import re
+import urllib.request
+from collections.abc import Iterator
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from devkit import base
 from devkit.browser import READY, find_chromium
 from tests.browser.editor_page import ARC, EDITOR_NODE, EXTENSION, RED, EditorPage
+from tests.host_process import HostError, HostProcess
 
 pytestmark = pytest.mark.skipif(find_chromium() is None, reason="no Chromium found")
 
@@ -37,12 +44,12 @@ def kinds(editor: EditorPage) -> list[str]:
 
 
 def test_every_undo_of_the_graph_keeps_the_editors_history(editor):
-    free = (1400, 700)
-    editor.page.mouse.click(*free)
+    editor.page.mouse.click(1400, 700)
     for x in (0.2, 0.4, 0.6):
         editor.tool("pin")
         editor.click(x, 0.3)
-        editor.page.mouse.click(*free)
+        # Never twice on one spot: that would be a double-click.
+        editor.page.mouse.click(1400, 700 - 300 * x)
         editor.page.wait_for_timeout(200)
     whole = editor.drawing
     for left in (2, 1):
@@ -174,6 +181,7 @@ def test_widgets_handed_out_to_a_subgraphs_node(editor, root_again):
     editor.press("Control+y", "Control+y")
     assert queued() == ["path", "path", "pin", "path"]
     page.evaluate(f"async () => app.loadGraphData({ROOT}.serialize())")
+    page.wait_for_function(f"() => {HOLDER}?.widgets?.length")
     page.evaluate(f"() => app.canvas.openSubgraph({HOLDER}.subgraph, {HOLDER})")
     page.locator(".mi2v-chip").nth(3).wait_for()
     assert queued() == ["path", "path", "pin", "path"]
@@ -238,6 +246,7 @@ def test_the_editor_speaks_the_pages_language(opened):
     language = "(name) => app.extensionManager.setting.set('Comfy.Locale', name)"
     page.evaluate(language, "zh")
     try:
+        opened.reload()
         opened.build("red.png", (300, 200))
         opened.drag(*ARC)
         opened.press("v")
@@ -250,9 +259,65 @@ def test_the_editor_speaks_the_pages_language(opened):
         opened.shot("chinese-help")
     finally:
         page.evaluate(language, "en")
+        opened.reload()
     opened.build("red.png", (300, 200))
     opened.drag(*ARC)
     assert opened.chips == ["Path 1"]
+
+
+@pytest.fixture(scope="module")
+def host_with_assets() -> Iterator[HostProcess]:
+    """A host that keeps files by the hash of their content."""
+    process = HostProcess(arguments=("--enable-assets",))
+    try:
+        process.start()
+    except HostError as error:
+        if "unrecognized arguments" not in str(error):
+            raise
+        pytest.skip("this ComfyUI has no assets: no file has a hash for a name")
+    base.put_settings(process.base)
+    yield process
+    process.stop()
+
+
+def upload_as_asset(host: HostProcess, picture: Image.Image) -> str:
+    """Gives the host a picture and returns the name by which Load Image knows it then."""
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    mark = "a-line-between-the-parts"
+    head = "\r\n".join(
+        [
+            *(f"--{mark}", 'Content-Disposition: form-data; name="tags"', "", '["input"]'),
+            f"--{mark}",
+            'Content-Disposition: form-data; name="file"; filename="brushed.png"',
+            *("Content-Type: image/png", "", ""),
+        ]
+    )
+    body = head.encode() + content.getvalue() + f"\r\n--{mark}--\r\n".encode()
+    kind = {"Content-Type": f"multipart/form-data; boundary={mark}"}
+    with urllib.request.urlopen(
+        urllib.request.Request(host.url + "/api/assets", body, kind)
+    ) as answer:
+        return json.load(answer)["asset_hash"]
+
+
+def test_a_picture_known_by_its_hash_is_shown_with_its_mask(opened, host_with_assets):
+    brushed = np.full((200, 300, 4), (*RED, 255), np.uint8)
+    brushed[50:150, 30:120, 3] = 0
+    name = upload_as_asset(host_with_assets, Image.fromarray(brushed))
+    assert name.startswith("blake3:")
+    page = opened.page.context.browser.new_page()
+    try:
+        page.goto(host_with_assets.url)
+        page.wait_for_function(READY, timeout=60_000)
+        editor = EditorPage(page, vue=opened.renderer == "vue")
+        editor.build(name, (300, 200))
+        page.locator("[data-action=region]").wait_for()
+        page.wait_for_timeout(150)
+        assert editor.color_at(0.7, 0.5) == pytest.approx(RED, abs=3)
+        assert editor.color_at(0.2, 0.5)[1] > RED[1] + 40, "the tint of what was brushed"
+    finally:
+        page.close()
 
 
 def test_the_rest_of_the_page_is_left_alone(opened, host):
