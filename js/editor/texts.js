@@ -177,8 +177,8 @@ const CHINESE = {
   "tip.pin": "点击必须保持静止的位置",
 
   "picture.none": "还没有图像",
-  "picture.none.hint": "请将“加载图像”节点连接到 image。现在就可以绘制：路径会适应任何尺寸。",
-  "picture.none.note": "请将图像连接到 image",
+  "picture.none.hint": "请将“加载图像”节点连接到“图像”输入。现在就可以绘制：路径会适应任何尺寸。",
+  "picture.none.note": "请连接“图像”输入",
   "picture.computed": "尚未计算",
   "picture.computed.hint": "运行一次工作流，图像就会显示在这里。现在就可以绘制。",
   "picture.computed.note": "运行一次工作流即可看到图像",

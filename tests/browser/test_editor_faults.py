@@ -12,12 +12,13 @@ from PIL import Image
 
 from devkit import base
 from devkit.browser import READY, find_chromium
-from tests.browser.editor_page import ARC, EDITOR_NODE, EXTENSION, RED, EditorPage
+from tests.browser.editor_page import ARC, BUILD, EDITOR_NODE, EXTENSION, RED, EditorPage
 from tests.host_process import HostError, HostProcess
 
 pytestmark = pytest.mark.skipif(find_chromium() is None, reason="no Chromium found")
 
 DRAWING = f"{EDITOR_NODE}.widgets.find((w) => w.name === 'drawing')"
+NEW_ID = "app.graph.id = crypto.randomUUID()"
 # An own message with the stack: the console tells where it was called, not through whom.
 TRACE = """
 const told = console.error
@@ -44,6 +45,11 @@ def kinds(editor: EditorPage) -> list[str]:
 
 
 def test_every_undo_of_the_graph_keeps_the_editors_history(editor):
+    # As after "Clear Workflow": a graph without an id, which each undo gives a new one.
+    assert NEW_ID in BUILD
+    editor.page.evaluate(BUILD.replace(NEW_ID, ""), ["red.png", [430, 120]])
+    editor.page.locator(".mi2v-stage").wait_for()
+    editor.wait_for_picture()
     editor.page.mouse.click(1400, 700)
     for x in (0.2, 0.4, 0.6):
         editor.tool("pin")
@@ -65,7 +71,7 @@ def test_every_undo_of_the_graph_keeps_the_editors_history(editor):
 def test_another_graph_does_not_get_the_history(editor):
     editor.drag(*ARC)
     fresh = """async () => {
-        const saved = app.graph.serialize()
+        const saved = JSON.parse(JSON.stringify(app.graph.serialize()))
         saved.id = crypto.randomUUID()
         const node = saved.nodes.find((node) => node.type.startsWith('MotionI2V'))
         node.widgets_values[0] = '{"version":1,"paths":[]}'
@@ -180,7 +186,7 @@ def test_widgets_handed_out_to_a_subgraphs_node(editor, root_again):
     assert queued() == ["path", "path"]
     editor.press("Control+y", "Control+y")
     assert queued() == ["path", "path", "pin", "path"]
-    page.evaluate(f"async () => app.loadGraphData({ROOT}.serialize())")
+    page.evaluate(f"async () => app.loadGraphData(JSON.parse(JSON.stringify({ROOT}.serialize())))")
     page.wait_for_function(f"() => {HOLDER}?.widgets?.length")
     page.evaluate(f"() => app.canvas.openSubgraph({HOLDER}.subgraph, {HOLDER})")
     page.locator(".mi2v-chip").nth(3).wait_for()
