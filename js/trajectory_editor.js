@@ -6,7 +6,8 @@ import { el } from "./editor/dom.js";
 import { TrajectoryEditor } from "./editor/editor.js";
 import { Memory } from "./editor/memory.js";
 import { regionOf } from "./editor/region.js";
-import { heldAt, maskRoute, numberAt, pictureAt, rememberHolder, viewRoute } from "./editor/upstream.js";
+import { speak, words } from "./editor/texts.js";
+import { heldAt, isHash, maskRoute, numberAt, pictureAt, rememberHolder, viewRoute } from "./editor/upstream.js";
 
 const NODE = "MotionI2VTrajectoryEditor";
 /** Under these keys the node sends its picture and frames; nodes/trajectory_editor.py has them too. */
@@ -20,29 +21,23 @@ const LEAST_HEIGHT = 420;
 /** The editor's buttons wrap down to this width of the node. */
 const LEAST_WIDTH = 340;
 
-const HINTS = {
-  none: {
-    title: "No picture yet",
-    hint: "Connect a Load Image node to “image”. You can draw already: paths adapt to any size.",
-    note: "Connect a picture to “image”",
-  },
-  computed: {
-    title: "Not computed yet",
-    hint: "Queue the workflow once and the picture appears here. You can draw already.",
-    note: "Queue the workflow once to see the picture",
-  },
-  loading: { title: "Loading the picture …", hint: "" },
-  failed: {
-    title: "The picture cannot be shown",
-    hint: "Its file is not in ComfyUI's input folder.",
-    note: "The picture cannot be shown: its file is not in ComfyUI's input folder",
-  },
-};
+/** What stands in the place of a picture that is not there; `note` is the same in the corner. */
+function placeholder(status) {
+  const title = words(`picture.${status}`);
+  if (status === "loading") return { status, title };
+  return { status, title, hint: words(`picture.${status}.hint`), note: words(`picture.${status}.note`) };
+}
 
 const memory = new Memory();
 const editors = new Set();
 
 const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === name);
+
+/** The format of a file that goes by its hash, as the host tells it; unknown where it does not. */
+async function formatOf(file) {
+  const answer = await api.fetchApi(viewRoute(file), { method: "HEAD" }).catch(() => null);
+  return (answer?.ok && answer.headers.get("Content-Type")) || "unknown";
+}
 
 class NodeConnection {
   constructor(node) {
@@ -229,9 +224,8 @@ class NodeConnection {
     if (key === this.key) return;
     this.key = key;
     this.editor.setRegion(null);
-    if (shown && shown !== sent) this.loadRegion(key, shown);
-    if (shown) this.load(key, shown, before);
-    else this.editor.setPicture({ status: found.kind, ...HINTS[found.kind] });
+    if (shown) this.loadBoth(key, shown, before, shown !== sent);
+    else this.editor.setPicture(placeholder(found.kind));
   }
 
   /** The picture of a run before this node object existed, as the page remembers it. */
@@ -252,18 +246,27 @@ class NodeConnection {
     if (shown && shown !== element) shown.replaceWith(element);
   }
 
+  /** Shows a file and, where it is `loaded` by a node, the region brushed on it. */
+  async loadBoth(key, file, before, loaded) {
+    if (!this.editor.picture.image) {
+      this.editor.setPicture({ size: this.editor.picture.size, ...placeholder("loading") });
+    }
+    const known = isHash(file) ? { ...file, format: await formatOf(file) } : file;
+    if (this.key !== key) return;
+    if (loaded) this.loadRegion(key, known);
+    this.load(key, known, before);
+  }
+
   /** Shows a file; `before` names the node that will still change it. */
   load(key, file, before) {
     const image = new Image();
-    const { size } = this.editor.picture;
-    if (!this.editor.picture.image) this.editor.setPicture({ status: "loading", size, ...HINTS.loading });
     image.onload = () => {
       if (this.key !== key) return;
       const own = [file.width ?? image.naturalWidth, file.height ?? image.naturalHeight];
       this.editor.setPicture({ status: "ready", image, size: own, before });
     };
     image.onerror = () => {
-      if (this.key === key) this.editor.setPicture({ status: "failed", ...HINTS.failed });
+      if (this.key === key) this.editor.setPicture(placeholder("failed"));
     };
     image.src = api.apiURL(viewRoute(file));
   }
@@ -357,6 +360,7 @@ app.registerExtension({
 
   nodeCreated(node) {
     if (node.comfyClass !== NODE) return;
+    speak(app.extensionManager?.setting?.get("Comfy.Locale"));
     const connection = new NodeConnection(node);
     const widget = node.addDOMWidget("editor", "motion_i2v_trajectories", connection.editor.element, {
       serialize: false,

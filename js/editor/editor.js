@@ -23,6 +23,7 @@ import { keepUndoHere, Keyboard } from "./keyboard.js";
 import { Overlays } from "./overlays.js";
 import { Playback } from "./playback.js";
 import { Stage } from "./stage.js";
+import { words } from "./texts.js";
 import { Timeline } from "./timeline.js";
 import { Toolbar } from "./toolbar.js";
 import { View } from "./view.js";
@@ -75,7 +76,7 @@ export class TrajectoryEditor {
     this.element = el(
       "div",
       // The Vue renderer lets a row grow with the node where it holds this class.
-      { class: "mi2v-editor widget-expands", role: "group", "aria-label": "Trajectory Editor" },
+      { class: "mi2v-editor widget-expands", role: "group", "aria-label": words("editor.name") },
       this.toolbar.element,
       this.stage.element,
       this.timeline.element,
@@ -193,7 +194,7 @@ export class TrajectoryEditor {
     this.base = this.rubber = this.pending = null;
     this.show(text);
     if (fresh) this.history = new History(this.text);
-    else if (!this.history.jumpTo(this.text)) this.history.record(this.text);
+    else this.history.record(this.text);
     this.update();
   }
 
@@ -306,23 +307,23 @@ export class TrajectoryEditor {
   }
 
   undo() {
-    this.goTo(this.history.undo(), "Undone");
+    this.goTo(this.history.undo(), "said.undone");
   }
 
   redo() {
-    this.goTo(this.history.redo(), "Redone");
+    this.goTo(this.history.redo(), "said.redone");
   }
 
-  goTo(text, word) {
-    if (text === null) return;
-    this.text = text;
+  goTo(state, word) {
+    if (state === null) return;
+    this.text = state;
     this.base = this.stroke = this.rubber = null;
-    this.read(text);
+    this.read(state);
     this.store();
     const unfinished = this.document.paths.find(isUnfinished);
     if (unfinished) Object.assign(this, { pending: unfinished.id, tool: "points" });
     this.update();
-    this.say(word);
+    this.say(words(word));
   }
 
   // Actions
@@ -342,8 +343,9 @@ export class TrajectoryEditor {
     this.update();
     const path = this.path;
     if (!path) return;
-    const what = path.kind === "pin" ? "Pin" : `Path with ${path.points.length} points`;
-    this.say(point === null ? `${what} selected` : `Point ${point + 1} selected`);
+    if (point !== null) this.say(words("said.point", { number: point + 1 }));
+    else if (path.kind === "pin") this.say(words("said.pin"));
+    else this.say(words("said.path", { count: path.points.length }));
   }
 
   /** Ends the path that is being clicked together; a lone point is no path. */
@@ -394,7 +396,7 @@ export class TrajectoryEditor {
     } else {
       this.change((draft) => edits.removePath(draft, path.id));
     }
-    this.say("Removed");
+    this.say(words("said.removed"));
   }
 
   removePath() {
@@ -433,7 +435,7 @@ export class TrajectoryEditor {
     }
     if (!this.document.paths.length) return;
     this.change((draft) => (draft.paths = []));
-    this.say("Everything cleared; undo brings it back");
+    this.say(words("said.cleared"));
   }
 
   fit() {

@@ -5,6 +5,7 @@ import { findPath } from "./document.js";
 import { el, icon } from "./dom.js";
 import * as edits from "./edits.js";
 import { frameAt } from "./paint.js";
+import { words } from "./texts.js";
 import { clamp, clipTime, frameTime, knots, pathTime } from "./timing.js";
 
 const percent = (time) => `${(100 * time).toFixed(3)}%`;
@@ -20,23 +21,24 @@ export class Timeline {
     });
     this.ticks = el("div", { class: "mi2v-ticks" });
     this.marks = el("div", { class: "mi2v-marks" });
-    this.startGrip = this.grip("start", "Frame at which the path sets off");
-    this.endGrip = this.grip("end", "Frame at which the path arrives");
+    this.startGrip = this.grip("start");
+    this.endGrip = this.grip("end");
     this.band = el("div", { class: "mi2v-band" }, this.marks, this.startGrip, this.endGrip);
     this.head = el("div", {
       class: "mi2v-head",
       role: "slider",
       tabindex: "0",
-      "aria-label": "Frame shown",
+      "aria-label": words("timeline.head"),
       onkeydown: (event) => this.headKey(event),
     });
     this.track = el("div", { class: "mi2v-track" }, this.ticks, this.band, this.head);
-    this.counter = el("output", { class: "mi2v-counter", title: "Frame of the clip" });
+    this.counter = el("output", { class: "mi2v-counter" });
     this.element = el("div", { class: "mi2v-timeline" }, this.button, this.track, this.counter);
     this.listenToDrags();
   }
 
-  grip(which, label) {
+  grip(which) {
+    const label = words(`span.${which}.title`);
     return el("div", {
       class: `mi2v-grip mi2v-grip-${which}`,
       role: "slider",
@@ -174,7 +176,7 @@ export class Timeline {
       mark.style.left = percent((time - path.start) / (path.end - path.start));
       mark.dataset.mark = String(index);
       mark.classList.toggle("mi2v-chosen", this.editor.point === index);
-      mark.title = `Point ${index + 1}: drag to pass it earlier or later`;
+      mark.title = words("timeline.mark", { number: index + 1 });
     });
   }
 
@@ -183,7 +185,7 @@ export class Timeline {
     const playing = editor.playback.running && !editor.playback.once;
     if (this.playing !== playing) {
       this.playing = playing;
-      const title = playing ? "Pause (Space)" : "Play the motion (Space)";
+      const title = words(playing ? "action.pause" : "action.play");
       this.button.replaceChildren(icon(playing ? "pause" : "play"));
       this.button.title = title;
       this.button.setAttribute("aria-label", title);
@@ -196,9 +198,8 @@ export class Timeline {
   showCount() {
     const { time, frames, framesKnown } = this.editor;
     const frame = Math.min(frames - 1, Math.floor(time / frameTime(1, Math.max(2, frames)) + 1e-6));
-    this.counter.textContent = framesKnown ? `${frame + 1} / ${frames}` : "? frames";
-    this.counter.title = framesKnown
-      ? "Frame of the clip"
-      : "The number of frames comes from a link: known after a run. Times are in percent until then";
+    const name = framesKnown ? "frames.count" : "frames.unknown";
+    this.counter.textContent = words(name, { frame: frame + 1, frames });
+    this.counter.title = words(`${name}.title`);
   }
 }

@@ -21,17 +21,27 @@ export function parseFileName(text) {
   };
 }
 
+/** Whether a loader's file goes by the hash of its content, which tells nothing of its format. */
+export const isHash = ({ filename }) => filename.startsWith("blake3:");
+
+/** Whether a file is of one of some formats, by what the host has told (`format`), else by its name. */
+function isOf(formats, { filename, format }) {
+  return formats.some((name) => (format ? format === `image/${name}` : filename.toLowerCase().endsWith(`.${name}`)));
+}
+
 /** The host's own address of a picture; nothing else is ever loaded. */
-export function viewRoute({ filename, subfolder = "", type = "input" }) {
+export function viewRoute(file) {
+  const { filename, subfolder = "", type = "input" } = file;
   const query = new URLSearchParams({ filename, subfolder, type });
   // The host drops a PNG's transparency when it loads it, and a mask is stored there.
-  if (/\.png$/i.test(filename)) query.set("channel", "rgb");
+  if (isOf(["png"], file)) query.set("channel", "rgb");
   return `/view?${query}`;
 }
 
 /** The address of a file's transparency, where a mask may be stored; null where there can be none. */
-export function maskRoute({ filename, subfolder = "", type = "input" }) {
-  if (!/\.(png|webp)$/i.test(filename)) return null;
+export function maskRoute(file) {
+  const { filename, subfolder = "", type = "input" } = file;
+  if (!isOf(["png", "webp"], file)) return null;
   return `/view?${new URLSearchParams({ filename, subfolder, type, channel: "a" })}`;
 }
 

@@ -31,6 +31,9 @@ async ([picture, at]) => {
     const editor = LiteGraph.createNode('MotionI2VTrajectoryEditor')
     editor.pos = at
     app.graph.add(editor)
+    // In a graph without an id, 1.49 gives a new node the values of the last one with its number.
+    editor.widgets[0].value = '{"version":1,"paths":[]}'
+    editor.widgets[1].value = 16
     load.connect(0, editor, 0)
     app.canvas.ds.scale = 1
     app.canvas.ds.offset = [0, 0]
