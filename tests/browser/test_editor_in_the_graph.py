@@ -269,7 +269,7 @@ def test_saved_loaded_and_saved_again_in_both_renderers(drawn):
     graph = first
     own = drawn.renderer == "vue"
     try:
-        for vue in (own, not own, own):
+        for vue in (own, not own):
             drawn.show_as(vue)
             drawn.page.evaluate(LOAD, graph)
             drawn.page.wait_for_timeout(1200)
