@@ -162,6 +162,8 @@ class NodeConnection {
 
   added() {
     editors.add(this);
+    // Frontend 1.49 gives a node the values of one with the same id in a graph that was cleared.
+    this.keep(this.editor.stored);
     this.editor.attach();
     setTimeout(() => this.look());
   }

@@ -16,8 +16,12 @@ ARC = [(0.3, 0.5), (0.4, 0.35), (0.55, 0.35), (0.65, 0.5)]
 
 BUILD = """
 async ([picture, at]) => {
+    const root = app.rootGraph ?? app.graph.rootGraph ?? app.graph
+    if (app.canvas.graph !== root) app.canvas.setGraph(root)
     app.clean()
     app.graph.clear()
+    // Frontend 1.49 keeps the widgets' values of a cleared graph for the next one with its id.
+    app.graph.id = crypto.randomUUID()
     const load = LiteGraph.createNode('LoadImage')
     load.pos = [70, 140]
     app.graph.add(load)

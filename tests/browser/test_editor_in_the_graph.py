@@ -45,9 +45,7 @@ def assert_shown(editor: EditorPage, drawing: dict) -> None:
 def assert_draws(editor: EditorPage) -> None:
     """A click puts a pin where the mouse is, whatever lies around the editor."""
     before = editor.drawing
-    editor.page.evaluate("document.activeElement?.blur()")
-    editor.click(0.95, 0.9, modifiers=[])
-    editor.press("n")
+    editor.tool("pin")
     editor.click(0.5, 0.65)
     place = editor.paths[-1]["points"][0]
     assert (place["x"], place["y"]) == pytest.approx((0.5, 0.65), abs=0.01)
@@ -60,6 +58,20 @@ def wait_for_editors(editor: EditorPage, count: int) -> None:
     editor.page.wait_for_timeout(500)
 
 
+def assert_two(editor: EditorPage, drawing: dict) -> None:
+    """The editor and its copy hold the drawing, and each may go on by itself."""
+    # To the copy no picture is linked, so that its stage has the shape of none.
+    for editor.nth, editor.size in ((0, [300, 200]), (1, [512, 320])):
+        assert editor.drawing == drawing
+        assert_shown(editor, drawing)
+    editor.page.evaluate(f"() => {{ {EDITOR_NODES}[1].widgets[0].value = '' }}")
+    editor.page.wait_for_timeout(900)
+    assert editor.chips == []
+    editor.nth, editor.size = 0, [300, 200]
+    assert editor.drawing == drawing
+    assert_shown(editor, drawing)
+
+
 def test_copied_and_pasted_by_keys(drawn):
     before = drawn.drawing
     drawn.select_node()
@@ -67,16 +79,13 @@ def test_copied_and_pasted_by_keys(drawn):
     drawn.page.mouse.click(*EMPTY)
     drawn.page.keyboard.press("Control+v")
     wait_for_editors(drawn, 2)
-    assert [given["drawing"] for given in drawn.queued][:1] == [before]
-    for drawn.nth in (0, 1):
-        assert drawn.drawing == before
-        assert drawn.chips == ["Path 1", "Path 2", "Pin 1"]
-    drawn.nth = 0
-    assert_shown(drawn, before)
+    assert_two(drawn, before)
 
 
 def test_duplicated_by_dragging_with_alt(drawn):
     before = drawn.drawing
+    # The Vue renderer clones nodes only once the canvas has been clicked, whatever nodes they are.
+    drawn.page.mouse.click(*EMPTY)
     left, top = drawn.title()
     drawn.page.keyboard.down("Alt")
     drawn.page.mouse.move(left, top)
@@ -85,9 +94,7 @@ def test_duplicated_by_dragging_with_alt(drawn):
     drawn.page.mouse.up()
     drawn.page.keyboard.up("Alt")
     wait_for_editors(drawn, 2)
-    for drawn.nth in (0, 1):
-        assert drawn.drawing == before
-        assert_shown(drawn, before)
+    assert_two(drawn, before)
 
 
 def test_bypassed_and_back(drawn):
@@ -114,6 +121,21 @@ def test_deleted_and_undone(drawn):
     wait_for_editors(drawn, 1)
     assert_whole(drawn, before)
     assert_draws(drawn)
+
+
+def test_a_new_node_after_the_workflow_was_cleared_is_empty(drawn):
+    drawn.page.evaluate(
+        """() => {
+            app.clean()
+            app.graph.clear()
+            for (const type of ['LoadImage', 'MotionI2VTrajectoryEditor']) {
+                app.graph.add(LiteGraph.createNode(type))
+            }
+        }"""
+    )
+    drawn.page.wait_for_timeout(900)
+    assert drawn.drawing["paths"] == []
+    assert drawn.chips == []
 
 
 def test_saved_and_the_page_reloaded(drawn):
@@ -225,7 +247,7 @@ def values(graph: dict) -> dict:
     """The widgets' values of every node in a saved graph, in its subgraphs too."""
     graphs = [graph, *graph.get("definitions", {}).get("subgraphs", [])]
     return {
-        (at, node["id"]): (node["type"], node.get("widgets_values"))
+        (at, node["id"]): (node["type"], node.get("widgets_values") or [])
         for at, part in enumerate(graphs)
         for node in part["nodes"]
     }
@@ -247,7 +269,7 @@ def test_saved_loaded_and_saved_again_in_both_renderers(drawn):
     graph = first
     own = drawn.renderer == "vue"
     try:
-        for vue in (own, not own, own):
+        for vue in (own, not own):
             drawn.show_as(vue)
             drawn.page.evaluate(LOAD, graph)
             drawn.page.wait_for_timeout(1200)
@@ -331,7 +353,6 @@ def test_promoted_to_a_subgraph(drawn):
     enter(drawn)
     assert_whole(drawn, before)
     # Drawn inside: it is what the promoted widget outside holds, and what is queued.
-    drawn.press("n")
     drawn.tool("pin")
     drawn.click(0.5, 0.65)
     more = drawn.drawing
