@@ -47,6 +47,7 @@ class NodeConnection {
     this.sent = null;
     this.ran = null;
     this.key = null;
+    this.graphId = null;
     this.editor = new TrajectoryEditor({
       save: (text) => this.save(text),
       refresh: () => this.read(),
@@ -65,10 +66,9 @@ class NodeConnection {
     this.look();
   }
 
-  /** The graph's id is gone when it throws its nodes away, so the last one seen counts. */
-  get graph() {
+  /** Keeps the graph's id, which is gone when the graph throws its nodes away. */
+  noteGraph() {
     this.graphId = this.node.graph?.id?.replace(NO_ID, "") || this.graphId;
-    return this.graphId ?? null;
   }
 
   /** The text is serialised and queued like any other; only its box is not shown. */
@@ -136,7 +136,8 @@ class NodeConnection {
   /** The widgets have their saved values now: a fresh start, or the return of a known drawing. */
   configured() {
     const { text } = this;
-    const past = memory.take(this.graph, this.node.id, {
+    this.noteGraph();
+    const past = memory.take(this.graphId, this.node.id, {
       undoing: Boolean(app.extensionManager?.workflow?.activeWorkflow?.changeTracker?._restoringState),
       fits: ({ history }) => history.jumpTo(text),
     });
@@ -171,7 +172,8 @@ class NodeConnection {
   removed() {
     const { history, tool, view, selected, showRegion, focused } = this.editor;
     const { sent, ran } = this;
-    memory.keep(this.graph, this.node.id, { history, tool, view, selected, showRegion, focused, sent, ran });
+    this.noteGraph();
+    memory.keep(this.graphId, this.node.id, { history, tool, view, selected, showRegion, focused, sent, ran });
     this.editor.detach();
     editors.delete(this);
   }
@@ -206,8 +208,8 @@ class NodeConnection {
 
   /** Looks at the graph around again: place, frames and picture; cheap where nothing changed. */
   look() {
-    // Asking for the graph's id is what keeps it.
-    if (!this.node.graph || this.graph === undefined) return;
+    if (!this.node.graph) return;
+    this.noteGraph();
     this.read();
     this.takePlace();
     this.takeFrames();
@@ -334,7 +336,10 @@ function keepLarge(node) {
   };
 }
 
-const sheet = fetch(new URL("./trajectory_editor.css", import.meta.url)).then((answer) => answer.text());
+/** Without its style sheet the editor is bare, but the page goes on. */
+const sheet = fetch(new URL("./trajectory_editor.css", import.meta.url))
+  .then((answer) => (answer.ok ? answer.text() : ""))
+  .catch(() => "");
 
 /** The style sheet lies inside each editor: the rest of the page is not this pack's to change. */
 function styleElement() {
