@@ -189,6 +189,10 @@ def test_widgets_handed_out_to_a_subgraphs_node(editor, root_again):
     page.evaluate(f"async () => app.loadGraphData(JSON.parse(JSON.stringify({ROOT}.serialize())))")
     page.wait_for_function(f"() => {HOLDER}?.widgets?.length")
     page.evaluate(f"() => app.canvas.openSubgraph({HOLDER}.subgraph, {HOLDER})")
+    # Older pages open a loaded subgraph wherever the view happened to be.
+    page.wait_for_timeout(300)
+    page.evaluate("app.canvas.ds.scale = 1; app.canvas.ds.offset = [0, 0]")
+    page.evaluate("app.canvas.setDirty(true, true)")
     page.locator(".mi2v-chip").nth(3).wait_for()
     assert queued() == ["path", "path", "pin", "path"]
     editor.shot("handed-out")
