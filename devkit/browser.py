@@ -12,7 +12,14 @@ ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
-READY = "() => window.app && window.app.graph && window.app.extensionManager"
+# The graph is there before the workflow that the page starts with, which would replace what is
+# built too early. Newer pages complain of whoever asks for the graph before the canvas is there.
+READY = """
+() => {
+    const page = window.app?.canvas && window.app.graph && window.app.extensionManager
+    return page && !page.spinner && page.workflow?.activeWorkflow
+}
+"""
 
 
 def find_chromium() -> str | None:

@@ -14,8 +14,8 @@ from .node import Node
 from .sockets import CATEGORY, TracksSocket, aliases, essential, shows_itself
 
 EMPTY = '{"version":1,"paths":[]}'
-UI_KEY = "motion_i2v_picture"
-"""Under this key the editor finds the picture; js/trajectory_editor.js knows it too."""
+PICTURE_KEY, FRAMES_KEY = "motion_i2v_picture", "motion_i2v_frames"
+"""Under these keys the editor finds what has run; js/trajectory_editor.js knows them too."""
 LARGEST_SIDE = 2048
 LINE_POINTS = 257
 NOMINAL_SIZE = (512, 320)
@@ -94,7 +94,8 @@ class MotionI2VTrajectoryEditor(Node):
         preview = draw_tracks(image, tracks, [path.color for path in paths], fine)
         text = write_tracks(tracks, "kj") if paths else "[]"
         shown = _keep_picture(image[0])
-        return io.NodeOutput(tracks.to_dict(), text, preview, ui={UI_KEY: [shown]})
+        ui = {PICTURE_KEY: [shown], FRAMES_KEY: [frames]}
+        return io.NodeOutput(tracks.to_dict(), text, preview, ui=ui)
 
 
 def _read(drawing: str, size: tuple[int, int]) -> list:

@@ -1,6 +1,8 @@
 // The drawing as it is stored in the node: a JSON text, checked before anything else touches it.
 // Keys that are not known here are kept, so that a newer editor's drawing survives an older one.
 
+import { words } from "./texts.js";
+
 export const VERSION = 1;
 export const KINDS = ["path", "pin"];
 export const CURVES = ["smooth", "straight"];
@@ -19,68 +21,76 @@ export const COLORS = [
   "#5eead4",
 ];
 
-export class DocumentError extends Error {}
+/** What is wrong with a drawing, in the language of the page. */
+export class DocumentError extends Error {
+  constructor(name, values) {
+    super(words(`problem.${name}`, values));
+  }
+}
 
 const quoted = (value) => JSON.stringify(value) ?? String(value);
 
 function oneOf(value, allowed, what, where) {
   if (!allowed.includes(value)) {
-    throw new DocumentError(`${where}: unknown ${what} ${quoted(value)}; known: ${allowed.join(", ")}`);
+    throw new DocumentError("choice", { where, name: what, value: quoted(value), known: allowed.join(", ") });
   }
   return value;
 }
 
 function number(value, what, where) {
   if (typeof value !== "number" || !Number.isFinite(value)) {
-    throw new DocumentError(`${where}: "${what}" must be a finite number, not ${quoted(value)}`);
+    throw new DocumentError("number", { where, name: what, value: quoted(value) });
   }
   return value;
 }
 
 function checkPoint(point, where) {
   if (point === null || typeof point !== "object" || Array.isArray(point)) {
-    throw new DocumentError(`${where} must be an object with x and y, not ${quoted(point)}`);
+    throw new DocumentError("point", { where, value: quoted(point) });
   }
   number(point.x, "x", where);
   number(point.y, "y", where);
   if (point.hold !== undefined && number(point.hold, "hold", where) < 0) {
-    throw new DocumentError(`${where}: hold must not be negative, not ${point.hold}`);
+    throw new DocumentError("hold", { where, value: point.hold });
   }
   return { ...point };
 }
 
-function checkTimes(points, where) {
-  const times = points.map((point, i) => number(point.t, "t", `${where}, point ${i + 1}`));
+function checkTimes(points, path) {
+  const where = words("problem.path", { path });
+  const whereIs = (i) => words("problem.path_point", { path, point: i + 1 });
+  const times = points.map((point, i) => number(point.t, "t", whereIs(i)));
   if (times[0] !== 0 || times.at(-1) !== 1) {
-    throw new DocumentError(`${where}: recorded times "t" must run from 0 to 1, not ${times[0]} to ${times.at(-1)}`);
+    throw new DocumentError("times.span", { where, first: times[0], last: times.at(-1) });
   }
   times.forEach((time, i) => {
     if (i && time <= times[i - 1]) {
-      throw new DocumentError(
-        `${where}, point ${i + 1}: recorded times "t" must increase, ${times[i - 1]} is followed by ${time}`,
-      );
+      throw new DocumentError("times.order", { where: whereIs(i), before: times[i - 1], after: time });
     }
   });
 }
 
 function checkPath(path, index) {
-  const where = `path ${index + 1}`;
+  const ordinal = index + 1;
+  const where = words("problem.path", { path: ordinal });
   if (path === null || typeof path !== "object" || Array.isArray(path)) {
-    throw new DocumentError(`${where} must be an object, not ${quoted(path)}`);
+    throw new DocumentError("path.object", { where, value: quoted(path) });
   }
   const kind = oneOf(path.kind ?? "path", KINDS, "kind", where);
   if (!Array.isArray(path.points) || path.points.length === 0) {
-    throw new DocumentError(`${where}: points must be a list with at least one point`);
+    throw new DocumentError("points", { where });
   }
   if (kind === "pin" && path.points.length !== 1) {
-    throw new DocumentError(`${where}: a pin has exactly one point, not ${path.points.length}`);
+    throw new DocumentError("pin", { where, count: path.points.length });
   }
   const checked = {
     ...path,
     id: typeof path.id === "string" && path.id ? path.id : `p${index + 1}`,
     kind,
     color: /^#[0-9a-f]{6}$/i.test(path.color) ? path.color : COLORS[index % COLORS.length],
-    points: path.points.map((point, i) => checkPoint(point, `${where}, point ${i + 1}`)),
+    points: path.points.map((point, i) =>
+      checkPoint(point, words("problem.path_point", { path: ordinal, point: i + 1 })),
+    ),
   };
   if (kind === "pin") return checked;
   checked.curve = oneOf(path.curve ?? "smooth", CURVES, "curve", where);
@@ -89,11 +99,9 @@ function checkPath(path, index) {
   checked.start = number(path.start ?? 0, "start", where);
   checked.end = number(path.end ?? 1, "end", where);
   if (!(checked.start >= 0 && checked.start < checked.end && checked.end <= 1)) {
-    throw new DocumentError(
-      `${where}: start and end must satisfy 0 <= start < end <= 1, not start ${checked.start}, end ${checked.end}`,
-    );
+    throw new DocumentError("span", { where, start: checked.start, end: checked.end });
   }
-  if (checked.spacing === "timed" && checked.points.length > 1) checkTimes(checked.points, where);
+  if (checked.spacing === "timed" && checked.points.length > 1) checkTimes(checked.points, ordinal);
   return checked;
 }
 
@@ -108,7 +116,7 @@ export function parseDocument(text) {
   try {
     raw = JSON.parse(text);
   } catch (error) {
-    throw new DocumentError(`not JSON: ${error.message}`);
+    throw new DocumentError("json", { problem: error.message });
   }
   return checkDocument(raw);
 }
@@ -116,12 +124,12 @@ export function parseDocument(text) {
 /** The same for an object that has been parsed already. */
 export function checkDocument(raw) {
   if (raw === null || typeof raw !== "object" || Array.isArray(raw)) {
-    throw new DocumentError(`a drawing is an object with version and paths, not ${quoted(raw)}`);
+    throw new DocumentError("object", { value: quoted(raw) });
   }
   if (raw.version !== VERSION) {
-    throw new DocumentError(`unknown version ${quoted(raw.version)}; this editor reads version ${VERSION}`);
+    throw new DocumentError("version", { value: quoted(raw.version), known: VERSION });
   }
-  if (!Array.isArray(raw.paths)) throw new DocumentError("paths must be a list");
+  if (!Array.isArray(raw.paths)) throw new DocumentError("paths");
   const paths = raw.paths.map(checkPath);
   const seen = new Set();
   for (const path of paths) {

@@ -23,16 +23,18 @@ import { keepUndoHere, Keyboard } from "./keyboard.js";
 import { Overlays } from "./overlays.js";
 import { Playback } from "./playback.js";
 import { Stage } from "./stage.js";
+import { words } from "./texts.js";
 import { Timeline } from "./timeline.js";
 import { Toolbar } from "./toolbar.js";
 import { View } from "./view.js";
 
 const UNKNOWN_SIZE = [512, 320];
+const PERCENT_STEPS = 101;
 
 export class TrajectoryEditor {
   /**
-   * `host` connects the editor with its node: `save(text)` stores the drawing, `select()` marks
-   * the node as selected, `forward(event)` hands the graph an event that the editor does not want,
+   * `host` connects the editor with its node: `save(text)` stores the drawing, `refresh()` hands
+   * over a text that someone else has stored, `select()` marks the node as selected, `forward(event)` hands the graph an event that the editor does not want,
    * `resized()` is called when it has found its place and size, and `undoesAnyway()` says that the
    * graph undoes at Ctrl+Z whatever has the focus.
    */
@@ -53,7 +55,7 @@ export class TrajectoryEditor {
     this.stroke = null;
     this.strokeColor = COLORS[0];
     this.frames = 16;
-    this.framesUnknown = false;
+    this.framesFrom = "widget";
     this.picture = { status: "none", image: null, size: UNKNOWN_SIZE, hint: "" };
     this.region = null;
     this.showRegion = true;
@@ -74,7 +76,7 @@ export class TrajectoryEditor {
     this.element = el(
       "div",
       // The Vue renderer lets a row grow with the node where it holds this class.
-      { class: "mi2v-editor widget-expands", role: "group", "aria-label": "Trajectory Editor" },
+      { class: "mi2v-editor widget-expands", role: "group", "aria-label": words("editor.name") },
       this.toolbar.element,
       this.stage.element,
       this.timeline.element,
@@ -84,6 +86,10 @@ export class TrajectoryEditor {
     this.gestures = new Gestures(this);
     this.keyboard = new Keyboard(this);
     keepUndoHere(this.element);
+    // Before anything is changed, so that what was stored meanwhile is a step of the history, too.
+    for (const type of ["pointerdown", "pointerup", "keydown", "click", "input", "change"]) {
+      this.element.addEventListener(type, () => this.host.refresh(), true);
+    }
     this.observer = new ResizeObserver(() => {
       this.layout();
       this.host.resized();
@@ -177,13 +183,18 @@ export class TrajectoryEditor {
 
   // What comes from outside
 
-  /** The node's text changed: loaded, pasted, or put back by the graph's own undo. */
+  /**
+   * The node's text changed: loaded, pasted, written by a program, or put back by the graph's own
+   * undo. What is being dragged just then ends as a step of its own, and a stroke goes on.
+   */
   setText(text, { fresh = false } = {}) {
     if (text === this.stored && !fresh) return;
-    this.base = this.stroke = this.rubber = this.pending = null;
+    if (this.base && !fresh) this.history.record(formatDocument(this.document));
+    if (this.base) this.gestures.drop();
+    this.base = this.rubber = this.pending = null;
     this.show(text);
     if (fresh) this.history = new History(this.text);
-    else if (!this.history.jumpTo(this.text)) this.history.record(this.text);
+    else this.history.record(this.text);
     this.update();
   }
 
@@ -217,12 +228,29 @@ export class TrajectoryEditor {
     }
   }
 
-  /** `unknown` says that the true number comes from a link and `frames` stands in for it. */
-  setFrames(frames, { unknown = false } = {}) {
-    if (!(frames >= 1) || (frames === this.frames && unknown === this.framesUnknown)) return;
+  /**
+   * The frames of the clip and where the number is `from`: the "widget" or what stands for it, the
+   * last "run", or "nowhere", where a link brings it and `frames` only stands in for the pace.
+   */
+  setFrames(frames, { from = "widget" } = {}) {
+    if (!(frames >= 1) || (frames === this.frames && from === this.framesFrom)) return;
     this.frames = Math.round(frames);
-    this.framesUnknown = unknown;
+    this.framesFrom = from;
     this.update();
+  }
+
+  get framesKnown() {
+    return this.framesFrom !== "nowhere";
+  }
+
+  /** Into how many moments the clip is cut: frames, or percent of a clip of unknown length. */
+  get steps() {
+    return this.framesKnown ? this.frames : PERCENT_STEPS;
+  }
+
+  /** The number that is shown for the first moment: frames count from 1, percent from 0. */
+  get firstStep() {
+    return this.framesKnown ? 1 : 0;
   }
 
   setPicture(picture) {
@@ -279,23 +307,23 @@ export class TrajectoryEditor {
   }
 
   undo() {
-    this.goTo(this.history.undo(), "Undone");
+    this.goTo(this.history.undo(), "said.undone");
   }
 
   redo() {
-    this.goTo(this.history.redo(), "Redone");
+    this.goTo(this.history.redo(), "said.redone");
   }
 
-  goTo(text, word) {
-    if (text === null) return;
-    this.text = text;
+  goTo(state, word) {
+    if (state === null) return;
+    this.text = state;
     this.base = this.stroke = this.rubber = null;
-    this.read(text);
+    this.read(state);
     this.store();
     const unfinished = this.document.paths.find(isUnfinished);
     if (unfinished) Object.assign(this, { pending: unfinished.id, tool: "points" });
     this.update();
-    this.say(word);
+    this.say(words(word));
   }
 
   // Actions
@@ -315,8 +343,9 @@ export class TrajectoryEditor {
     this.update();
     const path = this.path;
     if (!path) return;
-    const what = path.kind === "pin" ? "Pin" : `Path with ${path.points.length} points`;
-    this.say(point === null ? `${what} selected` : `Point ${point + 1} selected`);
+    if (point !== null) this.say(words("said.point", { number: point + 1 }));
+    else if (path.kind === "pin") this.say(words("said.pin"));
+    else this.say(words("said.path", { count: path.points.length }));
   }
 
   /** Ends the path that is being clicked together; a lone point is no path. */
@@ -367,7 +396,7 @@ export class TrajectoryEditor {
     } else {
       this.change((draft) => edits.removePath(draft, path.id));
     }
-    this.say("Removed");
+    this.say(words("said.removed"));
   }
 
   removePath() {
@@ -406,7 +435,7 @@ export class TrajectoryEditor {
     }
     if (!this.document.paths.length) return;
     this.change((draft) => (draft.paths = []));
-    this.say("Everything cleared; undo brings it back");
+    this.say(words("said.cleared"));
   }
 
   fit() {

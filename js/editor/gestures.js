@@ -278,6 +278,11 @@ export class Gestures {
     return true;
   }
 
+  /** Forgets what is being dragged; what it has changed stays. */
+  drop() {
+    this.gesture = null;
+  }
+
   startPinch() {
     this.cancel();
     this.pinch = this.measure();

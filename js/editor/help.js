@@ -1,32 +1,25 @@
 // The panel that lists keys and gestures.
 
 import { el } from "./dom.js";
+import { words } from "./texts.js";
 
 const ENTRIES = [
-  ["Drag", "draw a path (Shift: straight arrow)"],
-  ["V  D  P  N", "select, draw, click points, pin"],
-  ["Double-click, Alt+click", "add a point on a curve"],
-  ["Delete, right-click", "remove a point; Delete: a path"],
-  ["Arrows", "nudge by a pixel (Shift: ten)"],
-  ["Ctrl held", "select while drawing"],
-  ["Wheel, pinch, + −", "zoom the picture"],
-  ["Space+drag, middle button", "pan; F fits the view"],
-  ["B", "show or hide the brushed region"],
-  ["Space", "play and pause; , and . step"],
-  ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo"],
-  ["Ctrl+C, Ctrl+V, Ctrl+D", "copy, paste, duplicate a path"],
-  ["[ and ]", "previous and next path"],
+  ...["draw", "tools", "insert", "remove", "nudge", "control", "zoom", "pan", "region", "play"],
+  ...["undo", "copy", "cycle"],
 ];
 
 export class Help {
   constructor() {
-    const rows = ENTRIES.flatMap(([keys, meaning]) => [el("dt", {}, keys), el("dd", {}, meaning)]);
+    const rows = ENTRIES.flatMap((name) => [
+      el("dt", {}, words(`help.${name}.keys`)),
+      el("dd", {}, words(`help.${name}`)),
+    ]);
     this.element = el(
       "div",
       {
         class: "mi2v-help",
         role: "dialog",
-        "aria-label": "Keys and gestures",
+        "aria-label": words("help.name"),
         hidden: true,
         onpointerdown: (event) => this.close(event),
       },

@@ -3,43 +3,41 @@
 import { CURVES, EASES, findPath } from "./document.js";
 import { el, icon } from "./dom.js";
 import * as edits from "./edits.js";
+import { undoesItself } from "./keyboard.js";
 import { frameAt } from "./paint.js";
+import { words } from "./texts.js";
 import { frameTime, holdFrames, holdFromFrames, isTimed } from "./timing.js";
 import { iconButton } from "./toolbar.js";
 
-const CURVE_TITLES = { smooth: "Smooth curve through the points", straight: "Straight from point to point" };
-const EASE_TITLES = {
-  linear: "Steady: no easing",
-  ease_in: "Ease in: sets off slowly",
-  ease_out: "Ease out: arrives slowly",
-  ease_in_out: "Ease in and out: sets off and arrives slowly",
-};
-const SPEEDS = [
-  ["arc", "Constant speed"],
-  ["timed", "As drawn"],
-  ["index", "Equal time per point"],
-];
+const SPEEDS = ["arc", "timed", "index"];
 
-function segmented(label, values, titles, choose) {
+function segmented(what, values, choose) {
   const buttons = new Map(
-    values.map((value) => [value, iconButton(value, titles[value], () => choose(value), { "data-value": value })]),
+    values.map((value) => [value, iconButton(value, words(`path.${what}.${value}`), () => choose(value), { "data-value": value })]),
   );
-  const element = el("div", { class: "mi2v-segmented", role: "group", "aria-label": label }, ...buttons.values());
+  const element = el("div", { class: "mi2v-segmented", role: "group", "aria-label": words(`path.${what}`) }, ...buttons.values());
   const show = (current) =>
     buttons.forEach((button, value) => button.setAttribute("aria-pressed", String(value === current)));
   return { element, show };
 }
 
-function numberField(label, title, onchange) {
-  const input = el("input", { type: "number", class: "mi2v-number", title, "aria-label": title });
+function numberField(onchange) {
+  const input = el("input", { type: "number", class: "mi2v-number" });
+  const label = el("span");
+  const element = el("label", { class: "mi2v-field" }, label, input);
   input.addEventListener("change", () => input.value !== "" && onchange(Number(input.value)));
-  return { input, element: el("label", { class: "mi2v-field", title }, el("span", {}, label), input) };
+  const name = (word, title) => {
+    label.textContent = word;
+    input.title = element.title = title;
+    input.setAttribute("aria-label", title);
+  };
+  return { input, element, name };
 }
 
 export class Inspector {
   constructor(editor) {
     this.editor = editor;
-    this.chips = el("div", { class: "mi2v-chips", role: "listbox", "aria-label": "Paths and pins" });
+    this.chips = el("div", { class: "mi2v-chips", role: "listbox", "aria-label": words("inspector.paths") });
     this.buildPathRow();
     this.buildTimeRow();
     this.empty = el("div", { class: "mi2v-nothing" });
@@ -49,17 +47,17 @@ export class Inspector {
 
   buildPathRow() {
     const { editor } = this;
-    const name = { title: "Colour", "aria-label": "Colour of the path" };
+    const name = { title: words("path.color"), "aria-label": words("path.color.name") };
     this.color = el("input", { type: "color", class: "mi2v-color", ...name });
     this.color.addEventListener("input", () => editor.setPath({ color: this.color.value }, `color ${editor.selected}`));
-    this.curve = segmented("Curve", CURVES, CURVE_TITLES, (curve) => editor.setPath({ curve }));
-    const speedTitle = "How the speed runs along the path";
-    this.speed = el("select", { class: "mi2v-select", title: speedTitle, "aria-label": "Speed" });
-    this.speed.append(...SPEEDS.map(([value, text]) => el("option", { value }, text)));
+    this.curve = segmented("curve", CURVES, (curve) => editor.setPath({ curve }));
+    const speed = { title: words("path.speed.title"), "aria-label": words("path.speed") };
+    this.speed = el("select", { class: "mi2v-select", ...speed });
+    this.speed.append(...SPEEDS.map((value) => el("option", { value }, words(`path.speed.${value}`))));
     this.speed.addEventListener("change", () => editor.setPath({ spacing: this.speed.value }));
-    this.ease = segmented("Easing", EASES, EASE_TITLES, (ease) => editor.setPath({ ease }));
+    this.ease = segmented("ease", EASES, (ease) => editor.setPath({ ease }));
     this.pathOnly = el("div", { class: "mi2v-group" }, this.curve.element, this.speed, this.ease.element);
-    this.reverse = iconButton("reverse", "Reverse the direction", () =>
+    this.reverse = iconButton("reverse", words("path.reverse"), () =>
       editor.change((draft) => edits.reversePath(draft, editor.selected)),
     );
     this.pathRow = el(
@@ -69,20 +67,20 @@ export class Inspector {
       this.pathOnly,
       el("span", { class: "mi2v-spring" }),
       this.reverse,
-      iconButton("duplicate", "Duplicate (Ctrl+D)", () => editor.duplicate()),
-      iconButton("clear", "Delete this path", () => editor.removePath(), { "data-action": "delete-path" }),
+      iconButton("duplicate", words("path.duplicate"), () => editor.duplicate()),
+      iconButton("clear", words("path.delete"), () => editor.removePath(), { "data-action": "delete-path" }),
     );
   }
 
   buildTimeRow() {
     const { editor } = this;
     const span = (which) => (frame) => this.setSpan(which, frame);
-    this.start = numberField("Frames", "Frame at which the path sets off", span("start"));
-    this.end = numberField("to", "Frame at which the path arrives", span("end"));
+    this.start = numberField(span("start"));
+    this.end = numberField(span("end"));
     this.pointLabel = el("span", { class: "mi2v-quiet" });
-    this.hold = numberField("hold", "Frames to wait at this point", (count) => this.setHold(count));
+    this.hold = numberField((count) => this.setHold(count));
     this.hold.input.step = "0.5";
-    this.removePoint = iconButton("remove", "Delete this point (Delete)", () => editor.removeSelection(), {
+    this.removePoint = iconButton("remove", words("point.delete"), () => editor.removeSelection(), {
       "data-action": "delete-point",
     });
     const parts = [this.pointLabel, this.hold.element, this.removePoint];
@@ -99,11 +97,11 @@ export class Inspector {
 
   setSpan(which, frame) {
     const { editor } = this;
-    const time = frameTime(frame - 1, editor.frames);
+    const time = frameTime(frame - editor.firstStep, editor.steps);
     editor.change((draft) => {
       const path = findPath(draft, editor.selected);
       const [start, end] = which === "start" ? [time, path.end] : [path.start, time];
-      edits.setSpan(draft, editor.selected, start, end, editor.frames);
+      edits.setSpan(draft, editor.selected, start, end, editor.steps);
     });
   }
 
@@ -111,7 +109,7 @@ export class Inspector {
     const { editor } = this;
     editor.change((draft) => {
       const path = findPath(draft, editor.selected);
-      const hold = holdFromFrames(path, editor.point, Math.max(0, count), editor.frames);
+      const hold = holdFromFrames(path, editor.point, Math.max(0, count), editor.steps);
       edits.setHold(draft, editor.selected, editor.point, hold);
     });
   }
@@ -134,34 +132,48 @@ export class Inspector {
 
   advice() {
     const { document, path } = this.editor;
-    if (path?.kind === "pin") return "A pin holds its surroundings still. Drag it to where nothing may move.";
-    if (path) return "One more point makes this a path.";
+    if (path) return words(path.kind === "pin" ? "advice.pin" : "advice.point");
     const paths = document.paths.filter(({ kind }) => kind === "path").length;
-    if (!document.paths.length) return "Nothing drawn yet: paths say where things go, pins what stays.";
+    if (!document.paths.length) return words("advice.empty");
     const pins = document.paths.length - paths;
-    const count = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
-    return `${count(paths, "path")}, ${count(pins, "pin")}. Select one to set its speed.`;
+    const count = (one, many, n) => words(n === 1 ? one : many, { count: n });
+    return words("advice.drawn", {
+      paths: count("count.path", "count.paths", paths),
+      pins: count("count.pin", "count.pins", pins),
+    });
+  }
+
+  /** Names the fields by what they count. */
+  nameFields() {
+    const { framesKnown } = this.editor;
+    if (this.named === framesKnown) return;
+    this.named = framesKnown;
+    const unit = framesKnown ? "" : ".percent";
+    this.start.name(words(`span.start${unit}`), words(`span.start${unit}.title`));
+    this.end.name(words("span.end"), words(`span.end${unit}.title`));
+    this.hold.name(words("hold"), words(`hold${unit}.title`));
   }
 
   showMotion(path) {
-    const { frames, point } = this.editor;
+    this.nameFields();
+    const { steps, firstStep, point } = this.editor;
     this.curve.show(path.curve);
     this.ease.show(path.ease);
     const drawn = [...this.speed.options].find(({ value }) => value === "timed");
     drawn.disabled = !isTimed(path);
-    drawn.title = drawn.disabled ? "For paths drawn freehand, or timed on the timeline" : "";
+    drawn.title = drawn.disabled ? words("path.speed.timed.disabled") : "";
     this.speed.value = path.spacing;
     for (const [field, time] of [[this.start, path.start], [this.end, path.end]]) {
-      field.input.min = "1";
-      field.input.max = String(frames);
-      field.input.value = String(frameAt(time, frames) + 1);
+      field.input.min = String(firstStep);
+      field.input.max = String(firstStep + steps - 1);
+      field.input.value = String(firstStep + frameAt(time, steps));
     }
     this.pointOnly.hidden = point === null;
     if (point === null) return;
-    this.pointLabel.textContent = `Point ${point + 1} of ${path.points.length}`;
+    this.pointLabel.textContent = words("point.name", { number: point + 1, count: path.points.length });
     this.hold.input.min = "0";
-    this.hold.input.max = String(frames);
-    this.hold.input.value = String(Math.round(holdFrames(path, point, frames) * 10) / 10);
+    this.hold.input.max = String(steps);
+    this.hold.input.value = String(Math.round(holdFrames(path, point, steps) * 10) / 10);
   }
 
   showChips() {
@@ -172,7 +184,7 @@ export class Inspector {
     const counts = { path: 0, pin: 0 };
     paths.forEach((path, i) => {
       const chip = this.chips.children[i];
-      const name = `${path.kind === "pin" ? "Pin" : "Path"} ${++counts[path.kind]}`;
+      const name = words(`${path.kind}.name`, { number: ++counts[path.kind] });
       chip.dataset.path = path.id;
       chip.style.setProperty("--path-color", path.color);
       chip.setAttribute("aria-selected", String(path.id === editor.selected));
@@ -184,8 +196,7 @@ export class Inspector {
   chip() {
     const look = { type: "button", class: "mi2v-chip", role: "option" };
     const chip = el("button", look, el("i", {}, icon("pin")), el("span"));
-    // The pack keeps graph undo out of the editor by this property; see keyboard.js.
-    Object.defineProperty(chip, "type", { value: "textarea" });
+    undoesItself(chip);
     chip.addEventListener("click", () => {
       this.editor.finishPath();
       this.editor.select(chip.dataset.path);

@@ -1,5 +1,7 @@
 // Keys and the clipboard, for as long as the focus is inside the editor.
 
+import { words } from "./texts.js";
+
 const TOOLS = { v: "select", d: "draw", p: "points", n: "pin" };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -7,12 +9,17 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
  * Keeps Ctrl+Z inside the editor.
  *
  * ComfyUI undoes the graph from a listener on the window that no one can precede. It leaves those
- * elements alone that say they are text areas, since these have an undo of their own. So has this.
+ * elements alone that say they are text areas or editable (newer pages ask for the latter), since
+ * these have an undo of their own. So has this.
  */
 export function keepUndoHere(root) {
-  for (const element of root.querySelectorAll("button, select, input, [tabindex]")) {
-    Object.defineProperty(element, "type", { value: "textarea", configurable: true });
-  }
+  for (const element of root.querySelectorAll("button, select, input, [tabindex]")) undoesItself(element);
+}
+
+/** The same for a single element. */
+export function undoesItself(element) {
+  Object.defineProperty(element, "type", { value: "textarea", configurable: true });
+  Object.defineProperty(element, "isContentEditable", { value: true, configurable: true });
 }
 
 const isField = (target) => target.matches?.("input, select");
@@ -125,7 +132,7 @@ export class Keyboard {
   }
 
   stepFrame(step) {
-    const last = Math.max(1, this.editor.frames - 1);
+    const last = Math.max(1, this.editor.steps - 1);
     this.editor.seek((Math.round(this.editor.time * last) + step) / last);
   }
 
@@ -149,9 +156,10 @@ export class Keyboard {
   onClipboard(event) {
     const { editor } = this;
     if (!editor.focused || isField(document.activeElement)) return;
+    editor.host.refresh();
     if (event.type === "paste") {
       if (!editor.paste(event.clipboardData?.getData("text/plain") ?? "")) {
-        editor.say("There is no path in the clipboard");
+        editor.say(words("said.nothing_to_paste"));
       }
     } else {
       const text = editor.copied();

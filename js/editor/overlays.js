@@ -1,13 +1,7 @@
 // Words over the stage: guidance, the zoom, and what is wrong.
 
 import { el, icon } from "./dom.js";
-
-const TIPS = {
-  select: "Drag points or whole paths · double-click a curve to add a point · right-click removes one",
-  draw: "Drag to draw a path · hold Shift for a straight arrow",
-  points: "Click the places to pass · Enter or a click on the last point finishes",
-  pin: "Click a place that must stay still",
-};
+import { words } from "./texts.js";
 
 const TIP_SECONDS = 4;
 
@@ -18,7 +12,7 @@ export class Overlays {
     this.zoom = el("button", {
       type: "button",
       class: "mi2v-zoom",
-      title: "Fit the picture into the view (F)",
+      title: words("action.fit"),
       onclick: () => editor.fit(),
     });
     this.cardTitle = el("strong");
@@ -29,9 +23,13 @@ export class Overlays {
       "div",
       { class: "mi2v-card mi2v-problem", role: "alert" },
       icon("warning"),
-      el("strong", {}, "This drawing cannot be read"),
+      el("strong", {}, words("problem.title")),
       this.problemText,
-      el("button", { type: "button", class: "mi2v-text-button", onclick: () => editor.clear() }, "Start afresh"),
+      el(
+        "button",
+        { type: "button", class: "mi2v-text-button", onclick: () => editor.clear() },
+        words("problem.clear"),
+      ),
     );
     this.notes = el("div", { class: "mi2v-notes" });
     this.element = el("div", { class: "mi2v-overlays" }, this.notes, this.card, this.problem, this.tip, this.zoom);
@@ -56,8 +54,9 @@ export class Overlays {
     const lines = [];
     // The card says the same at length, until something is drawn.
     if (picture.note && editor.document.paths.length) lines.push(picture.note);
-    if (picture.before) lines.push(`Before “${picture.before}”: queue once to see its picture`);
-    if (editor.framesUnknown) lines.push(`Frames come from a link; shown with ${editor.frames}`);
+    if (picture.before) lines.push(words("picture.before", { node: picture.before }));
+    if (!editor.framesKnown) lines.push(words("frames.unknown.note"));
+    if (editor.framesFrom === "run") lines.push(words("frames.run.note", { frames: editor.frames }));
     const shown = lines.join("\n");
     if (shown === this.shownNotes) return;
     this.shownNotes = shown;
@@ -71,12 +70,12 @@ export class Overlays {
     this.problem.hidden = !editor.problem;
     if (editor.problem) this.problemText.textContent = editor.problem;
     this.card.hidden = Boolean(editor.problem || picture.image || document.paths.length || busy || !picture.hint);
-    this.cardTitle.textContent = picture.title ?? "No picture yet";
+    this.cardTitle.textContent = picture.title ?? "";
     this.cardText.textContent = picture.hint;
     this.showNotes();
     this.tip.hidden = Boolean(editor.problem) || busy;
     this.tip.classList.toggle("mi2v-loud", Boolean(editor.pending || (picture.image && !document.paths.length)));
-    this.tip.textContent = editor.pending ? TIPS.points : TIPS[editor.tool];
+    this.tip.textContent = words(`tip.${editor.pending ? "points" : editor.tool}`);
     const zoom = Math.round(editor.view.zoom * 100);
     this.zoom.hidden = editor.view.fitted;
     this.zoom.textContent = `${zoom}%`;

@@ -101,6 +101,7 @@ function paintLine(context, chain, color, { unit, strong }) {
 
 /** Where the path is at each frame: close beads are slow, wide ones fast. */
 function paintBeads(context, path, view, frames, unit) {
+  // Too close to tell apart; so are the percent of a clip of unknown length.
   if (frames > 100) return;
   context.fillStyle = "#fff";
   const own = samplePath(path, frames, view.size).map((point) => view.toStage(point));
@@ -229,7 +230,7 @@ function paintPath(context, path, state, view, unit) {
     paintHandle(context, view.toStage(points[0]), path.color, { unit, hovered: over, first: true });
     return;
   }
-  paintBeads(context, path, view, state.frames, unit);
+  paintBeads(context, path, view, state.steps, unit);
   points.forEach((point, index) => {
     paintHandle(context, view.toStage(point), path.color, {
       unit,

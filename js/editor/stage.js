@@ -2,6 +2,7 @@
 
 import { el } from "./dom.js";
 import { paintDrawing, paintPicture } from "./paint.js";
+import { words } from "./texts.js";
 import { clamp } from "./timing.js";
 
 const SHARPEST = 3;
@@ -16,8 +17,8 @@ export class Stage {
         class: "mi2v-stage",
         tabindex: "0",
         role: "application",
-        "aria-label": "Trajectory drawing area",
-        "aria-roledescription": "drawing area",
+        "aria-label": words("stage.name"),
+        "aria-roledescription": words("stage.role"),
       },
       this.picture,
       this.drawing,

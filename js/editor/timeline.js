@@ -5,6 +5,7 @@ import { findPath } from "./document.js";
 import { el, icon } from "./dom.js";
 import * as edits from "./edits.js";
 import { frameAt } from "./paint.js";
+import { words } from "./texts.js";
 import { clamp, clipTime, frameTime, knots, pathTime } from "./timing.js";
 
 const percent = (time) => `${(100 * time).toFixed(3)}%`;
@@ -20,23 +21,24 @@ export class Timeline {
     });
     this.ticks = el("div", { class: "mi2v-ticks" });
     this.marks = el("div", { class: "mi2v-marks" });
-    this.startGrip = this.grip("start", "Frame at which the path sets off");
-    this.endGrip = this.grip("end", "Frame at which the path arrives");
+    this.startGrip = this.grip("start");
+    this.endGrip = this.grip("end");
     this.band = el("div", { class: "mi2v-band" }, this.marks, this.startGrip, this.endGrip);
     this.head = el("div", {
       class: "mi2v-head",
       role: "slider",
       tabindex: "0",
-      "aria-label": "Frame shown",
+      "aria-label": words("timeline.head"),
       onkeydown: (event) => this.headKey(event),
     });
     this.track = el("div", { class: "mi2v-track" }, this.ticks, this.band, this.head);
-    this.counter = el("output", { class: "mi2v-counter", title: "Frame of the clip" });
+    this.counter = el("output", { class: "mi2v-counter" });
     this.element = el("div", { class: "mi2v-timeline" }, this.button, this.track, this.counter);
     this.listenToDrags();
   }
 
-  grip(which, label) {
+  grip(which) {
+    const label = words(`span.${which}.title`);
     return el("div", {
       class: `mi2v-grip mi2v-grip-${which}`,
       role: "slider",
@@ -80,17 +82,17 @@ export class Timeline {
   timeAt(event) {
     const box = this.track.getBoundingClientRect();
     const time = clamp((event.clientX - box.left) / box.width, 0, 1);
-    const last = Math.max(1, this.editor.frames - 1);
+    const last = Math.max(1, this.editor.steps - 1);
     return Math.round(time * last) / last;
   }
 
   dragSpan(which, time) {
     const { editor } = this;
-    const { selected, frames } = editor;
+    const { selected, steps } = editor;
     editor.preview((draft) => {
       const path = findPath(draft, selected);
       const [start, end] = which === "start" ? [time, path.end] : [path.start, time];
-      edits.setSpan(draft, selected, start, end, frames);
+      edits.setSpan(draft, selected, start, end, steps);
     });
   }
 
@@ -108,7 +110,7 @@ export class Timeline {
   }
 
   step(event) {
-    const last = Math.max(1, this.editor.frames - 1);
+    const last = Math.max(1, this.editor.steps - 1);
     return { ArrowLeft: -1 / last, ArrowDown: -1 / last, ArrowRight: 1 / last, ArrowUp: 1 / last }[event.key] ?? null;
   }
 
@@ -127,7 +129,7 @@ export class Timeline {
     editor.change((draft) => {
       const path = findPath(draft, editor.selected);
       const [start, end] = which === "start" ? [path.start + step, path.end] : [path.start, path.end + step];
-      edits.setSpan(draft, editor.selected, start, end, editor.frames);
+      edits.setSpan(draft, editor.selected, start, end, editor.steps);
     }, `span ${editor.selected} ${which}`);
   }
 
@@ -135,10 +137,10 @@ export class Timeline {
 
   update() {
     const { editor } = this;
-    const { path, frames } = editor;
-    const last = Math.max(1, frames - 1);
+    const { path, steps } = editor;
+    const last = Math.max(1, steps - 1);
     this.ticks.style.backgroundSize = `${100 / last}% 100%`;
-    this.ticks.hidden = frames > 65;
+    this.ticks.hidden = steps > 65;
     const shown = path?.kind === "path" && path.points.length > 1;
     this.band.hidden = !shown;
     if (shown) {
@@ -153,10 +155,10 @@ export class Timeline {
   }
 
   describe(slider, time) {
-    const { frames } = this.editor;
-    slider.setAttribute("aria-valuemin", "1");
-    slider.setAttribute("aria-valuemax", String(frames));
-    slider.setAttribute("aria-valuenow", String(frameAt(time, frames) + 1));
+    const { steps, firstStep } = this.editor;
+    slider.setAttribute("aria-valuemin", String(firstStep));
+    slider.setAttribute("aria-valuemax", String(firstStep + steps - 1));
+    slider.setAttribute("aria-valuenow", String(firstStep + frameAt(time, steps)));
   }
 
   showMarks(path) {
@@ -174,24 +176,30 @@ export class Timeline {
       mark.style.left = percent((time - path.start) / (path.end - path.start));
       mark.dataset.mark = String(index);
       mark.classList.toggle("mi2v-chosen", this.editor.point === index);
-      mark.title = `Point ${index + 1}: drag to pass it earlier or later`;
+      mark.title = words("timeline.mark", { number: index + 1 });
     });
   }
 
   tick() {
     const { editor } = this;
-    const { frames } = editor;
     const playing = editor.playback.running && !editor.playback.once;
     if (this.playing !== playing) {
       this.playing = playing;
-      const title = playing ? "Pause (Space)" : "Play the motion (Space)";
+      const title = words(playing ? "action.pause" : "action.play");
       this.button.replaceChildren(icon(playing ? "pause" : "play"));
       this.button.title = title;
       this.button.setAttribute("aria-label", title);
     }
     this.head.style.left = percent(editor.time);
     this.describe(this.head, editor.time);
-    const frame = Math.min(frames - 1, Math.floor(editor.time / frameTime(1, Math.max(2, frames)) + 1e-6));
-    this.counter.textContent = `${frame + 1} / ${frames}`;
+    this.showCount();
+  }
+
+  showCount() {
+    const { time, frames, framesKnown } = this.editor;
+    const frame = Math.min(frames - 1, Math.floor(time / frameTime(1, Math.max(2, frames)) + 1e-6));
+    const name = framesKnown ? "frames.count" : "frames.unknown";
+    this.counter.textContent = words(name, { frame: frame + 1, frames });
+    this.counter.title = words(`${name}.title`);
   }
 }

@@ -1,13 +1,9 @@
 // The row of buttons above the stage.
 
 import { el, icon } from "./dom.js";
+import { words } from "./texts.js";
 
-const TOOLS = [
-  ["select", "Select and move (V)"],
-  ["draw", "Draw freehand (D); Shift draws a straight arrow"],
-  ["points", "Click points (P); Enter finishes the path"],
-  ["pin", "Pin: a place that must not move (N)"],
-];
+const TOOLS = ["select", "draw", "points", "pin"];
 
 /** A button with an icon; its tooltip is also its name for screen readers. */
 export function iconButton(name, title, onclick, extra = {}) {
@@ -19,30 +15,31 @@ export class Toolbar {
   constructor(editor) {
     this.editor = editor;
     this.tools = new Map(
-      TOOLS.map(([tool, title]) => [tool, iconButton(tool, title, () => editor.setTool(tool), { "data-tool": tool })]),
+      TOOLS.map((tool) => [
+        tool,
+        iconButton(tool, words(`tool.${tool}`), () => editor.setTool(tool), { "data-tool": tool }),
+      ]),
     );
-    this.undo = iconButton("undo", "Undo (Ctrl+Z)", () => editor.undo(), { "data-action": "undo" });
-    this.redo = iconButton("redo", "Redo (Ctrl+Shift+Z)", () => editor.redo(), { "data-action": "redo" });
-    this.clear = iconButton("clear", "Clear everything (undo brings it back)", () => editor.clear(), {
-      "data-action": "clear",
-    });
-    this.region = iconButton("brush", "Show the brushed region (B)", () => editor.toggleRegion(), {
-      "data-action": "region",
-    });
+    const action = (name, shape, onclick) =>
+      iconButton(shape, words(`action.${name}`), onclick, { "data-action": name });
+    this.undo = action("undo", "undo", () => editor.undo());
+    this.redo = action("redo", "redo", () => editor.redo());
+    this.clear = action("clear", "clear", () => editor.clear());
+    this.region = action("region", "brush", () => editor.toggleRegion());
     const group = (label, ...children) =>
       el("div", { class: "mi2v-group", role: "group", "aria-label": label }, ...children);
     this.element = el(
       "div",
-      { class: "mi2v-toolbar", role: "toolbar", "aria-label": "Drawing tools" },
-      group("Tools", ...this.tools.values()),
-      group("History", this.undo, this.redo),
+      { class: "mi2v-toolbar", role: "toolbar", "aria-label": words("toolbar.name") },
+      group(words("toolbar.tools"), ...this.tools.values()),
+      group(words("toolbar.history"), this.undo, this.redo),
       el("span", { class: "mi2v-spring" }),
       group(
-        "View",
+        words("toolbar.view"),
         this.region,
-        iconButton("fit", "Fit the picture into the view (F)", () => editor.fit(), { "data-action": "fit" }),
+        action("fit", "fit", () => editor.fit()),
         this.clear,
-        iconButton("help", "Keys and gestures (?)", () => editor.help.toggle(), { "data-action": "help" }),
+        action("help", "help", () => editor.help.toggle()),
       ),
     );
   }

@@ -1,5 +1,5 @@
-// Which picture, or which number, flows into a node, found by walking the links of the graph. No DOM, no ComfyUI
-// import: the graph's objects are only read.
+// Which picture, or which number, flows into a node, found by walking the links of the graph. No
+// DOM, no ComfyUI import: the graph's objects are only read.
 
 const BYPASSED = 4;
 const SUBGRAPH_INPUT = -10;
@@ -21,17 +21,27 @@ export function parseFileName(text) {
   };
 }
 
+/** Whether a loader's file goes by the hash of its content, which tells nothing of its format. */
+export const isHash = ({ filename }) => filename.startsWith("blake3:");
+
+/** Whether a file is of one of some formats, by what the host has told (`format`), else by its name. */
+function isOf(formats, { filename, format }) {
+  return formats.some((name) => (format ? format === `image/${name}` : filename.toLowerCase().endsWith(`.${name}`)));
+}
+
 /** The host's own address of a picture; nothing else is ever loaded. */
-export function viewRoute({ filename, subfolder = "", type = "input" }) {
+export function viewRoute(file) {
+  const { filename, subfolder = "", type = "input" } = file;
   const query = new URLSearchParams({ filename, subfolder, type });
   // The host drops a PNG's transparency when it loads it, and a mask is stored there.
-  if (/\.png$/i.test(filename)) query.set("channel", "rgb");
+  if (isOf(["png"], file)) query.set("channel", "rgb");
   return `/view?${query}`;
 }
 
 /** The address of a file's transparency, where a mask may be stored; null where there can be none. */
-export function maskRoute({ filename, subfolder = "", type = "input" }) {
-  if (!/\.(png|webp)$/i.test(filename)) return null;
+export function maskRoute(file) {
+  const { filename, subfolder = "", type = "input" } = file;
+  if (!isOf(["png", "webp"], file)) return null;
   return `/view?${new URLSearchParams({ filename, subfolder, type, channel: "a" })}`;
 }
 
@@ -40,8 +50,18 @@ function linkOf(graph, id) {
   return graph.getLink?.(id) ?? graph.links?.get?.(id) ?? graph.links?.[id] ?? null;
 }
 
+/** Which of a subgraph's nodes the user has opened: several may show one and the same inside. */
+const opened = new WeakMap();
+
+/** Remembers by which node the user has come into a subgraph. */
+export function rememberHolder(subgraph, node) {
+  opened.set(subgraph, node);
+}
+
 /** The node in a parent graph whose inside `graph` is. */
 function holderOf(graph, rootGraph) {
+  const came = opened.get(graph);
+  if (came?.graph?.nodes?.includes(came)) return came;
   const graphs = [rootGraph, ...(rootGraph?.subgraphs?.values?.() ?? [])];
   for (const outer of graphs) {
     const node = outer?.nodes?.find((candidate) => candidate.subgraph === graph);
@@ -71,7 +91,8 @@ export function sourceOf(node, slot) {
     const { graph } = node;
     const link = linkOf(graph, node.inputs?.[slot]?.link);
     if (!link) return node.subgraph ? { node, slot, side: "input" } : null;
-    if (link.origin_id === SUBGRAPH_INPUT) {
+    // Newer pages write ids as texts.
+    if (Number(link.origin_id) === SUBGRAPH_INPUT) {
       node = holderOf(graph, graph.rootGraph);
       slot = link.origin_slot;
       if (!node) return null;
@@ -140,22 +161,46 @@ export function pictureAt(node, inputName) {
   return { kind: "computed", key: `${key}:${earlier.name}`, file: earlier.file, before };
 }
 
+/** The widget of an input that can also be linked; null where it has none. */
+function widgetAt(node, slot) {
+  const input = node.inputs[slot];
+  const name = input.widget?.name ?? input.name;
+  return node.getWidgetFromSlot?.(input) ?? node.widgets?.find((widget) => widget.name === name) ?? null;
+}
+
+/**
+ * Where the value of a node's widget comes from when the graph is queued.
+ *
+ * Returns `{ widget }` for the node's own, `{ widget, outer: true }` where the value has been handed
+ * out to a subgraph's node, which then holds it, and `{ widget: null, source }` where a link brings
+ * it from the `{ node, slot }` in `source`.
+ */
+export function heldAt(node, name) {
+  const own = node.widgets?.find((widget) => widget.name === name) ?? null;
+  const slot = (node.inputs ?? []).findIndex((input) => input.name === name);
+  if (!node.graph || slot < 0 || !linkOf(node.graph, node.inputs[slot].link)) return { widget: own };
+  const source = sourceOf(node, slot);
+  if (!source) return { widget: own };
+  if (!source.side) return { widget: null, source };
+  const outer = widgetAt(source.node, source.slot);
+  return outer ? { widget: outer, outer: true } : { widget: null, source };
+}
+
 /**
  * The number that a node's input will get, as far as it is known without running anything.
  *
- * Returns `{ value }` from the node's own widget, `{ value, linked: true }` from a primitive or from
- * the widget of a subgraph's node, and `{ value: null, linked: true }` from anything that computes.
+ * Returns `{ value }` from the node's own widget or, with `linked: true`, from a primitive or the
+ * widget of a subgraph's node. What computes gives `{ value: null, linked: true, key }`; the key
+ * tells one source from another.
  */
 export function numberAt(node, name) {
-  const own = node.widgets?.find((widget) => widget.name === name)?.value ?? null;
-  const slot = (node.inputs ?? []).findIndex((input) => input.name === name);
-  if (!node.graph || slot < 0 || !linkOf(node.graph, node.inputs[slot].link)) return { value: own };
-  const source = sourceOf(node, slot);
-  if (!source) return { value: own };
-  const { widgets = [], inputs } = source.node;
-  let widget = null;
-  if (source.side) widget = widgets.find((candidate) => candidate.name === inputs[source.slot].name);
-  else if (PRIMITIVES.includes(kindOf(source.node))) widget = widgets[0];
+  const held = heldAt(node, name);
+  if (held.widget && !held.outer) return { value: held.widget.value ?? null };
+  const { source } = held;
+  const primitive = source && PRIMITIVES.includes(kindOf(source.node));
+  const widget = held.widget ?? (primitive ? source.node.widgets?.[0] : null);
   const value = Number(widget?.value ?? NaN);
-  return { value: Number.isFinite(value) ? value : null, linked: true };
+  if (Number.isFinite(value)) return { value, linked: true };
+  const key = source ? `node:${source.node.id}:${source.slot}` : "";
+  return { value: null, linked: true, key };
 }

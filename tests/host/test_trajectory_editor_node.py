@@ -32,11 +32,12 @@ def test_the_tracks_and_the_preview(host: HostProcess):
     assert len(result.outputs["4"]["images"]) == 1
 
 
-def test_the_editor_is_sent_the_picture(host: HostProcess):
+def test_the_editor_is_sent_the_picture_and_the_frames(host: HostProcess):
     result = host.run(prompt(document(PATH), frames=6))
     (shown,) = result.outputs["2"]["motion_i2v_picture"]
     assert (shown["type"], shown["width"], shown["height"]) == ("temp", 80, 40)
     assert (host.base / "temp" / shown["filename"]).is_file()
+    assert result.outputs["2"]["motion_i2v_frames"] == [6]
     assert "images" not in result.outputs["2"]
 
 

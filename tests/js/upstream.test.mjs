@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { numberAt, parseFileName, pictureAt, viewRoute } from "../../js/editor/upstream.js";
+import { heldAt, isHash, maskRoute, numberAt, parseFileName, pictureAt, rememberHolder, viewRoute } from "../../js/editor/upstream.js";
 
 /** A graph of plain objects: `nodes` by id, links as [id, from, slot, to, slot]. */
 function graph(nodes, links, rootGraph = null) {
@@ -32,6 +32,18 @@ test("a picture only ever comes from the host's own route, its name escaped", ()
   const route = viewRoute({ filename: "a&type=temp#.jpg", subfolder: "../b", type: "input" });
   assert.equal(route, "/view?filename=a%26type%3Dtemp%23.jpg&subfolder=..%2Fb&type=input");
   assert.ok(viewRoute(parseFileName("https://example.org/x.jpg")).startsWith("/view?"));
+});
+
+test("a file that goes by its hash is a PNG with a mask where the host says so", () => {
+  const file = parseFileName("blake3:0a1b");
+  assert.ok(isHash(file) && !isHash(parseFileName("cat.png")));
+  assert.equal(maskRoute(file), null, "nothing is known yet");
+  const png = { ...file, format: "image/png" };
+  assert.equal(viewRoute(png), "/view?filename=blake3%3A0a1b&subfolder=&type=input&channel=rgb");
+  assert.equal(maskRoute(png), "/view?filename=blake3%3A0a1b&subfolder=&type=input&channel=a");
+  const photo = { ...file, format: "image/jpeg" };
+  assert.equal(viewRoute(photo), "/view?filename=blake3%3A0a1b&subfolder=&type=input");
+  assert.equal(maskRoute(photo), null);
 });
 
 test("nothing connected", () => {
@@ -136,13 +148,31 @@ test("a linked primitive tells the number of frames, through reroutes, too", () 
 test("a number that is computed is not known", () => {
   const node = framed(8);
   graph({ 1: primitive("GetImageSize", 512), 2: node }, [[8, "1", 0]]);
-  assert.deepEqual(numberAt(node, "frames"), { value: null, linked: true });
+  const { key, ...known } = numberAt(node, "frames");
+  assert.deepEqual(known, { value: null, linked: true });
+  graph({ 1: primitive("GetImageSize", 512), 2: node }, [[8, "1", 1]]);
+  assert.notEqual(numberAt(node, "frames").key, key, "another output may bring another number");
 });
 
 test("a subgraph's own widget tells the number of frames inside", () => {
   const node = framed(3);
   const holder = { type: "subgraph", inputs: [{ name: "frames", type: "INT", link: null }], widgets: [{ name: "frames", value: 40 }] };
   const root = graph({ 2: holder }, []);
-  holder.subgraph = graph({ 5: node }, [[3, -10, 0]], root);
-  assert.deepEqual(numberAt(node, "frames"), { value: 40, linked: true });
+  // Older pages write ids as numbers, newer ones as texts.
+  for (const inside of [-10, "-10"]) {
+    holder.subgraph = graph({ 5: node }, [[3, inside, 0]], root);
+    assert.deepEqual(numberAt(node, "frames"), { value: 40, linked: true });
+    assert.equal(heldAt(node, "frames").widget, holder.widgets[0]);
+  }
+});
+
+test("of several nodes that show one subgraph, the one that was opened holds the value", () => {
+  const node = framed(3);
+  const holders = [40, 50].map((value) => ({ type: "subgraph", inputs: [{ name: "frames", type: "INT", link: null }], widgets: [{ name: "frames", value }] }));
+  const root = graph({ 2: holders[0], 3: holders[1] }, []);
+  const inside = graph({ 5: node }, [[3, "-10", 0]], root);
+  holders.forEach((holder) => (holder.subgraph = inside));
+  assert.equal(numberAt(node, "frames").value, 40);
+  rememberHolder(inside, holders[1]);
+  assert.equal(numberAt(node, "frames").value, 50);
 });
