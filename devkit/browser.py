@@ -12,7 +12,8 @@ ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
-READY = "() => window.app && window.app.graph && window.app.extensionManager"
+# Its first workflow is open: the page would put that over one that is loaded before.
+READY = "() => window.app?.extensionManager?.workflow?.activeWorkflow"
 
 
 def find_chromium() -> str | None:
@@ -24,7 +25,7 @@ def find_chromium() -> str | None:
 
 @contextmanager
 def page_of(url: str, width: int = 1600, height: int = 1000) -> Iterator[Any]:
-    """Opens ComfyUI at `url` and yields the playwright page once its graph is there.
+    """Opens ComfyUI at `url` and yields the playwright page once its first graph is there.
 
     Raises:
         RuntimeError: where no Chromium is found.
