@@ -1,4 +1,4 @@
-"""Words that a search finds nodes by are given to hosts that know them, and to no other."""
+"""Sockets and search words, on hosts that differ in what they make of them."""
 
 from dataclasses import dataclass, field
 
@@ -20,3 +20,16 @@ def test_aliases_where_the_host_has_them(host_env, monkeypatch):
     assert sockets.aliases("motion brush", "kling") == {"search_aliases": ["motion brush", "kling"]}
     monkeypatch.setattr(sockets.io, "Schema", OlderSchema)
     assert sockets.aliases("motion brush") == {}
+
+
+def test_outputs_are_called_the_same_by_every_host(host_env):
+    # One without a display name has its type's name on older hosts, and its id on newer ones.
+    from motion_i2v.nodes import NODES
+
+    nameless = [
+        f"{node.__name__} -> {output.id}"
+        for node in NODES
+        for output in node.define_schema().outputs
+        if not output.display_name
+    ]
+    assert nameless == []
