@@ -12,7 +12,8 @@ ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
-# Its first workflow is open: the page would put that over one that is loaded before.
+# Its first workflow is open: the page would put that over one that is loaded before, and newer
+# pages complain of whoever asks for the graph before it is there.
 READY = "() => window.app?.extensionManager?.workflow?.activeWorkflow"
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from devkit import places
+from devkit import frontends, places
 
 READY_SECONDS = 180
 RUN_SECONDS = 300
@@ -168,6 +168,7 @@ class HostProcess:
             *("--disable-api-nodes", "--disable-auto-launch"),
             *("--database-url", "sqlite:///:memory:"),
             *("--disable-all-custom-nodes", "--whitelist-custom-nodes", places.PACK),
+            *frontends.flags(),
             *self.arguments,
         ]
 

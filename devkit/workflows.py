@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from devkit import base, places, promises
+from devkit import base, frontends, places, promises
 from devkit.browser import page_of
 from devkit.host import HostProcess
 
@@ -120,20 +120,23 @@ def put_picture_of_page(page: Any, workflow: Path) -> Path:
     return target
 
 
+def is_writer() -> bool:
+    """Returns whether the page is the one that writes the files: the oldest supported one's."""
+    return places.own_comfyui() is None and not frontends.flags()
+
+
 def differences(file: Path, saved: dict[str, Any], api: dict[str, Any]) -> list[str]:
     """Returns what of a workflow's two files the page has not kept in its export (UI, API format).
 
-    Where the frontend is the one that wrote the files they must be equal; a newer one, or another
-    ComfyUI, has keys of its own, and must keep what the files say.
+    They are equal to what the page writes that wrote them. Any other has keys of its own, and must
+    keep what the files say.
     """
     kept = json.loads(file.read_text("utf-8"))
     twin = json.loads(twin_of(file).read_text("utf-8"))
-    writer = kept["extra"]["frontendVersion"]
-    if places.own_comfyui() is None and saved["extra"]["frontendVersion"] == writer:
-        different = [
-            f"node {key} of the prompt" for key in {*twin, *api} if twin.get(key) != api.get(key)
-        ]
-        return different + [key for key in {*kept, *saved} if kept.get(key) != saved.get(key)]
+    if is_writer():
+        nodes = [key for key in {*twin, *api} if twin.get(key) != api.get(key)]
+        keys = [key for key in {*kept, *saved} if kept.get(key) != saved.get(key)]
+        return [f"node {key} of the prompt" for key in nodes] + keys
     return promises.lost(kept, saved) + promises.lost_of_prompt(twin, api, kept)
 
 
@@ -161,11 +164,10 @@ def write(host: HostProcess, page: Any, file: Path, check: bool) -> list[Path]:
 def main(arguments: list[str]) -> int:
     """Writes every pair; with `--check`, only says which files would change.
 
-    On a ComfyUI of the user's own it writes nothing, and says what that one's page does not keep:
-    the files are written by the oldest supported one, so that every other can read them.
+    With a ComfyUI or a frontend of the user's choice it writes nothing, and says what that page
+    does not keep: the oldest supported one writes the files, so that every other can read them.
     """
     check = "--check" in arguments
-    own = places.own_comfyui() is not None
     TWINS.mkdir(exist_ok=True)
     said = []
     with HostProcess() as host:
@@ -174,7 +176,7 @@ def main(arguments: list[str]) -> int:
         with page_of(host.url) as page:
             for file in workflows():
                 name = file.relative_to(places.ROOT)
-                if own:
+                if not is_writer():
                     lost = differences(file, *export(page, json.loads(file.read_text("utf-8"))))
                     said += [f"lost of {name}: {each}" for each in lost]
                 else:
@@ -182,7 +184,7 @@ def main(arguments: list[str]) -> int:
                     verb = "differs" if check else "written"
                     said += [f"{verb}: {target.relative_to(places.ROOT)}" for target in changed]
     print("\n".join(said) or "All example workflows are as the page saves them.")
-    return int((check or own) and bool(said))
+    return int((check or not is_writer()) and bool(said))
 
 
 if __name__ == "__main__":
