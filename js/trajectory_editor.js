@@ -282,7 +282,7 @@ function addStyles() {
   document.head.append(link);
 }
 
-app.registerExtension({
+const EXTENSION = {
   name: "MotionI2V.TrajectoryEditor",
 
   setup() {
@@ -309,4 +309,7 @@ app.registerExtension({
     keepLarge(node);
     node.setSize(FIRST_SIZE.map((least, i) => Math.max(least, node.size[i])));
   },
-});
+};
+
+// A second copy of the pack, in a folder of another name, brings this file too.
+if (!app.extensions.some(({ name }) => name === EXTENSION.name)) app.registerExtension(EXTENSION);
