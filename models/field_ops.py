@@ -85,7 +85,14 @@ def retimed(field: MotionField, frames: int) -> MotionField:
     check_frames(frames)
     if frames == field.frames:
         return field
-    time = torch.linspace(0, field.frames - 1, frames, dtype=torch.float64)
+    return at_times(field, torch.linspace(0, field.frames - 1, frames, dtype=torch.float64))
+
+
+def at_times(field: MotionField, time: torch.Tensor) -> MotionField:
+    """The field's frames at `time` [F'] float64, counted in its own frames and beginning at 0.
+
+    Linear between two of them.
+    """
     before, after = time.floor().long(), time.ceil().long()
     part = (time - before).to(field.flow)
     flow = torch.lerp(field.flow[before], field.flow[after], part.view(-1, 1, 1, 1))

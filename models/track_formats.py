@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from .editor_document import read_editor_document, write_editor_document
-from .lenient_json import parse_json, unwrapped
+from .lenient_json import parse_json, place
 from .motion_field import check_size
 from .paths import Path
 from .track_json import Found, kind_of, read_lists, read_store, read_track_dict
 from .track_lines import read_lines
+from .track_nesting import leaves
 from .tracks import Tracks
 
 FORMATS = ("auto", "kj", "ati", "points", "tracks", "lines", "editor")
@@ -30,7 +33,7 @@ ATI_POINTS = 121
 
 
 def parse_tracks(
-    text: str,
+    text: str | Sequence[Any],
     size: tuple[int, int],
     format: str = "auto",
     coordinates: str = "auto",
@@ -41,7 +44,8 @@ def parse_tracks(
     """Reads tracks in any of the formats above.
 
     Args:
-        text: not empty; JSON may be written as Python does, or stand in a JSON string.
+        text: not empty; JSON may be written as Python does, or stand in a JSON string. The texts of
+            a list, in JSON or one of Python's own, are joined, each in a format of its own.
         size: (W, H) of the picture, in pixels, that the tracks are to belong to.
         format: "auto" takes text that begins with "[" or "{" as JSON and tells the kinds apart by
             their keys, and anything else as lines.
@@ -65,22 +69,36 @@ def parse_tracks(
     _check("format", format, FORMATS)
     _check("coordinates", coordinates, COORDINATES)
     _check("flat", flat, FLAT)
-    text = unwrapped(text)
-    if not text.strip():
-        raise ValueError("the tracks' text is empty: draw or paste at least one point")
-    if format == "lines" or (format == "auto" and text.strip()[0] not in "[{("):
-        return _paths(read_lines(text), coordinates, size, curve, spacing)
-    value = parse_json(text)
-    kind = kind_of(value) if format == "auto" else format
-    if kind == "editor":
-        return _at_least_one(read_editor_document(value, size))
-    if kind == "tracks":
-        return _paths(read_track_dict(value, size), "pixels", size, curve, spacing)
-    if kind == "points":
-        found = read_store(value, flat_is_path=flat == "path")
-    else:
-        found = read_lists(value, flat_is_path=flat != "pins")
-    return _paths(found, coordinates, size, curve, spacing)
+    parts = _read_all(leaves(text, as_json=format != "lines"), size, format, flat)
+    loose = [points for part in parts if not part.fixed for points in part.points]
+    normal = coordinates == "normalised" or (coordinates == "auto" and _look_normalised(loose))
+    paths: list[Path] = []
+    for part in parts:
+        scale = size if normal and not part.fixed else (1, 1)
+        paths += part.paths + _paths(part.points, scale, curve, spacing)
+    if not paths:
+        raise ValueError("nothing is drawn: draw or paste at least one point")
+    return paths
+
+
+def parse_drawing(text: str) -> Any:
+    """The editor's document as `read_editor_document` takes it.
+
+    Raises:
+        ValueError: for what is no JSON, and for tracks in any other of the formats above: the
+            editor cannot show them.
+    """
+    document, *more = leaves(text)
+    if not more and isinstance(document, dict) and {"version", "paths"} & set(document):
+        return document
+    try:
+        parse_tracks(text, (1, 1))
+    except ValueError:
+        return parse_json(text)
+    raise ValueError(
+        "this is text of tracks, and not a drawing of the editor: put it into Tracks From Text, "
+        "which gives the same tracks as the editor"
+    )
 
 
 def write_tracks(tracks: Tracks, format: str) -> str:
@@ -123,18 +141,60 @@ def tracks_to_paths(tracks: Tracks) -> list[Path]:
     return paths
 
 
-def _paths(
-    found: Found, coordinates: str, size: tuple[int, int], curve: str, spacing: str
-) -> list[Path]:
-    if coordinates == "normalised" or (coordinates == "auto" and _look_normalised(found)):
-        found = [[(x * size[0], y * size[1]) for x, y in points] for points in found]
+@dataclass(frozen=True)
+class _Part:
+    """What one text says: whole paths, or points; fixed where it says itself what they mean."""
+
+    points: Found = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
+    fixed: bool = False
+
+
+def _read_all(texts: list[Any], size: tuple[int, int], format: str, flat: str) -> list[_Part]:
+    parts = []
+    for index, text in enumerate(texts):
+        try:
+            parts.append(_read(text, size, format, flat))
+        except ValueError as error:
+            number = f"text {index + 1} of {len(texts)}: " if len(texts) > 1 else ""
+            raise ValueError(f"{number}{error}") from None
+    return parts
+
+
+def _read(part: Any, size: tuple[int, int], format: str, flat: str) -> _Part:
+    kind = _kind(part, format)
+    if kind == "lines":
+        return _Part(read_lines(part))
+    if kind == "editor":
+        return _Part(paths=read_editor_document(part, size))
+    if kind == "tracks":
+        return _Part(read_track_dict(part, size), fixed=True)
+    if kind == "points":
+        return _Part(read_store(part, flat_is_path=flat == "path"))
+    return _Part(read_lists(part, flat_is_path=flat != "pins"))
+
+
+def _kind(part: Any, format: str) -> str:
+    """Which of the formats a part of the text is read as."""
+    if isinstance(part, str):
+        if format not in ("auto", "lines"):
+            raise ValueError(f"this is no JSON, as {format} is: set format to auto{place(part, 0)}")
+        return "lines"
+    kind = kind_of(part) if format == "auto" or isinstance(part, dict) else format
+    if format not in ("auto", kind):
+        raise ValueError(f"this is of the format {kind}, not {format}: set format to auto")
+    return kind
+
+
+def _paths(found: Found, scale: tuple[int, int], curve: str, spacing: str) -> list[Path]:
     paths = []
     for index, points in enumerate(found):
+        placed = tuple((float(x * scale[0]), float(y * scale[1])) for x, y in points)
         try:
-            paths.append(Path(tuple((float(x), float(y)) for x, y in points), curve, spacing))
+            paths.append(Path(placed, curve, spacing))
         except ValueError as error:
             raise ValueError(f"track {index + 1} of {len(found)}: {error}") from None
-    return _at_least_one(paths)
+    return paths
 
 
 def _look_normalised(found: Found) -> bool:
@@ -144,12 +204,6 @@ def _look_normalised(found: Found) -> bool:
 
 def _rounded(point: Sequence[float]) -> list[int | float]:
     return [int(v) if v == int(v) else v for v in (round(value, 2) for value in point)]
-
-
-def _at_least_one(paths: list[Path]) -> list[Path]:
-    if not paths:
-        raise ValueError("nothing is drawn: draw or paste at least one point")
-    return paths
 
 
 def _check(what: str, word: str, known: Sequence[str]) -> None:

@@ -69,6 +69,8 @@ def read_track_dict(value: Any, size: tuple[int, int]) -> Found:
         ValueError: also where a point is hidden, which a path cannot say.
     """
     frames = value.get("track_path") if isinstance(value, dict) else None
+    while _is_batch(frames) and len(frames) == 1:
+        frames = frames[0]
     if not isinstance(frames, list) or not frames:
         raise ValueError(f'"track_path" is a list [frames][points][2], not {shown(frames)}')
     read = [_read_points(frame, f"track_path[{index}]") for index, frame in enumerate(frames)]
@@ -91,7 +93,7 @@ def read_track_dict(value: Any, size: tuple[int, int]) -> Found:
 
 def shown(value: Any) -> str:
     """A value as JSON, short enough for a message."""
-    text = "missing" if value is None else json.dumps(value)
+    text = "missing" if value is None else json.dumps(value, default=str)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

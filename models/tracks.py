@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from .motion_field import check_frames, check_size
+from .track_visibility import read_visibility
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,9 @@ class Tracks:
         """Reads a TRACKS dict, ours or the core's.
 
         Args:
-            tracks: {"track_path": [F, P, 2] px, "track_visibility": [F, P] or [F, 1] (one for all
-                points), "size": (W, H)}; the core's own nodes leave "size" out.
+            tracks: {"track_path": [F, P, 2] px, also in a batch of one, "track_visibility": see
+                `track_visibility.read_visibility`, "size": (W, H)}; the core's own nodes leave
+                "size" out.
             size: (W, H) of the picture the pixels are taken to belong to where there is no "size".
 
         Raises:
@@ -97,23 +99,19 @@ class Tracks:
                 "connect a picture, or tracks that were made by a Motion-I2V node"
             )
         points = torch.as_tensor(tracks["track_path"]).to(torch.float32)
+        while points.ndim > 3 and points.shape[0] == 1:
+            points = points[0]
         _check_points(points)
-        visibility = _read_visibility(tracks.get("track_visibility"), points)
-        return Tracks(points, visibility, (int(owner[0]), int(owner[1])))
-
-
-def _read_visibility(visibility: Any, points: torch.Tensor) -> torch.Tensor:
-    expected = points.shape[:2]
-    if visibility is None:
-        return torch.ones(expected, dtype=torch.bool, device=points.device)
-    visibility = torch.as_tensor(visibility).to(points.device)
-    if visibility.dtype != torch.bool:
-        visibility = visibility > 0.5
-    one_for_all = list(visibility.shape) == [expected[0], 1]
-    return visibility.expand(expected).clone() if one_for_all else visibility
+        visibility = read_visibility(tracks.get("track_visibility"), *points.shape[:2])
+        return Tracks(points, visibility.to(points.device), (int(owner[0]), int(owner[1])))
 
 
 def _check_points(points: torch.Tensor) -> None:
+    if points.ndim > 3:
+        raise ValueError(
+            f"tracks' points are [frames, points, 2], got a batch {list(points.shape)}: pick one "
+            "of it"
+        )
     if points.ndim != 3 or points.shape[2] != 2 or points.shape[0] < 1:
         raise ValueError(f"tracks' points are [frames, points, 2], got {list(points.shape)}")
     if points.dtype != torch.float32:

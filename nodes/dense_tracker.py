@@ -4,7 +4,8 @@ from comfy_api.latest import io
 
 from ..models.host import folders
 from ..models.trackers.methods import ANCHORED, WITHOUT_WEIGHTS
-from .sockets import CATEGORY, DenseTrackerSocket, MotionFieldSocket, aliases
+from .node import Node, usual
+from .sockets import CATEGORY, DenseTrackerSocket, MotionFieldSocket, advanced, aliases
 
 GROUP = f"{CATEGORY}/video to video"
 NO_FILE = "none"
@@ -15,13 +16,21 @@ STOP, IGNORE = "stop with an error", "ignore"
 AS_CLIP, AS_WORKED = "as the clip", "as worked"
 
 
-class MotionI2VFlowExtractor(io.ComfyNode):
+class MotionI2VFlowExtractor(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VFlowExtractor",
             display_name="Dense-Tracker V2V Flow Extractor",
-            **aliases("optical flow", "DOT", "RAFT", "CoTracker"),
+            **aliases(
+                "optical flow",
+                "dense tracking",
+                "video to motion",
+                "V2V",
+                "DOT",
+                "RAFT",
+                "CoTracker",
+            ),
             category=GROUP,
             description="Takes the motion out of a video: for every pixel of its first frame, "
             "where it goes in each later one, and whether it is seen there. Works without any "
@@ -93,6 +102,7 @@ class MotionI2VFlowExtractor(io.ComfyNode):
                     tooltip="Of the motion field. as the clip: enlarged along the edges of the "
                     "first frame. as worked: left small, for long clips (every node resizes "
                     "fields by itself).",
+                    **advanced(),
                 ),
                 io.Combo.Input(
                     "cuts",
@@ -100,6 +110,7 @@ class MotionI2VFlowExtractor(io.ComfyNode):
                     default=STOP,
                     tooltip="What to do where one shot ends and another begins. Motion cannot be "
                     "followed across a cut; the error says between which frames it is.",
+                    **advanced(),
                 ),
             ],
             outputs=[
@@ -168,12 +179,13 @@ class MotionI2VFlowExtractor(io.ComfyNode):
         return io.NodeOutput(field, 1 - field.visibility, reference)
 
 
-class MotionI2VLoadDenseTracker(io.ComfyNode):
+class MotionI2VLoadDenseTracker(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VLoadDenseTracker",
             display_name="Load Dense Tracker",
+            **aliases("optical flow", "DOT", "RAFT", "CoTracker"),
             category=f"{CATEGORY}/loaders",
             description="Loads the weights of a dense tracker: DOT, which Motion-I2V was trained "
             "with, or RAFT. See the help page for where to get them, and their licences.",
@@ -197,6 +209,7 @@ class MotionI2VLoadDenseTracker(io.ComfyNode):
                     max=16384,
                     step=64,
                     tooltip="DOT: how many points are tracked.",
+                    **advanced(),
                 ),
                 io.Int.Input(
                     "points_at_once",
@@ -206,6 +219,7 @@ class MotionI2VLoadDenseTracker(io.ComfyNode):
                     step=64,
                     tooltip="DOT: how many of them in one go. Fewer need less memory; points "
                     "tracked together help each other.",
+                    **advanced(),
                 ),
                 io.Combo.Input(
                     "direction",
@@ -214,6 +228,7 @@ class MotionI2VLoadDenseTracker(io.ComfyNode):
                     tooltip="DOT: follow points forward only, as in Motion-I2V's training, or back "
                     "to the first frame too, as DOT's authors do. auto: forward up to 16 frames, "
                     "both ways beyond, where most points are first seen late.",
+                    **advanced(),
                 ),
                 io.Int.Input(
                     "seed",
@@ -233,8 +248,9 @@ class MotionI2VLoadDenseTracker(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, raft_file, cotracker_file, refiner_file, **others):
-        names = (raft_file, cotracker_file, refiner_file)
+    def fingerprint_inputs(cls, **given):
+        given = usual(cls.define_schema()) | given
+        names = [given[name] for name in ("raft_file", "cotracker_file", "refiner_file")]
         return [folders.fingerprint(name) for name in names if name != NO_FILE]
 
     @classmethod

@@ -4,16 +4,17 @@ from comfy_api.latest import io
 
 from ..models.densify import densify
 from ..models.tracks import Tracks
+from .node import Node
 from .sockets import CATEGORY, MotionFieldSocket, TracksSocket, aliases
 
 
-class MotionI2VDensifyTracks(io.ComfyNode):
+class MotionI2VDensifyTracks(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VDensifyTracks",
             display_name="Densify Tracks",
-            **aliases("sparse to dense", "flow from arrows"),
+            **aliases("sparse to dense", "flow from arrows", "drag", "optical flow"),
             category=f"{CATEGORY}/field",
             description="Spreads drawn paths over the picture: motion fills objects and stops at "
             "their edges. Fast, needs no model and no GPU.",

@@ -5,17 +5,19 @@ from comfy_api.latest import io
 
 from ..models import field_ops
 from .field_tools import field_input, field_output
-from .sockets import CATEGORY
+from .node import Node
+from .sockets import CATEGORY, aliases
 
 ADD, COMPOSE, CHAIN, MASK = "add", "compose", "one after the other", "by mask"
 
 
-class MotionI2VCombineMotionFields(io.ComfyNode):
+class MotionI2VCombineMotionFields(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VCombineMotionFields",
             display_name="Combine Motion Fields",
+            **aliases("optical flow", "add motion", "camera motion", "blend motion"),
             category=f"{CATEGORY}/field",
             description="Puts two motions together: added, composed, in sequence, or by a mask.",
             inputs=[

@@ -9,19 +9,21 @@ from comfy_api.latest import io, ui
 
 from ..models.field_files import SUFFIXES, flo_sequence, load_field, save_flo, save_safetensors
 from .field_tools import field_input, field_output
-from .sockets import CATEGORY
+from .node import Node
+from .sockets import CATEGORY, aliases
 
 OUTPUT_MARK = " [output]"
 FORMATS = ("safetensors", "flo")
 NONE = "(no motion field in the input or output folder)"
 
 
-class MotionI2VSaveMotionField(io.ComfyNode):
+class MotionI2VSaveMotionField(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VSaveMotionField",
             display_name="Save Motion Field",
+            **aliases("save optical flow", "flo file"),
             category=f"{CATEGORY}/field",
             description="Writes a motion field into ComfyUI's output folder.",
             inputs=[
@@ -45,7 +47,7 @@ class MotionI2VSaveMotionField(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, filename_prefix):
+    def validate_inputs(cls, filename_prefix=None):
         if filename_prefix is None:
             return True
         parts = Path(filename_prefix.replace("\\", "/")).parts
@@ -73,12 +75,13 @@ class MotionI2VSaveMotionField(io.ComfyNode):
         return io.NodeOutput(ui=ui.PreviewText(f"{os.path.join(subfolder, files[0].name)}{last}"))
 
 
-class MotionI2VLoadMotionField(io.ComfyNode):
+class MotionI2VLoadMotionField(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VLoadMotionField",
             display_name="Load Motion Field",
+            **aliases("load optical flow", "flo file"),
             category=f"{CATEGORY}/field",
             description="Reads a motion field from ComfyUI's input or output folder.",
             inputs=[
@@ -93,7 +96,7 @@ class MotionI2VLoadMotionField(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, file):
+    def validate_inputs(cls, file=None):
         if file is None:
             return True
         try:

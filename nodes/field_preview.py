@@ -4,16 +4,26 @@ from comfy_api.latest import io
 
 from ..models.field_preview import STYLES, preview_field
 from ..models.tracks import Tracks
-from .sockets import CATEGORY, MotionFieldSocket, TracksSocket, aliases
+from .node import Node
+from .shown_frames import shown
+from .sockets import (
+    CATEGORY,
+    MotionFieldSocket,
+    TracksSocket,
+    advanced,
+    aliases,
+    shows_itself,
+)
 
 
-class MotionI2VFieldPreview(io.ComfyNode):
+class MotionI2VFieldPreview(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VFieldPreview",
             display_name="Motion Field Preview",
-            **aliases("optical flow to image", "flow colors"),
+            **aliases("optical flow to image", "flow colors", "flow visualization"),
+            **shows_itself(),
             category=f"{CATEGORY}/preview",
             description="Draws a motion field as colour wheel, arrows or heat map, with the "
             "tracks' paths on top.",
@@ -58,6 +68,7 @@ class MotionI2VFieldPreview(io.ComfyNode):
                     "legend",
                     default=True,
                     tooltip="Draws the wheel or bar that says how many pixels a colour means.",
+                    **advanced(),
                 ),
                 io.Int.Input(
                     "arrows_across",
@@ -65,6 +76,7 @@ class MotionI2VFieldPreview(io.ComfyNode):
                     min=2,
                     max=200,
                     tooltip="Arrows side by side along the longer side.",
+                    **advanced(),
                 ),
             ],
             outputs=[
@@ -93,4 +105,4 @@ class MotionI2VFieldPreview(io.ComfyNode):
             arrows_across=arrows_across,
             on_step=progress.update_absolute,
         )
-        return io.NodeOutput(frames)
+        return io.NodeOutput(frames, **shown(frames))

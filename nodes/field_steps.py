@@ -5,10 +5,11 @@ from comfy_api.latest import io
 
 from ..models.neighbour_flow import accumulated, to_neighbours
 from .field_tools import field_input, field_output
+from .node import Node
 from .sockets import CATEGORY, MotionFieldSocket, aliases
 
 
-class MotionI2VFieldToSteps(io.ComfyNode):
+class MotionI2VFieldToSteps(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -37,7 +38,7 @@ class MotionI2VFieldToSteps(io.ComfyNode):
         return io.NodeOutput(to_neighbours(field, progress.update_absolute))
 
 
-class MotionI2VStepsToField(io.ComfyNode):
+class MotionI2VStepsToField(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

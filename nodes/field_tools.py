@@ -3,7 +3,9 @@
 from comfy_api.latest import io
 
 from ..models import field_ops
-from .sockets import CATEGORY, MotionFieldSocket
+from .curves import progress
+from .node import Node
+from .sockets import CATEGORY, MotionFieldSocket, aliases, curve_socket
 from .tracks_text import picture_size
 
 
@@ -16,12 +18,13 @@ def field_output(tooltip: str):
     return MotionFieldSocket.Output("result", display_name="motion field", tooltip=tooltip)
 
 
-class MotionI2VScaleMotionField(io.ComfyNode):
+class MotionI2VScaleMotionField(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VScaleMotionField",
             display_name="Scale Motion Field",
+            **aliases("motion strength", "amplify motion", "optical flow"),
             category=f"{CATEGORY}/field",
             description="Makes a motion stronger, weaker or opposite.",
             inputs=[
@@ -44,12 +47,13 @@ class MotionI2VScaleMotionField(io.ComfyNode):
         return io.NodeOutput(field_ops.scaled(field, strength))
 
 
-class MotionI2VRetimeMotionField(io.ComfyNode):
+class MotionI2VRetimeMotionField(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VRetimeMotionField",
             display_name="Retime Motion Field",
+            **aliases("speed ramp", "slow motion", "ease in out", "time remapping", "motion curve"),
             category=f"{CATEGORY}/field",
             description="Plays the whole motion in another number of frames.",
             inputs=[
@@ -62,21 +66,31 @@ class MotionI2VRetimeMotionField(io.ComfyNode):
                     tooltip="Frames of the clip, the reference picture included. More frames make "
                     "the same way slower.",
                 ),
+                *curve_socket(
+                    "curve",
+                    "How time passes, from the Curve Editor: across the new clip, up the motion "
+                    "that is played. It begins at 0; steep is fast, flat is a rest, and down is "
+                    "backwards.",
+                ),
             ],
             outputs=[field_output("The same motion in that many frames.")],
         )
 
     @classmethod
-    def execute(cls, field, frames) -> io.NodeOutput:
-        return io.NodeOutput(field_ops.retimed(field, frames))
+    def execute(cls, field, frames, curve=None) -> io.NodeOutput:
+        if curve is None:
+            return io.NodeOutput(field_ops.retimed(field, frames))
+        time = progress(curve, frames) * (field.frames - 1)
+        return io.NodeOutput(field_ops.at_times(field, time))
 
 
-class MotionI2VResizeMotionField(io.ComfyNode):
+class MotionI2VResizeMotionField(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VResizeMotionField",
             display_name="Resize Motion Field",
+            **aliases("optical flow", "resize flow", "upscale motion"),
             category=f"{CATEGORY}/field",
             description="Fits a motion to a picture of another size; displacements grow along.",
             inputs=[
@@ -101,12 +115,13 @@ class MotionI2VResizeMotionField(io.ComfyNode):
         return io.NodeOutput(field.resized(picture_size(picture) or (width, height)))
 
 
-class MotionI2VInvertMotionField(io.ComfyNode):
+class MotionI2VInvertMotionField(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VInvertMotionField",
             display_name="Invert Motion Field",
+            **aliases("optical flow", "backward flow", "reverse motion"),
             category=f"{CATEGORY}/field",
             description="Turns where-to into where-from: for every pixel of each frame, the way "
             "back to the reference picture.",

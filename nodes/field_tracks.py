@@ -5,15 +5,17 @@ from comfy_api.latest import io
 from ..models.field_ops import grid_points, tracks_at
 from ..models.tracks import Tracks
 from .field_tools import field_input
-from .sockets import CATEGORY, TracksSocket
+from .node import Node
+from .sockets import CATEGORY, TracksSocket, aliases
 
 
-class MotionI2VMotionFieldToTracks(io.ComfyNode):
+class MotionI2VMotionFieldToTracks(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VMotionFieldToTracks",
             display_name="Motion Field to Tracks",
+            **aliases("flow to tracks", "point tracks", "ATI", "WanMove"),
             category=f"{CATEGORY}/field",
             description="Follows points through a motion: a grid of them, or the starting points "
             "of other tracks.",

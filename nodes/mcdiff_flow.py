@@ -4,18 +4,26 @@ from comfy_api.latest import io
 
 from ..models.host.flow_completion import Steps, complete_steps
 from ..models.tracks import Tracks
-from .sockets import CATEGORY, FlowCompletionSocket, MotionFieldSocket, TracksSocket, aliases
+from .node import Node
+from .sockets import (
+    CATEGORY,
+    FlowCompletionSocket,
+    MotionFieldSocket,
+    TracksSocket,
+    advanced,
+    aliases,
+)
 
 AS_TRAINED = -1
 
 
-class MotionI2VMCDiffFlowCompletion(io.ComfyNode):
+class MotionI2VMCDiffFlowCompletion(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VMCDiffFlowCompletion",
             display_name="MCDiff Flow Completion",
-            **aliases("sparse to dense", "flow from strokes"),
+            **aliases("sparse to dense", "flow from strokes", "drag"),
             category=f"{CATEGORY}/mcdiff",
             description="Spreads what is drawn over the picture with a learned network, one step "
             "after the other. Its motion field goes where that of Densify Tracks does: Warp "
@@ -39,6 +47,7 @@ class MotionI2VMCDiffFlowCompletion(io.ComfyNode):
                     max=100000,
                     tooltip="The frame of the tracks that the picture belongs to: 0 where they "
                     "begin.",
+                    **advanced(),
                 ),
                 io.Int.Input(
                     "steps",
@@ -46,6 +55,7 @@ class MotionI2VMCDiffFlowCompletion(io.ComfyNode):
                     min=0,
                     max=100000,
                     tooltip="How many steps to go from there; 0 for all that the tracks have.",
+                    **advanced(),
                 ),
                 io.Int.Input(
                     "size",
@@ -55,6 +65,7 @@ class MotionI2VMCDiffFlowCompletion(io.ComfyNode):
                     tooltip="Mean side, in pixels, at which the network sees a larger picture. -1: "
                     "as in its training; 0: the picture's own size. The field always has the "
                     "picture's size.",
+                    **advanced(),
                 ),
                 MotionFieldSocket.Input(
                     "motion_field",

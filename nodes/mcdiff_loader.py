@@ -6,12 +6,13 @@ from ..models.host import folders, small_model
 from ..models.host.flow_completion import load_flow_completion
 from ..models.host.future_frame import load_future_frame
 from ..models.mcdiff_file import COMPLETION, FUTURE, read_mcdiff
+from .node import Node
 from .sockets import CATEGORY, FlowCompletionSocket, aliases
 
 SMALL = "small model (comes with the pack)"
 
 
-class MotionI2VLoadMCDiff(io.ComfyNode):
+class MotionI2VLoadMCDiff(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -48,7 +49,7 @@ class MotionI2VLoadMCDiff(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, file):
+    def fingerprint_inputs(cls, file=SMALL):
         if file == SMALL:
             return small_model.fingerprint(names=(small_model.MCDIFF,))
         return folders.fingerprint(file)

@@ -17,6 +17,7 @@ from ..models.motion_field import MotionField
 from ..models.tracks import Tracks
 from ..models.view import View
 from ..models.view import fit as whole
+from .node import Node
 from .sampling_inputs import CROP, Usual, sampling_inputs, size_inputs
 from .sockets import (
     CATEGORY,
@@ -84,13 +85,18 @@ def video_outputs(first: str, field: str) -> list[io.Output]:
     ]
 
 
-class MotionI2VMCDiffSampler(io.ComfyNode):
+class MotionI2VMCDiffSampler(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VMCDiffSampler",
             display_name="MCDiff Sampler",
-            **aliases("motion-conditioned diffusion", "stroke guided video", "autoregressive"),
+            **aliases(
+                "motion-conditioned diffusion",
+                "stroke guided video",
+                "autoregressive",
+                "image to video",
+            ),
             category=GROUP,
             description="Makes a video frame by frame: each from the one before, along drawn "
             "trajectories or a motion field. Every frame is shown as it comes.",
@@ -148,7 +154,7 @@ class MotionI2VMCDiffSampler(io.ComfyNode):
         return io.NodeOutput(video.frames, {"samples": video.latents, VIEW: view}, video.field)
 
 
-class MotionI2VMCDiffContinue(io.ComfyNode):
+class MotionI2VMCDiffContinue(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

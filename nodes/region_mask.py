@@ -4,16 +4,21 @@ import torch
 from comfy_api.latest import io
 
 from ..models.region import brush, combine, overlay
-from .sockets import CATEGORY, aliases
+from ..models.region_sources import boxes_region, segments_region
+from .node import Node
+from .sockets import CATEGORY, advanced, aliases, box_socket, essential, segment_socket
 
 
-class MotionI2VRegionMask(io.ComfyNode):
+class MotionI2VRegionMask(Node):
+    MAY_LACK = ("mask",)
+
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VRegionMask",
             display_name="Region Mask (Motion Brush)",
-            **aliases("motion brush", "kling"),
+            **aliases("motion brush", "kling", "paint motion", "motion mask", "segment"),
+            **essential(),
             category=f"{CATEGORY}/draw",
             description="Turns a painted mask into a region: what may move. Grows, feathers, "
             "inverts and fits it to the picture.",
@@ -59,6 +64,7 @@ class MotionI2VRegionMask(io.ComfyNode):
                     default=True,
                     tooltip="On: where nothing is painted, everything may move. Off: an empty "
                     "mask is an error.",
+                    **advanced(),
                 ),
                 io.Boolean.Input(
                     "snap_to_edges",
@@ -66,6 +72,17 @@ class MotionI2VRegionMask(io.ComfyNode):
                     optional=True,
                     tooltip="On: a loosely painted brush is led to the outline of the object under "
                     "it. Needs the picture.",
+                ),
+                *box_socket(
+                    "boxes",
+                    "Boxes whose inside may move, with or without a mask: from a detector or "
+                    "Create Bounding Boxes, in the picture's pixels. Of boxes a frame, those of "
+                    "the first frame count.",
+                ),
+                *segment_socket(
+                    "segments",
+                    "Objects that SAM3 tracks, which may move, with or without a mask: all of "
+                    "them, as they are in the first frame.",
                 ),
             ],
             outputs=[
@@ -83,22 +100,24 @@ class MotionI2VRegionMask(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        mask,
         grow,
         feather,
         invert,
         fill_holes,
         empty_means_everything,
+        mask=None,
         picture=None,
         snap_to_edges=False,
+        boxes=None,
+        segments=None,
     ) -> io.NodeOutput:
         if snap_to_edges and picture is None:
             raise ValueError(
                 "snap_to_edges looks for outlines in the picture: connect picture, or switch it off"
             )
-        height, width = picture.shape[1:3] if picture is not None else mask.shape[-2:]
+        height, width = _extent(picture, mask)
         region = brush(
-            mask,
+            _painted(mask, boxes, segments, (width, height)),
             (width, height),
             grow=grow,
             feather=feather,
@@ -111,12 +130,34 @@ class MotionI2VRegionMask(io.ComfyNode):
         return io.NodeOutput(region[None], overlay(ground, region)[None])
 
 
-class MotionI2VCombineRegions(io.ComfyNode):
+def _extent(picture, mask) -> torch.Size:
+    """(H, W) of the region: the picture's, and without one the mask's."""
+    if picture is None and mask is None:
+        raise ValueError(
+            "nothing says how large the region is: connect picture, or a mask of the picture's size"
+        )
+    return picture.shape[1:3] if picture is not None else mask.shape[-2:]
+
+
+def _painted(mask, boxes, segments, size: tuple[int, int]) -> torch.Tensor:
+    """What may move by any of the three, at `size` (W, H); a mask alone as it is."""
+    found = [] if boxes is None else [boxes_region(boxes, size)]
+    found += [] if segments is None else [segments_region(segments)]
+    if not found and mask is None:
+        raise ValueError("nothing says what may move: connect mask (or boxes or segments)")
+    if not found:
+        return mask
+    painted = [] if mask is None else [mask]
+    return combine([torch.zeros(size[1], size[0]), *found, *painted], "union")
+
+
+class MotionI2VCombineRegions(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VCombineRegions",
             display_name="Combine Regions",
+            **aliases("motion brush", "combine masks", "subtract mask"),
             category=f"{CATEGORY}/draw",
             description="Joins regions, keeps what they share, or cuts some out of the first. Soft "
             "edges stay soft.",

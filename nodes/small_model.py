@@ -3,10 +3,11 @@
 from comfy_api.latest import io
 
 from ..models.host import small_model
+from .node import Node
 from .sockets import CATEGORY, FlowVaeSocket, MotionModuleSocket, aliases
 
 
-class MotionI2VLoadSmallModel(io.ComfyNode):
+class MotionI2VLoadSmallModel(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

@@ -4,16 +4,17 @@ from comfy_api.latest import io
 
 from ..models.host.apply_control import apply_control
 from ..models.host.hints import FieldHint, TrackHint
-from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, TracksSocket, aliases
+from .node import Node
+from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, TracksSocket, advanced, aliases
 
 
-class MotionI2VTrajectoryControlNet(io.ComfyNode):
+class MotionI2VTrajectoryControlNet(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VTrajectoryControlNet",
             display_name="Sparse-Trajectory ControlNet",
-            **aliases("drag control", "arrows control"),
+            **aliases("drag control", "arrows control", "trajectory", "motion control"),
             category=f"{CATEGORY}/stage 1",
             description="Makes the motion-field model follow drawn tracks. Can be stacked with "
             "other ControlNets.",
@@ -37,6 +38,7 @@ class MotionI2VTrajectoryControlNet(io.ComfyNode):
                     max=1.0,
                     step=0.001,
                     tooltip="When in sampling the control begins.",
+                    **advanced(),
                 ),
                 io.Float.Input(
                     "end_percent",
@@ -45,6 +47,7 @@ class MotionI2VTrajectoryControlNet(io.ComfyNode):
                     max=1.0,
                     step=0.001,
                     tooltip="When in sampling the control ends.",
+                    **advanced(),
                 ),
                 io.Int.Input(
                     "half_size",

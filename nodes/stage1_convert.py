@@ -6,18 +6,20 @@ from comfy_api.latest import io
 
 from ..models.convert import convert
 from ..models.host import folders, loading
-from .sockets import CATEGORY
+from .node import Node
+from .sockets import CATEGORY, aliases
 from .stage1_flow_vae import progress
 
 PRECISIONS = ("float16", "bfloat16", "float32")
 
 
-class MotionI2VConvertCheckpoint(io.ComfyNode):
+class MotionI2VConvertCheckpoint(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VConvertCheckpoint",
             display_name="Convert Motion-I2V Checkpoint",
+            **aliases("safetensors", "motion-i2v checkpoint"),
             category=f"{CATEGORY}/loaders",
             description="Writes a released checkpoint as one half-precision .safetensors file into "
             "models/motion_i2v/ (an ordinary SD 1.5 UNet: models/diffusion_models/). What it is, "
@@ -47,7 +49,7 @@ class MotionI2VConvertCheckpoint(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, file, precision):
+    def fingerprint_inputs(cls, file, **others):
         return folders.fingerprint(file)
 
     @classmethod

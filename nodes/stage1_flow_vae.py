@@ -4,7 +4,8 @@ from comfy_api.latest import io
 
 from ..models.host.stage1_sampling import decode_field, encode_field
 from ..models.view import View, fit
-from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket
+from .node import Node
+from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, aliases
 from .stage1_inputs import tile_input
 
 GROUP = f"{CATEGORY}/stage 1"
@@ -12,12 +13,13 @@ VIEW = "motion_view"
 """Key under which a LATENT of ours says which picture it belongs to; samplers pass it on."""
 
 
-class MotionI2VFlowVAEEncode(io.ComfyNode):
+class MotionI2VFlowVAEEncode(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VFlowVAEEncode",
             display_name="Flow VAE Encode",
+            **aliases("optical flow latent", "encode motion"),
             category=GROUP,
             description="Turns a motion field into latents, one for each predicted frame, so that "
             "a core sampler can vary it.",
@@ -48,12 +50,13 @@ class MotionI2VFlowVAEEncode(io.ComfyNode):
         return io.NodeOutput({"samples": latents, VIEW: view})
 
 
-class MotionI2VFlowVAEDecode(io.ComfyNode):
+class MotionI2VFlowVAEDecode(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VFlowVAEDecode",
             display_name="Flow VAE Decode",
+            **aliases("optical flow latent", "decode motion"),
             category=GROUP,
             description="Turns flow latents into a motion field at the picture's own size.",
             inputs=[

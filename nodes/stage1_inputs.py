@@ -4,6 +4,7 @@ from comfy_api.latest import io
 
 from ..models.host.stage1_sampling import Frames
 from .sampling_inputs import CROP, size_inputs
+from .sockets import advanced
 
 MAX_FRAMES = 129
 
@@ -47,4 +48,5 @@ def tile_input() -> io.Input:
         step=64,
         tooltip="0 takes whole frames, and tiles by itself where memory runs out. Above 0: always "
         "tiles of so many pixels (at least 64), with overlaps blended.",
+        **advanced(),
     )

@@ -5,7 +5,8 @@ from comfy_api.latest import io
 from ..models.checkpoints import read_checkpoint
 from ..models.host import folders, loading
 from ..models.host.windows import OVERLAP, TRAINED_FRAMES
-from .sockets import CATEGORY, FlowVaeSocket
+from .node import Node
+from .sockets import CATEGORY, FlowVaeSocket, advanced, aliases
 
 GROUP = f"{CATEGORY}/loaders"
 WHERE = (
@@ -27,7 +28,7 @@ def precision_input(default: str, tooltip: str) -> io.Combo.Input:
     )
 
 
-class _Loader(io.ComfyNode):
+class _Loader(Node):
     """What the loaders share: a replaced file is loaded anew."""
 
     @classmethod
@@ -41,6 +42,7 @@ class MotionI2VLoadFlowVAE(_Loader):
         return io.Schema(
             node_id="MotionI2VLoadFlowVAE",
             display_name="Load Flow VAE",
+            **aliases("motion-i2v stage 1", "optical flow"),
             category=GROUP,
             description="Loads the autoencoder that turns motion fields into latents and back.",
             inputs=[
@@ -72,6 +74,7 @@ class MotionI2VLoadMotionFieldModel(_Loader):
         return io.Schema(
             node_id="MotionI2VLoadMotionFieldModel",
             display_name="Load Motion-Field Model",
+            **aliases("motion-i2v stage 1", "optical flow", "unet"),
             category=GROUP,
             description="Loads stage 1: the diffusion model that turns text, a picture and drawn "
             "tracks into a motion field. A MODEL like any other: LoRA, ModelSampling and sampler "
@@ -89,6 +92,7 @@ class MotionI2VLoadMotionFieldModel(_Loader):
                     tooltip=f"Only for more than {TRAINED_FRAMES} predicted frames, which are "
                     f"sampled in windows of {TRAINED_FRAMES}: how many frames neighbours share "
                     "and blend. More is smoother and slower.",
+                    **advanced(),
                 ),
             ],
             outputs=[
@@ -115,6 +119,7 @@ class MotionI2VLoadTrajectoryControlNet(_Loader):
         return io.Schema(
             node_id="MotionI2VLoadTrajectoryControlNet",
             display_name="Load Trajectory ControlNet",
+            **aliases("motion-i2v stage 1", "drag control", "trajectory"),
             category=GROUP,
             description="Loads the ControlNet that makes stage 1 follow drawn tracks.",
             inputs=[

@@ -12,6 +12,7 @@ from ..models.host.stage1_sampling import (
     schedule,
     with_clip,
 )
+from .node import Node
 from .sampling_inputs import sampler_input, sampling_inputs, steps_input
 from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, aliases
 from .stage1_flow_vae import VIEW, progress
@@ -34,12 +35,13 @@ def denoise_input() -> io.Input:
     )
 
 
-class MotionI2VMotionFieldConditioning(io.ComfyNode):
+class MotionI2VMotionFieldConditioning(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VMotionFieldConditioning",
             display_name="Motion-Field Conditioning",
+            **aliases("motion-i2v stage 1", "flow diffusion"),
             category=GROUP,
             description="Tells the motion-field model the picture, the frames and their strides, "
             "so that core KSampler or SamplerCustomAdvanced can sample it.",
@@ -90,13 +92,13 @@ class MotionI2VMotionFieldConditioning(io.ComfyNode):
         return io.NodeOutput(with_clip(positive, clip), with_clip(negative, clip), latent)
 
 
-class MotionI2VMotionFieldSampler(io.ComfyNode):
+class MotionI2VMotionFieldSampler(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VMotionFieldSampler",
             display_name="Motion-Field Sampler",
-            **aliases("motion-i2v stage 1", "flow diffusion"),
+            **aliases("motion-i2v stage 1", "flow diffusion", "text to motion", "optical flow"),
             category=GROUP,
             description="Text, a picture and (through the ControlNet node) drawn tracks become a "
             "motion field, by diffusion.",
@@ -181,12 +183,13 @@ class MotionI2VMotionFieldSampler(io.ComfyNode):
         return io.NodeOutput(field, {"samples": latents, VIEW: clip.view})
 
 
-class MotionI2VDDIMLeading(io.ComfyNode):
+class MotionI2VDDIMLeading(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VDDIMLeading",
             display_name="DDIM Leading Schedule",
+            **aliases("motion-i2v scheduler", "sigmas"),
             category=GROUP,
             description="The released sampling for the core's SamplerCustomAdvanced: DDIM with "
             "leading timesteps.",

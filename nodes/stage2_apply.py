@@ -4,17 +4,18 @@ from comfy_api.latest import io
 
 from ..models.host.motion_wrappers import apply_motion
 from ..models.host.stage2_sampling import empty_frames, make_motion, with_schedule
+from .node import Node
 from .sockets import CATEGORY, MotionFieldSocket, MotionModuleSocket, aliases
 from .stage2_inputs import FIELD_TIP, REGION_TIP, motion_inputs, motion_options
 
 
-class MotionI2VApplyMotionAttention(io.ComfyNode):
+class MotionI2VApplyMotionAttention(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VApplyMotionAttention",
             display_name="Apply Motion-Augmented Attention",
-            **aliases("apply animatediff", "motion-i2v stage 2"),
+            **aliases("apply animatediff", "motion-i2v stage 2", "warp attention"),
             category=f"{CATEGORY}/stage 2",
             description="Makes an SD 1.5 model paint a video that moves as a motion field says, in "
             "core KSampler, SamplerCustomAdvanced and everything else that takes a MODEL. The "

@@ -4,17 +4,19 @@ import torch
 from comfy_api.latest import io
 
 from ..models.color_match import METHODS, match_colors
-from .sockets import CATEGORY
+from .node import Node
+from .sockets import CATEGORY, aliases
 
 GROUP = f"{CATEGORY}/stage 2"
 
 
-class MotionI2VMatchColors(io.ComfyNode):
+class MotionI2VMatchColors(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VMatchColors",
             display_name="Match Colors to Reference",
+            **aliases("color match", "histogram", "color drift"),
             category=GROUP,
             description="Gives every frame the overall colours of a reference picture, where "
             "brightness or colour drifts over a clip.",
@@ -56,12 +58,13 @@ class MotionI2VMatchColors(io.ComfyNode):
         return io.NodeOutput(matched)
 
 
-class MotionI2VChainShots(io.ComfyNode):
+class MotionI2VChainShots(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VChainShots",
             display_name="Chain Shots",
+            **aliases("long video", "join videos", "concatenate"),
             category=GROUP,
             description="Joins a shot to the one before it, and gives the last frame as the "
             "picture that the next shot begins with.",

@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from ..models.clip_windows import OVERLAP
 from ..models.host.stage2_sampling import KEEP_AS_RELEASED, KEEP_EXACTLY, SCHEDULES, TRAINED
 from ..models.motion_attention import MAX_FRAMES
+from .sockets import advanced
 
 FIELD_TIP = (
     "How the picture moves, from the Motion-Field Sampler, Densify Tracks or a file. It has as "
@@ -38,6 +39,7 @@ def motion_inputs() -> list[io.Input]:
             step=0.01,
             tooltip="How much of the temporal layers is added. 0: every frame is an ordinary SD "
             "1.5 picture on its own.",
+            **advanced(),
         ),
         io.Combo.Input(
             "schedule",
@@ -47,6 +49,7 @@ def motion_inputs() -> list[io.Input]:
             "terminal SNR brightness drifts less; it begins from pure noise with a scheduler such "
             "as normal, from nearly pure noise with DDIM leading. The model's own: with its "
             "ModelSampling nodes.",
+            **advanced(),
         ),
         io.Combo.Input(
             "keep_outside",
@@ -54,6 +57,7 @@ def motion_inputs() -> list[io.Input]:
             default=KEEP_EXACTLY,
             tooltip="What lies outside the region: exactly the picture's latent, or as in the "
             "released code, which leaves the last step to the model.",
+            **advanced(),
         ),
         io.Int.Input(
             "window_overlap",
@@ -62,6 +66,7 @@ def motion_inputs() -> list[io.Input]:
             max=MAX_FRAMES - 2,
             tooltip=f"Only for more than {MAX_FRAMES} frames, which are sampled in windows of the "
             f"picture and {MAX_FRAMES - 1} frames: how many frames neighbours share and blend.",
+            **advanced(),
         ),
     ]
 

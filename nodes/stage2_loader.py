@@ -5,17 +5,18 @@ from comfy_api.latest import io
 from ..models.checkpoints import read_checkpoint
 from ..models.host import folders, loading
 from ..models.host.motion_module import load_motion_module
+from .node import Node
 from .sockets import CATEGORY, MotionModuleSocket, aliases
 from .stage1_loaders import file_input, precision_input
 
 
-class MotionI2VLoadMotionModule(io.ComfyNode):
+class MotionI2VLoadMotionModule(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VLoadMotionModule",
             display_name="Load Motion Module",
-            **aliases("animatediff motion module"),
+            **aliases("animatediff motion module", "motion-i2v stage 2"),
             category=f"{CATEGORY}/loaders",
             description="Loads the temporal layers of stage 2, which any SD 1.5 checkpoint takes: "
             "Motion-I2V's own, or AnimateDiff v2's.",

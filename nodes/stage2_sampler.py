@@ -13,20 +13,21 @@ from ..models.host.stage2_sampling import (
     with_rescaled_guidance,
     with_schedule,
 )
+from .node import Node
 from .sampling_inputs import CROP, sampling_inputs, size_inputs
-from .sockets import CATEGORY, MotionFieldSocket, MotionModuleSocket, aliases
+from .sockets import CATEGORY, MotionFieldSocket, MotionModuleSocket, advanced, aliases
 from .stage2_inputs import FIELD_TIP, REGION_TIP, motion_inputs, motion_options
 
 OFF = "off"
 
 
-class MotionI2VAnimateDiffSampler(io.ComfyNode):
+class MotionI2VAnimateDiffSampler(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VAnimateDiffSampler",
             display_name="Motion-Augmented AnimateDiff Sampler",
-            **aliases("motion-i2v stage 2", "image to video", "i2v"),
+            **aliases("motion-i2v stage 2", "image to video", "i2v", "animatediff"),
             category=f"{CATEGORY}/stage 2",
             description="Picture, motion field and text become a video, with any SD 1.5 model: "
             "every frame sees where the picture has gone.",
@@ -50,6 +51,7 @@ class MotionI2VAnimateDiffSampler(io.ComfyNode):
                     step=0.01,
                     tooltip="Above 0: guidance is rescaled to the spread of the prediction (the "
                     "core's RescaleCFG), against colours that burn or fade; 0.7 is usual.",
+                    **advanced(),
                 ),
                 io.Combo.Input(
                     "color_match",
@@ -57,6 +59,7 @@ class MotionI2VAnimateDiffSampler(io.ComfyNode):
                     default=OFF,
                     tooltip="Gives the decoded frames the picture's overall colours, where "
                     "brightness drifts over the clip.",
+                    **advanced(),
                 ),
                 io.Image.Input(
                     "picture",

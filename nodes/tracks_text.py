@@ -5,7 +5,8 @@ from comfy_api.latest import io
 from ..models.paths import CURVES, PINS, sample_paths
 from ..models.track_formats import COORDINATES, FLAT, FORMATS, WRITTEN, parse_tracks, write_tracks
 from ..models.tracks import Tracks
-from .sockets import CATEGORY, TracksSocket, aliases
+from .node import Node
+from .sockets import CATEGORY, TracksSocket, advanced, aliases
 
 EXAMPLE = "80,160, 200,140, 300,160"
 
@@ -15,13 +16,13 @@ def picture_size(picture) -> tuple[int, int] | None:
     return None if picture is None else (int(picture.shape[2]), int(picture.shape[1]))
 
 
-class MotionI2VTracksFromText(io.ComfyNode):
+class MotionI2VTracksFromText(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VTracksFromText",
             display_name="Tracks From Text",
-            **aliases("ATI", "WanMove", "spline coordinates"),
+            **aliases("ATI", "WanMove", "spline coordinates", "trajectory"),
             category=f"{CATEGORY}/draw",
             description="Reads trajectories from text: KJNodes Spline and Points Editor, Wan ATI, "
             "TRACKS as JSON, lines of x1,y1,x2,y2, or this pack's editor.",
@@ -70,6 +71,7 @@ class MotionI2VTracksFromText(io.ComfyNode):
                     default="auto",
                     tooltip="pixels, or normalised to 0..1. auto: normalised where all values lie "
                     "in 0..1 and at least one has a decimal point.",
+                    **advanced(),
                 ),
                 io.Combo.Input(
                     "flat_list",
@@ -77,6 +79,7 @@ class MotionI2VTracksFromText(io.ComfyNode):
                     default="auto",
                     tooltip="What one plain list of points means: one path, or separate pins. "
                     "auto: a path, but pins for the Points Editor's format.",
+                    **advanced(),
                 ),
                 io.Combo.Input(
                     "curve",
@@ -84,6 +87,7 @@ class MotionI2VTracksFromText(io.ComfyNode):
                     default="smooth",
                     tooltip="smooth: a curve through the points that does not overshoot (PCHIP). "
                     "straight: lines. The editor's own text says it for itself.",
+                    **advanced(),
                 ),
                 io.Combo.Input(
                     "spacing",
@@ -91,6 +95,7 @@ class MotionI2VTracksFromText(io.ComfyNode):
                     default="index",
                     tooltip="index: the same time from each point to the next. arc: the same speed "
                     "all along. The editor's own text says it for itself.",
+                    **advanced(),
                 ),
                 io.Combo.Input(
                     "pin",
@@ -98,6 +103,7 @@ class MotionI2VTracksFromText(io.ComfyNode):
                     default="zero",
                     tooltip="zero: a single point stays exactly where it is. released: it moves by "
                     "one pixel, as in the code Motion-I2V was released with.",
+                    **advanced(),
                 ),
                 io.Image.Input(
                     "picture",
@@ -116,7 +122,7 @@ class MotionI2VTracksFromText(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, text):
+    def validate_inputs(cls, text=None):
         # The host repeats a message for every argument named here, so it is the text alone: what
         # "auto" cannot read, no format can. Any size will do for that.
         try:
@@ -135,13 +141,13 @@ class MotionI2VTracksFromText(io.ComfyNode):
         return io.NodeOutput(sample_paths(paths, frames, size, pin).to_dict())
 
 
-class MotionI2VTracksToText(io.ComfyNode):
+class MotionI2VTracksToText(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VTracksToText",
             display_name="Tracks To Text",
-            **aliases("ATI", "WanMove", "spline coordinates"),
+            **aliases("ATI", "WanMove", "spline coordinates", "trajectory"),
             category=f"{CATEGORY}/draw",
             description="Writes trajectories as text, so that one drawing also drives KJNodes and "
             "Wan nodes, or can be kept in a file.",

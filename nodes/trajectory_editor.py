@@ -8,10 +8,10 @@ from comfy_api.latest import io
 
 from ..models.draw_tracks import draw_tracks
 from ..models.editor_document import read_editor_document
-from ..models.lenient_json import parse_json
 from ..models.paths import sample_paths
-from ..models.track_formats import write_tracks
-from .sockets import CATEGORY, TracksSocket, aliases
+from ..models.track_formats import parse_drawing, write_tracks
+from .node import Node
+from .sockets import CATEGORY, TracksSocket, aliases, essential, shows_itself
 
 EMPTY = '{"version":1,"paths":[]}'
 UI_KEY = "motion_i2v_picture"
@@ -21,7 +21,7 @@ LINE_POINTS = 257
 NOMINAL_SIZE = (512, 320)
 
 
-class MotionI2VTrajectoryEditor(io.ComfyNode):
+class MotionI2VTrajectoryEditor(Node):
     """Draw on a picture how it should move."""
 
     @classmethod
@@ -29,7 +29,18 @@ class MotionI2VTrajectoryEditor(io.ComfyNode):
         return io.Schema(
             node_id="MotionI2VTrajectoryEditor",
             display_name="Trajectory Editor",
-            **aliases("draw arrows", "spline editor", "motion path", "drag"),
+            **aliases(
+                "draw arrows",
+                "arrow",
+                "spline editor",
+                "motion path",
+                "drag",
+                "trajectory",
+                "motion brush",
+                "camera movement",
+            ),
+            **essential(),
+            **shows_itself(),
             category=f"{CATEGORY}/draw",
             description="Draw on a picture where things go and what stays still.",
             inputs=[
@@ -87,7 +98,8 @@ class MotionI2VTrajectoryEditor(io.ComfyNode):
 
 
 def _read(drawing: str, size: tuple[int, int]) -> list:
-    return read_editor_document(parse_json(drawing if drawing.strip() else EMPTY), size)
+    document = parse_drawing(drawing if drawing.strip() else EMPTY)
+    return read_editor_document(document, size)
 
 
 def _keep_picture(picture: torch.Tensor) -> dict[str, str | int]:

@@ -3,16 +3,17 @@
 from comfy_api.latest import io
 
 from ..models import transfer
+from .node import Node
 from .sockets import CATEGORY, MotionFieldSocket, aliases
 
 
-class MotionI2VTransferMotion(io.ComfyNode):
+class MotionI2VTransferMotion(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VTransferMotion",
             display_name="Transfer Motion",
-            **aliases("motion transfer"),
+            **aliases("motion transfer", "V2V", "copy motion"),
             category=f"{CATEGORY}/video to video",
             description="Puts a motion field that was taken from one picture onto another: "
             "stretched, cropped or fitted, or laid region on region; or only an object's motion, "

@@ -3,16 +3,22 @@
 from comfy_api.latest import io
 
 from ..models.warp import FILLS, ORDERS, SPLATTINGS, warp_picture
-from .sockets import CATEGORY, MotionFieldSocket, aliases
+from .node import Node
+from .shown_frames import shown
+from .sockets import CATEGORY, MotionFieldSocket, advanced, aliases, essential, shows_itself
 
 
-class MotionI2VWarpPreview(io.ComfyNode):
+class MotionI2VWarpPreview(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VWarpPreview",
             display_name="Warp Preview",
-            **aliases("flow warp", "forward warp", "softmax splatting"),
+            **aliases(
+                "flow warp", "forward warp", "softmax splatting", "animate picture", "no GPU"
+            ),
+            **essential(),
+            **shows_itself(),
             category=f"{CATEGORY}/preview",
             description="Moves the picture by a motion field, at full resolution and without a "
             "model: a fast look at a motion, and a video for those without a GPU.",
@@ -47,6 +53,7 @@ class MotionI2VWarpPreview(io.ComfyNode):
                     "invert_depth",
                     default=False,
                     tooltip="For depth masks in which 0 is near and 1 is far.",
+                    **advanced(),
                 ),
                 io.Combo.Input(
                     "splatting",
@@ -54,6 +61,7 @@ class MotionI2VWarpPreview(io.ComfyNode):
                     default="softmax",
                     tooltip="softmax: what is in front covers what is behind. average: all that "
                     "lands in one place is mixed, as stage 2 does with its features.",
+                    **advanced(),
                 ),
                 io.Combo.Input(
                     "fill",
@@ -122,4 +130,4 @@ class MotionI2VWarpPreview(io.ComfyNode):
         if even_size:
             height, width = (max(extent - extent % 2, 1) for extent in picture.shape[1:3])
             frames, filled = frames[:, :height, :width], filled[:, :height, :width]
-        return io.NodeOutput(frames, filled)
+        return io.NodeOutput(frames, filled, **shown(frames))

@@ -8,6 +8,7 @@ import torch
 
 from devkit import host as devkit_host
 from devkit import places
+from tests.host.core_tracks import joined_under_masks, need_core_tracks
 from tests.host.stage1_host import FRAMES, PICTURE, SIZE, Stage1Prompts, node, prepare, tracks
 from tests.host_process import HostProcess
 from tests.narrow_mcdiff import write_mcdiff
@@ -112,6 +113,14 @@ def test_the_size_that_the_network_sees_counts(mcdiff, field):
     assert not torch.equal(own, field)
     # As trained.
     assert torch.equal(completed(mcdiff, size=32), field)
+
+
+def test_the_cores_own_tracks_are_completed(mcdiff, field):
+    need_core_tracks(mcdiff.info)
+    prompt = prompt_of(mcdiff) | joined_under_masks(mcdiff.info, SIZE, FRAMES)
+    found = mcdiff.field(mcdiff.saved(prompt, ["completed", 1], "core"), "core")
+    assert found.shape == field.shape
+    assert not torch.equal(found, field)
 
 
 def test_it_goes_on_from_a_field(mcdiff, field):

@@ -9,6 +9,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from devkit import places
+from tests.host.core_tracks import joined_under_masks, need_core_tracks
 from tests.host.stage1_host import FILES, PICTURE, SIZE, Stage1Prompts, node, prepare, tracks
 from tests.host_process import HostProcess
 from tests.narrow_mcdiff import write_mcdiff
@@ -175,6 +176,26 @@ def test_a_video_goes_on_from_its_last_frame(mcdiff, video):
     # Without latents the frames are encoded; more than one take can follow.
     continued(prompt, ["video", 0], None, strokes="drawn on the last frame")
     assert len(mcdiff.made(prompt, "more")[0]) == 2 * FRAMES - 1
+
+
+def test_the_cores_own_tracks_drive_it(mcdiff, video):
+    need_core_tracks(mcdiff.info)
+    core = joined_under_masks(mcdiff.info, SIZE, FRAMES)
+    prompt = mcdiff.sampler(mcdiff.parts() | core)
+    prompt["more"] = node(
+        "MotionI2VMCDiffContinue",
+        model=["mcdiff", 1],
+        vae=["vae", 0],
+        frames_so_far=["video", 0],
+        strokes="drawn on the last frame",
+        more_frames=2,
+        flow_completion=["mcdiff", 0],
+        tracks=["tracks", 0],
+        **SAMPLING,
+    )
+    frames, *_ = mcdiff.made(prompt, "more")
+    assert frames.shape == (FRAMES + 2, *video[0].shape[1:])
+    assert not torch.equal(frames[1:FRAMES], video[0][1:])
 
 
 def test_any_motion_field_drives_it(mcdiff):

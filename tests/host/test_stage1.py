@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from devkit.workflows import TWINS
+from tests.host.core_tracks import joined_under_masks, need_core_tracks
 from tests.host.stage1_host import (
     FILES,
     FRAMES,
@@ -43,6 +44,14 @@ def test_a_release_becomes_a_field(field):
 
 def test_the_tracks_count(stage1, field):
     assert not torch.equal(stage1.field(stage1.sampled(stage1.base())), field)
+
+
+def test_the_cores_own_tracks_control_it(stage1, field):
+    need_core_tracks(stage1.info)
+    prompt = stage1.controlled() | joined_under_masks(stage1.info, SIZE, FRAMES)
+    controlled = stage1.field(stage1.sampled(prompt))
+    assert controlled.shape == field.shape
+    assert not torch.equal(controlled, stage1.field(stage1.sampled(stage1.base())))
 
 
 def test_strength_0_is_exactly_no_control(stage1):
