@@ -31,7 +31,7 @@ def find_chromium() -> str | None:
 
 @contextmanager
 def page_of(url: str, width: int = 1600, height: int = 1000) -> Iterator[Any]:
-    """Opens ComfyUI at `url` and yields the playwright page once its graph is there.
+    """Opens ComfyUI at `url` and yields the playwright page once its first graph is there.
 
     Raises:
         RuntimeError: where no Chromium is found.

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from devkit import base, places
+from devkit import base, frontends, places, promises
 from devkit.browser import page_of
 from devkit.host import HostProcess
 
@@ -24,7 +24,11 @@ async (workflow) => {
     await app.loadGraphData(workflow)
     await new Promise((done) => setTimeout(done, 500))  // widgets that settle after loading
     const { workflow: saved, output } = await app.graphToPrompt()
-    const unknown = app.graph.nodes.filter((node) => node.has_errors).map((node) => node.type)
+    // Not by `has_errors`: newer pages mark a loader so where its file is not there.
+    const known = LiteGraph.registered_node_types
+    const graphs = [app.graph, ...(app.graph.subgraphs?.values() ?? [])]
+    const types = graphs.flatMap((graph) => graph.nodes.map((node) => node.type))
+    const unknown = [...new Set(types.filter((type) => !(type in known)))]
     // Once through text: what the page leaves undefined must not come back as null, which it would
     // complain of when it loads the workflow again.
     return JSON.parse(JSON.stringify({ saved, output, unknown }))
@@ -116,36 +120,71 @@ def put_picture_of_page(page: Any, workflow: Path) -> Path:
     return target
 
 
+def is_writer() -> bool:
+    """Returns whether the page is the one that writes the files: the oldest supported one's."""
+    return places.own_comfyui() is None and not frontends.flags()
+
+
+def differences(file: Path, saved: dict[str, Any], api: dict[str, Any]) -> list[str]:
+    """Returns what of a workflow's two files the page has not kept in its export (UI, API format).
+
+    They are equal to what the page writes that wrote them. Any other has keys of its own, and must
+    keep what the files say.
+    """
+    kept = json.loads(file.read_text("utf-8"))
+    twin = json.loads(twin_of(file).read_text("utf-8"))
+    if is_writer():
+        nodes = [key for key in {*twin, *api} if twin.get(key) != api.get(key)]
+        keys = [key for key in {*kept, *saved} if kept.get(key) != saved.get(key)]
+        return [f"node {key} of the prompt" for key in nodes] + keys
+    return promises.lost(kept, saved) + promises.lost_of_prompt(twin, api, kept)
+
+
+def write(host: HostProcess, page: Any, file: Path, check: bool) -> list[Path]:
+    """Writes a workflow, which the page is given, its twin and, where one changed, its picture.
+
+    Returns:
+        the files that changed; with `check`, the first two that would.
+    """
+    ui, api = export(page, json.loads(file.read_text("utf-8")))
+    texts = {file: text_of(ui), twin_of(file): text_of(api)}
+    stale = [f for f, text in texts.items() if not f.exists() or f.read_text("utf-8") != text]
+    if check:
+        return stale
+    for target in stale:
+        target.write_text(texts[target], "utf-8")
+    if not stale and file.with_suffix(".jpg").exists():
+        return []
+    picture = (
+        put_picture_of_page(page, file) if needs_weights(api) else put_picture(host, file, api)
+    )
+    return [*stale, picture]
+
+
 def main(arguments: list[str]) -> int:
-    """Writes every pair; with `--check`, only says which files would change."""
+    """Writes every pair; with `--check`, only says which files would change.
+
+    With a ComfyUI or a frontend of the user's choice it writes nothing, and says what that page
+    does not keep: the oldest supported one writes the files, so that every other can read them.
+    """
     check = "--check" in arguments
-    changed = []
     TWINS.mkdir(exist_ok=True)
+    said = []
     with HostProcess() as host:
         base.put_photos(host.base)
         base.put_settings(host.base)
         with page_of(host.url) as page:
             for file in workflows():
-                ui, api = export(page, json.loads(file.read_text("utf-8")))
-                stale = [
-                    (target, text_of(content))
-                    for target, content in ((file, ui), (twin_of(file), api))
-                    if not target.exists() or target.read_text("utf-8") != text_of(content)
-                ]
-                changed += [target for target, _ in stale]
-                if not check:
-                    for target, text in stale:
-                        target.write_text(text, "utf-8")
-                    if stale or not file.with_suffix(".jpg").exists():
-                        if needs_weights(api):
-                            changed.append(put_picture_of_page(page, file))
-                        else:
-                            changed.append(put_picture(host, file, api))
-    for target in changed:
-        print(f"{'differs' if check else 'written'}: {target.relative_to(places.ROOT)}")
-    if not changed:
-        print("All example workflows are as the page saves them.")
-    return int(check and bool(changed))
+                name = file.relative_to(places.ROOT)
+                if not is_writer():
+                    lost = differences(file, *export(page, json.loads(file.read_text("utf-8"))))
+                    said += [f"lost of {name}: {each}" for each in lost]
+                else:
+                    changed = write(host, page, file, check)
+                    verb = "differs" if check else "written"
+                    said += [f"{verb}: {target.relative_to(places.ROOT)}" for target in changed]
+    print("\n".join(said) or "All example workflows are as the page saves them.")
+    return int((check or not is_writer()) and bool(said))
 
 
 if __name__ == "__main__":

@@ -348,7 +348,7 @@ function styleElement() {
   return style;
 }
 
-app.registerExtension({
+const EXTENSION = {
   name: "motioni2v.TrajectoryEditor",
 
   async setup() {
@@ -381,4 +381,7 @@ app.registerExtension({
     keepLarge(node);
     node.setSize(FIRST_SIZE.map((least, i) => Math.max(least, node.size[i])));
   },
-});
+};
+
+// A second copy of the pack, in a folder of another name, brings this file too.
+if (!app.extensions.some(({ name }) => name === EXTENSION.name)) app.registerExtension(EXTENSION);

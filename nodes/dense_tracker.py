@@ -121,6 +121,7 @@ class MotionI2VFlowExtractor(Node):
                 ),
                 io.Mask.Output(
                     "occlusion",
+                    display_name="occlusion",
                     tooltip="For each frame, the pixels of the first frame that are hidden or "
                     "outside there: 1 hidden, 0 seen.",
                 ),

@@ -40,7 +40,11 @@ class MotionI2VConvertCheckpoint(Node):
                 ),
             ],
             outputs=[
-                io.String.Output("report", tooltip="What was written where, and what it needed.")
+                io.String.Output(
+                    "report",
+                    display_name="report",
+                    tooltip="What was written where, and what it needed.",
+                )
             ],
         )
 

@@ -78,9 +78,11 @@ class MotionI2VChainShots(Node):
                 ),
             ],
             outputs=[
-                io.Image.Output("video", tooltip="All of it so far."),
+                io.Image.Output("video", display_name="video", tooltip="All of it so far."),
                 io.Image.Output(
-                    "last_frame", tooltip="The picture for the next shot: draw on it, and sample."
+                    "last_frame",
+                    display_name="last_frame",
+                    tooltip="The picture for the next shot: draw on it, and sample.",
                 ),
             ],
         )

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.host.stage1_host import node
+from tests.host.usual import usual
 from tests.host_process import Prompt
 
 CORE = {"GenerateTracks", "WanMoveTracksFromCoords", "WanMoveConcatTrack", "WanMoveVisualizeTracks"}
@@ -12,17 +13,6 @@ def need_core_tracks(info: dict) -> None:
     """Skips where the core makes no TRACKS: 0.3.75 has no such node."""
     if not set(info) >= CORE:
         pytest.skip(f"this ComfyUI lacks the nodes {sorted(CORE - set(info))}")
-
-
-def usual(info: dict, kind: str, **given) -> dict:
-    """A node with the values that the page would give it."""
-    values = {}
-    for name, (type_, *more) in info[kind]["input"]["required"].items():
-        options = more[0] if more else {}
-        choices = type_ if isinstance(type_, list) else options.get("options")
-        if "default" in options or choices:
-            values[name] = options.get("default", choices and choices[0])
-    return node(kind, **{**values, **given})
 
 
 def generated(info: dict, size: tuple[int, int], points: int, frames: int, **given) -> dict:

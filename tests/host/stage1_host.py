@@ -8,6 +8,7 @@ import numpy
 import torch
 from PIL import Image
 
+from tests.host.usual import usual
 from tests.host_process import HostProcess
 from tests.narrow_release import write_release
 
@@ -138,7 +139,5 @@ def frame_inputs(**changed: Any) -> dict:
 
 
 def tracks(info: dict, frames: int) -> dict:
-    required = info["MotionI2VTracksFromText"]["input"]["required"]
-    usual = {name: described[1]["default"] for name, described in required.items()}
     given = {"text": KJ, "frames": frames, "width": SIZE[0], "height": SIZE[1]}
-    return node("MotionI2VTracksFromText", **{**usual, **given})
+    return usual(info, "MotionI2VTracksFromText", **given)

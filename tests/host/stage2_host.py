@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from tests import narrow_release
 from tests.host import stage1_host
 from tests.host.stage1_host import FRAMES, SIZE, Stage1Prompts, node
+from tests.host.usual import usual
 from tests.host_process import HostProcess
 
 MODULE = "stage2/Motion_Module/motion_block.bin"
@@ -34,14 +35,8 @@ class Stage2Prompts(Stage1Prompts):
     """Builds prompts for one host, and reads what they saved."""
 
     def usual(self, kind: str, **given: Any) -> dict:
-        """A node with the defaults of its required inputs."""
-        described = self.info[kind]["input"]["required"].items()
-        values = {
-            name: value[1]["default"]
-            for name, value in described
-            if len(value) > 1 and "default" in value[1]
-        }
-        return node(kind, **{**values, **given})
+        """A node with the values that the page would give it."""
+        return usual(self.info, kind, **given)
 
     def parts(self, frames: int = FRAMES) -> dict:
         """Models, texts, picture, tracks, and a dense field without a learned model."""

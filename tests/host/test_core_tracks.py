@@ -5,8 +5,9 @@ import json
 import pytest
 
 from tests.host import core_tracks
-from tests.host.core_tracks import masks, need_core_tracks, usual
+from tests.host.core_tracks import masks, need_core_tracks
 from tests.host.stage1_host import node
+from tests.host.usual import usual
 from tests.host_process import HostProcess, Prompt
 
 FRAMES, WIDTH, HEIGHT = 16, 64, 48

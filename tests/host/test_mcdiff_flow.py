@@ -10,6 +10,7 @@ from devkit import host as devkit_host
 from devkit import places
 from tests.host.core_tracks import joined_under_masks, need_core_tracks
 from tests.host.stage1_host import FRAMES, PICTURE, SIZE, Stage1Prompts, node, prepare, tracks
+from tests.host.usual import usual
 from tests.host_process import HostProcess
 from tests.narrow_mcdiff import write_mcdiff
 from tests.narrow_release import write_release
@@ -148,11 +149,8 @@ def test_a_picture_for_each_step(mcdiff, field):
 
 def test_the_field_warps_the_picture(mcdiff):
     prompt = prompt_of(mcdiff)
-    described = mcdiff.info["MotionI2VWarpPreview"]["input"]["required"]
-    usual = {name: told[1]["default"] for name, told in described.items() if "default" in told[1]}
-    prompt["warped"] = node(
-        "MotionI2VWarpPreview", **{**usual, "picture": ["picture", 0], "field": ["completed", 1]}
-    )
+    given = {"picture": ["picture", 0], "field": ["completed", 1]}
+    prompt["warped"] = usual(mcdiff.info, "MotionI2VWarpPreview", **given)
     prompt["saved"] = node("SaveImage", images=["warped", 0], filename_prefix="warped")
     result = mcdiff.host.run(prompt)
     assert result.succeeded, result.errors

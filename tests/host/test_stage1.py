@@ -19,6 +19,7 @@ from tests.host.stage1_host import (
     node,
     start,
 )
+from tests.host.usual import usual
 
 CHECKPOINT = "CheckpointLoaderSimple"
 
@@ -336,16 +337,12 @@ def bad(stage1, name):
         prompt["two"] = node("RepeatImageBatch", image=["picture", 0], amount=2)
         sampler["picture"] = ["two", 0]
     elif name == "core context windows":
-        prompt["windows"] = node(
+        prompt["windows"] = usual(
+            stage1.info,
             "ContextWindowsManual",
             model=["stage1_unet", 0],
             context_length=2,
             context_overlap=1,
-            context_schedule="standard_static",
-            context_stride=1,
-            closed_loop=False,
-            fuse_method="pyramid",
-            dim=0,
         )
         sampler["model"] = ["windows", 0]
     return prompt

@@ -251,11 +251,7 @@ def bad(stage2, name: str) -> dict:
         prompt["two"] = node("RepeatImageBatch", image=["picture", 0], amount=2)
         video["picture"] = ["two", 0]
     elif name == "core context windows":
-        prompt["windows"] = stage2.usual(
-            "ContextWindowsManual",
-            **{"model": ["model", 0], "context_schedule": "standard_static"},
-            **{"fuse_method": "pyramid", "closed_loop": False},
-        )
+        prompt["windows"] = stage2.usual("ContextWindowsManual", model=["model", 0])
         video["model"] = ["windows", 0]
     elif name == "stage 1's model":
         prompt["stage1"] = stage2.usual(

@@ -10,6 +10,7 @@ from PIL import Image
 from torchvision.models.optical_flow import raft_large
 
 from tests.host.stage1_host import node
+from tests.host.usual import usual
 from tests.host_process import HostProcess
 
 FRAMES = 5
@@ -46,14 +47,8 @@ class Prompts:
         self.info = host.object_info()
 
     def usual(self, kind: str, **given) -> dict:
-        """A node with the defaults of its required inputs."""
-        described = self.info[kind]["input"]["required"].items()
-        values = {
-            name: value[1]["default"]
-            for name, value in described
-            if len(value) > 1 and "default" in value[1]
-        }
-        return node(kind, **{**values, **given})
+        """A node with the values that the page would give it."""
+        return usual(self.info, kind, **given)
 
     def extracted(self, frames: list | None = None, **given) -> dict:
         """Video file -> frames -> motion field."""

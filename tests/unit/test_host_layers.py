@@ -6,10 +6,10 @@ import copy
 
 import pytest
 import torch
+from tests.parity.host import load_host
 
 from tests import narrow_mcdiff
 from tests.narrow_release import weights
-from tests.parity.host import load_host
 
 load_host()
 

@@ -279,12 +279,13 @@ def shown(monkeypatch):
 def test_every_frame_is_shown_as_it_comes(model, vae, shown):
     told = []
     video = along(model, vae, frames=4, on_frame=lambda step, frame: told.append((step, frame)))
+    # Not each step: newer hosts leave out updates that come too soon after another.
     values = [value for value, *_ in shown]
     assert values == sorted(values)
-    assert set(values) == set(range(1, 7))
+    assert values[-1] == 6
     assert {total for _, total, _ in shown} == {6}
+    assert [value for value, _, preview in shown if preview is not None] == [2, 4, 6]
     pictures = [preview for *_, preview in shown if preview is not None]
-    assert len(pictures) == 3
     for (kind, image, _), frame in zip(pictures, video.frames[1:], strict=True):
         assert (kind, image.size) == ("JPEG", (WIDTH, HEIGHT))
         pixels = torch.from_numpy(numpy.array(image)) / 255

@@ -6,7 +6,6 @@ import copy
 
 import pytest
 import torch
-
 from tests.parity.host import load_host
 
 load_host()

@@ -1,4 +1,4 @@
-"""What only newer hosts let a schema say is said to them, and to no other."""
+"""Sockets and search words, on hosts that differ in what they make of them."""
 
 from dataclasses import dataclass, field
 
@@ -62,3 +62,16 @@ def test_sockets_of_types_that_the_host_has(host_env):
             told = socket.as_dict()
             assert (socket.get_io_type(), socket.optional) == (kind, True)
             assert (told["forceInput"], told["tooltip"]) == (True, "A tooltip.")
+
+
+def test_outputs_are_called_the_same_by_every_host(host_env):
+    # One without a display name has its type's name on older hosts, and its id on newer ones.
+    from motion_i2v.nodes import NODES
+
+    nameless = [
+        f"{node.__name__} -> {output.id}"
+        for node in NODES
+        for output in node.define_schema().outputs
+        if not output.display_name
+    ]
+    assert nameless == []
