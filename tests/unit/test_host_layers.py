@@ -6,8 +6,8 @@ import copy
 
 import pytest
 import torch
-from tests.parity.host import load_host
 
+from testing.comfyui import load_host
 from tests import narrow_mcdiff
 from tests.narrow_release import weights
 

@@ -6,7 +6,8 @@ import copy
 
 import pytest
 import torch
-from tests.parity.host import load_host
+
+from testing.comfyui import load_host
 
 load_host()
 
