@@ -5,7 +5,6 @@ import re
 import pytest
 
 from tests.chinese import texts
-from tests.host.test_newer_inputs import TYPES
 from tests.host_process import HostProcess
 
 # What vue-i18n reads in a message as something else than text.
@@ -34,7 +33,7 @@ def test_every_english_text_has_a_chinese_twin(english, chinese):
 
 def test_no_chinese_text_is_left_over(english, chinese):
     """Inputs that only newer hosts have keep theirs on the others."""
-    newer = tuple(f"nodeDefs.{node}.inputs.{name}." for node, name in TYPES)
+    newer = tuple(f"nodeDefs.{node}.inputs.{name}." for node, name in texts.NEWER)
     assert [key for key in chinese if key not in english and not key.startswith(newer)] == []
 
 

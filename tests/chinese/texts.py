@@ -10,6 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tests.host.newer_inputs import TYPES as NEWER
+
 ROOT = Path(__file__).resolve().parents[2]
 LOCALE = ROOT / "locales" / "zh"
 ORIGINALS = Path(__file__).with_name("originals.json")
@@ -116,5 +118,20 @@ def numbers(text: str) -> list[str]:
     return sorted(set(re.findall(r"\d+(?:\.\d+)?", text)))
 
 
-def fingerprint(*texts: str) -> str:
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:12]
+def originals(info: dict[str, Any]) -> dict[str, str]:
+    """Returns the fingerprints of all English: a node's texts, a help page or README each."""
+    files = [ROOT / "README.md", *(ROOT / "js" / "docs").glob("*.md")]
+    pages = {str(file.relative_to(ROOT).as_posix()): file.read_text("utf-8") for file in files}
+    nodes = {name: "\0".join(shown_everywhere(name, node)) for name, node in ours(info).items()}
+    return {name: fingerprint(text) for name, text in sorted({**pages, **nodes}.items())}
+
+
+def shown_everywhere(name: str, node: dict[str, Any]) -> list[str]:
+    """Returns a node's texts but those of inputs that only newer hosts have, in a fixed order."""
+    newer = tuple(f"nodeDefs.{name}.inputs.{given}." for of, given in NEWER if of == name)
+    texts = node_texts(name, node)
+    return [f"{key}={texts[key]}" for key in sorted(texts) if not key.startswith(newer)]
+
+
+def fingerprint(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
