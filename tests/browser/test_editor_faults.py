@@ -44,6 +44,14 @@ def kinds(editor: EditorPage) -> list[str]:
     return [path["kind"] for path in editor.paths]
 
 
+NOTED = f"""() => {{
+    const {{ changeTracker }} = app.extensionManager.workflow.activeWorkflow
+    const drawn = changeTracker.activeState.nodes.flatMap((node) => node.widgets_values ?? [])
+    return !changeTracker._restoringState && drawn.includes({DRAWING}.value)
+}}"""
+"""The graph's own undo has taken note of the drawing, or put it back to the end."""
+
+
 def test_every_undo_of_the_graph_keeps_the_editors_history(editor):
     # As after "Clear Workflow": a graph without an id, which each undo gives a new one.
     assert NEW_ID in BUILD
@@ -56,12 +64,13 @@ def test_every_undo_of_the_graph_keeps_the_editors_history(editor):
         editor.click(x, 0.3)
         # Never twice on one spot: that would be a double-click.
         editor.page.mouse.click(1400, 700 - 300 * x)
-        editor.page.wait_for_timeout(200)
+        editor.page.wait_for_function(NOTED)
     whole = editor.drawing
     for left in (2, 1):
         editor.page.keyboard.press("Control+z")
         count = f"() => document.querySelectorAll('.mi2v-chip').length === {left}"
         editor.page.wait_for_function(count)
+        editor.page.wait_for_function(NOTED)
     editor.wait_for_picture()
     editor.page.locator(".mi2v-stage").focus()
     editor.press("Control+Shift+z", "Control+Shift+z")
