@@ -25,7 +25,7 @@ async function translationsOfPacks() {
 }
 
 /** Adds `translations` to each language of `messages` that lacks them, now and when it is loaded. */
-export function keep(translations, messages) {
+function keep(translations, messages) {
   const bringBack = (language) => {
     if (!translations[language] || messages.te(ONE_OF_OURS, language)) return;
     messages.mergeLocaleMessage(language, translations[language]);
