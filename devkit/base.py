@@ -12,11 +12,11 @@ PHOTOS = places.EXAMPLES / "input"
 
 
 def put_photos(base: Path) -> None:
-    """Copies the example photos and clips into the input folder of a base directory."""
+    """Copies the example photos, clips and motion into the input folder of a base directory."""
     target = base / "input"
     target.mkdir(parents=True, exist_ok=True)
     for photo in sorted(PHOTOS.glob("*.*")):
-        if photo.suffix in (".png", ".jpg", ".mp4"):
+        if photo.suffix in (".png", ".jpg", ".mp4", ".safetensors"):
             shutil.copyfile(photo, target / photo.name)
 
 

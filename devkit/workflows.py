@@ -56,7 +56,11 @@ async () => {
 WEIGHTS = {
     *("CheckpointLoaderSimple", "VAELoader", "UNETLoader"),
     *("MotionI2VLoadFlowVAE", "MotionI2VLoadMotionFieldModel", "MotionI2VLoadMotionModule"),
-    "MotionI2VLoadTrajectoryControlNet",
+    *(
+        "MotionI2VLoadTrajectoryControlNet",
+        "MotionI2VLoadDenseTracker",
+        "MotionI2VConvertCheckpoint",
+    ),
 }
 
 
