@@ -24,6 +24,7 @@ from .mcdiff_flow import MotionI2VMCDiffFlowCompletion
 from .mcdiff_loader import MotionI2VLoadMCDiff
 from .mcdiff_sampler import MotionI2VMCDiffContinue, MotionI2VMCDiffSampler
 from .region_mask import MotionI2VCombineRegions, MotionI2VRegionMask
+from .replacements import register
 from .small_model import MotionI2VLoadSmallModel
 from .stage1_control import MotionI2VTrajectoryControlNet
 from .stage1_convert import MotionI2VConvertCheckpoint
@@ -94,6 +95,9 @@ NODES: list[type[io.ComfyNode]] = [
 
 class MotionI2VExtension(ComfyExtension):
     """What the host asks for the pack's nodes."""
+
+    async def on_load(self) -> None:
+        await register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         warn_without_opencv()
