@@ -7,7 +7,7 @@ import pytest
 
 from devkit import base, blueprints, places
 from devkit.blueprints import BLUEPRINTS, OUTSIDE, Blueprint
-from devkit.browser import find_chromium, page_of
+from devkit.browser import ASKED, find_chromium, page_of
 from tests.host_process import HostProcess
 
 pytestmark = pytest.mark.skipif(find_chromium() is None, reason="no Chromium found")
@@ -61,6 +61,8 @@ def page(host: HostProcess, listed):
     base.put_photos(host.base)
     base.reset_settings(host.base)
     with page_of(host.url) as opened:
+        if not opened.evaluate(ASKED, "/global_subgraphs"):
+            pytest.skip("this page does not ask for blueprints of packs (1.49.6 does)")
         yield opened
 
 
@@ -71,7 +73,7 @@ def insert(page, name: str) -> None:
     page.evaluate("() => { app.extensionManager.command.execute('Workspace.SearchBox.Toggle') }")
     page.locator("input:focus").wait_for()
     page.keyboard.type(name[:SEARCHED])
-    page.get_by_text("Blueprint", exact=True).first.wait_for()
+    page.get_by_text("Blueprint", exact=True).or_(page.get_by_role("option")).first.wait_for()
     page.wait_for_timeout(500)
     page.keyboard.press("Enter")
     page.wait_for_timeout(500)
