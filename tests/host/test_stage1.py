@@ -307,8 +307,9 @@ def test_the_example_workflow_runs(stage1):
     del prompt[checkpoint]
     result = stage1.host.run(prompt)
     assert result.succeeded, result.errors
-    (shown,) = (out["images"] for out in result.outputs.values() if "images" in out)
-    assert len(shown) == 16
+    # On newer hosts our own preview shows itself too.
+    (shown,) = (key for key, n in prompt.items() if n["class_type"] == "PreviewImage")
+    assert len(result.outputs[shown]["images"]) == 16
 
 
 WRONG_FILES = [(kind, other) for kind in STAGE1 for other in STAGE1 if kind != other]

@@ -26,7 +26,7 @@ def run(folder: Folder) -> dict[str, float]:
 def _eps(model, module, given: dict, sample: slice) -> torch.Tensor:
     """The UNet with the wrapper that nodes put around it, on whole clips [B, 4, F, h, w]."""
     from motion_i2v.models.host.motion_run import MotionRun
-    from motion_i2v.models.host.motion_wrappers import AREAS, RUN, apply_motion
+    from motion_i2v.models.host.motion_wrappers import AREAS, MODULE, RUN, apply_motion
 
     x = given["x"][sample]
     clips, length = len(x), x.shape[2]
@@ -38,6 +38,7 @@ def _eps(model, module, given: dict, sample: slice) -> torch.Tensor:
     options = {
         "wrappers": moving.wrappers,
         "cond_or_uncond": list(range(clips)),
+        MODULE: module,
         RUN: run,
         AREAS: [run.whole] * clips,
     }
