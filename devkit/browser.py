@@ -21,6 +21,11 @@ READY = """
 }
 """
 
+ASKED = """
+(path) => performance.getEntriesByType('resource').some((one) => one.name.endsWith(path))
+"""
+"""Whether the page has asked the host for a path: what a page does not know it does not ask for."""
+
 
 def find_chromium() -> str | None:
     """Returns the Chromium (or Chrome) to use: the one named in CHROMIUM, else one on PATH."""
@@ -47,6 +52,7 @@ def page_of(url: str, width: int = 1600, height: int = 1000) -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
         try:
             page = browser.new_page(viewport={"width": width, "height": height})
+            page.add_init_script("performance.setResourceTimingBufferSize(5000)")  # for ASKED
             page.goto(url)
             page.wait_for_function(READY, timeout=60_000)
             yield page

@@ -55,6 +55,8 @@ def lost_of_prompt(twin: Json, prompt: Json, workflow: Json) -> list[str]:
             f"prompt: node {key} has lost {name}={value!r}"
             for name, value in here["inputs"].items()
             if value not in _values_of(name, there["inputs"])
+            # A core node's field that says nothing may go, as that of Preview as Text did.
+            and (value != "" or here["class_type"].startswith(OURS))
         ]
         if here["class_type"].startswith(OURS) and here["inputs"].keys() != there["inputs"].keys():
             found.append(f"prompt: node {key} has other inputs: {sorted(there['inputs'])}")

@@ -41,8 +41,8 @@ async () => {
     app.ui.settings.setSettingValue?.('Comfy.Minimap.Visible', false)
     const canvas = app.canvas
     canvas.low_quality_zoom_threshold = canvas.min_font_size_for_lod = 0
-    const left = Math.min(...app.graph.nodes.map((node) => node.pos[0])) - 20
-    const top = Math.min(...app.graph.nodes.map((node) => node.pos[1])) - 60
+    const left = Math.min(...app.graph.nodes.map((node) => node.pos[0])) - 30
+    const top = Math.min(...app.graph.nodes.map((node) => node.pos[1])) - 100
     const right = Math.max(...app.graph.nodes.map((node) => node.pos[0] + node.size[0])) + 20
     const bottom = Math.max(...app.graph.nodes.map((node) => node.pos[1] + node.size[1])) + 20
     const scale = Math.min(1600 / (right - left), 1000 / (bottom - top))
@@ -56,8 +56,11 @@ async () => {
 WEIGHTS = {
     *("CheckpointLoaderSimple", "VAELoader", "UNETLoader"),
     *("MotionI2VLoadFlowVAE", "MotionI2VLoadMotionFieldModel", "MotionI2VLoadMotionModule"),
-    *("MotionI2VLoadTrajectoryControlNet", "MotionI2VLoadDenseTracker"),
-    "MotionI2VConvertCheckpoint",
+    *(
+        "MotionI2VLoadTrajectoryControlNet",
+        "MotionI2VLoadDenseTracker",
+        "MotionI2VConvertCheckpoint",
+    ),
 }
 
 

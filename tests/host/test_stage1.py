@@ -20,6 +20,7 @@ from tests.host.stage1_host import (
     start,
 )
 from tests.host.usual import usual
+from tests.narrow_release import write_release
 
 CHECKPOINT = "CheckpointLoaderSimple"
 
@@ -253,6 +254,16 @@ def test_half_as_large_files_are_the_release_at_half_precision(stage1):
             prompt[kind]["inputs"]["precision"] = "float16"
         fields.append(stage1.field(prompt, "half"))
     assert torch.equal(*fields)
+
+
+def test_the_example_converts_every_part_of_the_release(stage1):
+    folder = stage1.host.base / "models" / "motion_i2v"
+    write_release(folder, "motion_modules")
+    result = stage1.host.run(json.loads((TWINS / "convert-checkpoints.json").read_text("utf-8")))
+    assert result.succeeded, result.errors
+    for kind in (*STAGE1, "motion_modules"):
+        short = "f32" if kind == "flow_vae" else "f16"
+        assert (folder / f"motion_i2v_{kind}_{short}.safetensors").is_file()
 
 
 def with_inputs(given: dict, **inputs) -> dict:

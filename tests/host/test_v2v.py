@@ -1,5 +1,6 @@
 """Video to video in the real host: a real clip's motion, put into its restyled first frame."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from motion_i2v.models.trackers.refiner import Refiner
 from PIL import Image
 from torchvision.models.optical_flow import raft_large
 
+from devkit import base
+from devkit.workflows import TWINS
 from tests.host.stage1_host import node
 from tests.host.usual import usual
 from tests.host_process import HostProcess
@@ -107,6 +110,18 @@ def test_a_restyled_first_frame_moves_like_the_clip(v2v):
     assert abs(frames[-1] - frames[0]).mean() > 2
     bars = [p for p in result.progress if p["node"] == "extractor"]
     assert bars[-1]["value"] == bars[-1]["max"] > FRAMES
+
+
+def test_the_example_with_a_learned_tracker_runs(v2v):
+    base.put_photos(v2v.host.base)
+    twin = json.loads((TWINS / "dense-tracker.json").read_text("utf-8"))
+    kinds = {entry["class_type"]: entry["inputs"] for entry in twin.values()}
+    kinds["MotionI2VLoadDenseTracker"]["raft_file"] = RAFT
+    kinds["MotionI2VFlowExtractor"] |= {"frames_used": 3, "working_side": 128}
+    kinds["ImageFromBatch"]["batch_index"] = 2
+    result = v2v.host.run(twin)
+    assert result.succeeded, result.errors
+    assert {file.suffix for file in v2v.host.files(result)} == {".mp4", ".webp", ".png"}
 
 
 def test_the_same_prompt_twice_hits_the_cache(v2v):

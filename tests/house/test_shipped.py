@@ -13,7 +13,15 @@ TEST, PUBLISH = (ROOT / ".github" / "workflows" / f"{name}.yml" for name in ("te
 
 def test_what_users_need_is_shipped_and_nothing_else(tmp_path):
     rooms = {name.split("/")[0] for name in shipped.files()}
-    needed = {"__init__.py", "nodes", "models", "js", "example_workflows", "small_model"}
+    needed = {
+        "__init__.py",
+        "nodes",
+        "models",
+        "js",
+        "example_workflows",
+        "small_model",
+        "subgraphs",
+    }
     assert needed | {"pyproject.toml", "requirements.txt", "LICENSE", "README.md"} <= rooms
     developers = {
         "tests",

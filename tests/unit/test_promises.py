@@ -61,6 +61,14 @@ def test_what_a_newer_page_adds_is_no_loss():
     assert lost_of_prompt(prompt(), as_a_newer_page_exports_it(prompt()), workflow()) == []
 
 
+def test_an_empty_field_of_a_core_node_may_go_and_one_of_ours_may_not():
+    twin, exported = prompt(), prompt()
+    entry_of(twin, "CreateVideo")["inputs"]["preview"] = ""
+    assert lost_of_prompt(twin, exported, workflow()) == []
+    entry_of(twin, "MotionI2VTrajectoryEditor")["inputs"]["drawing"] = ""
+    assert len(lost_of_prompt(twin, exported, workflow())) == 1
+
+
 def renamed(graph: dict) -> None:
     next(node for node in graph["nodes"] if "title" in node)["title"] = "Another"
 
