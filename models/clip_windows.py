@@ -29,11 +29,18 @@ def windows(frames: int, overlap: int = OVERLAP, longest: int = MAX_FRAMES) -> l
     predicted = longest - 1
     if not 0 <= overlap < predicted:
         raise ValueError(f"the windows' overlap must be 0..{predicted - 1} frames, not {overlap}")
-    if frames <= longest:
-        return [list(range(frames))]
-    last = frames - predicted
-    starts = [*range(1, last, predicted - overlap), last]
-    return [[0, *range(start, start + predicted)] for start in starts]
+    parts = consecutive_windows(frames - 1, predicted, overlap)
+    return [[0, *(frame + 1 for frame in part)] for part in parts]
+
+
+def consecutive_windows(frames: int, length: int, overlap: int) -> list[list[int]]:
+    """The frames of windows that cover them all, each `length` long where there are as many.
+
+    Neighbours share `overlap` frames (0..length - 1); the last one more, where they do not divide.
+    """
+    last = max(0, frames - length)
+    starts = [*range(0, last, length - overlap), last]
+    return [list(range(start, min(start + length, frames))) for start in starts]
 
 
 def blend_weights(window: list[int]) -> torch.Tensor:

@@ -10,7 +10,7 @@ import torch
 from comfy.context_windows import ContextHandlerABC, IndexListContextWindow
 from comfy.patcher_extension import WrappersMP
 
-from ..clip_windows import rise_and_fall
+from ..clip_windows import consecutive_windows, rise_and_fall
 from .features import frame_window
 from .frame_slices import check_counts, sliced
 
@@ -48,10 +48,8 @@ class MotionWindows(ContextHandlerABC):
         return x_in.shape[0] > self.context_length
 
     def windows(self, frames: int) -> list[list[int]]:
-        """The frames of each window, the last of which overlaps more where they do not divide."""
-        last = max(0, frames - self.context_length)
-        starts = [*range(0, last, self.context_length - self.context_overlap), last]
-        return [list(range(start, min(start + self.context_length, frames))) for start in starts]
+        """The frames of each window."""
+        return consecutive_windows(frames, self.context_length, self.context_overlap)
 
     def get_resized_cond(
         self,
