@@ -1,12 +1,18 @@
-"""A node that shows its frames in itself, as a small moving picture among the temporary files."""
+"""What a node shows in itself, as WebP among the host's temporary files."""
+
+from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from .sockets import shows_itself
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SIDE = 512
 """Longest side of the moving picture."""
@@ -16,31 +22,44 @@ MILLISECONDS = 125
 
 
 def shown(frames: torch.Tensor) -> dict[str, Any]:
-    """What a NodeOutput takes to show frames [F, H, W, 3]; {} where the host would not show them.
+    """What a NodeOutput takes to show frames [F, H, W, 3] as a small moving picture.
 
-    The file is named by its content: the same frames are written once.
+    {} where the host would not show it.
     """
     if not shows_itself():
         return {}
-    import folder_paths
-
-    pictures = [_small(frame) for frame in frames]
-    digest = hashlib.sha256(b"".join(picture.tobytes() for picture in pictures))
-    name = f"motion_i2v_{digest.hexdigest()[:24]}.webp"
-    file = Path(folder_paths.get_temp_directory()) / name
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
+    pictures = [picture_of(frame) for frame in frames]
+    for picture in pictures:
+        picture.thumbnail((SIDE, SIDE))
+    file, is_new = temporary_file(pictures)
+    if is_new:
         first, *others = pictures
         moving = {"save_all": True, "append_images": others, "duration": MILLISECONDS, "loop": 0}
         first.save(file, quality=85, method=2, **moving)
-    image = {"filename": name, "subfolder": "", "type": "temp"}
-    return {"ui": {"images": [image], "animated": (len(pictures) > 1,)}}
+    return {"ui": {"images": [told(file)], "animated": (len(pictures) > 1,)}}
 
 
-def _small(frame: torch.Tensor) -> Any:
+def picture_of(frame: torch.Tensor) -> Image:
+    """A frame [H, W, 3] in 0..1."""
     from PIL import Image
 
     pixels = frame[..., :3].detach().cpu().float().clamp(0, 1).mul(255).round().byte().numpy()
-    picture = Image.fromarray(pixels)
-    picture.thumbnail((SIDE, SIDE))
-    return picture
+    return Image.fromarray(pixels)
+
+
+def temporary_file(pictures: Iterable[Image]) -> tuple[Path, bool]:
+    """Where pictures belong, and whether they are still to be written there.
+
+    The file is named by their content: the same ones are written once.
+    """
+    import folder_paths
+
+    digest = hashlib.sha256(b"".join(picture.tobytes() for picture in pictures)).hexdigest()
+    file = Path(folder_paths.get_temp_directory()) / f"motion_i2v_{digest[:24]}.webp"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file, not file.exists()
+
+
+def told(file: Path) -> dict[str, Any]:
+    """How the page is told of a temporary file."""
+    return {"filename": file.name, "subfolder": "", "type": "temp"}

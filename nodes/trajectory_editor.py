@@ -1,7 +1,6 @@
 """The Trajectory Editor: what was drawn on a picture, as tracks."""
 
-import hashlib
-from pathlib import Path
+from typing import Any
 
 import torch
 from comfy_api.latest import io
@@ -11,6 +10,7 @@ from ..models.editor_document import read_editor_document
 from ..models.paths import sample_paths
 from ..models.track_formats import parse_drawing, write_tracks
 from .node import Node
+from .shown_frames import picture_of, temporary_file, told
 from .sockets import CATEGORY, TracksSocket, aliases, essential, shows_itself
 
 EMPTY = '{"version":1,"paths":[]}'
@@ -103,21 +103,12 @@ def _read(drawing: str, size: tuple[int, int]) -> list:
     return read_editor_document(document, size)
 
 
-def _keep_picture(picture: torch.Tensor) -> dict[str, str | int]:
-    """Writes the picture among the host's temporary files, and says where, for the editor.
-
-    A picture is named by its content: the same one is written once.
-    """
-    import folder_paths
-    from PIL import Image
-
-    pixels = picture[..., :3].detach().cpu().float().clamp(0, 1).mul(255).round().byte().numpy()
-    height, width = pixels.shape[:2]
-    name = f"motion_i2v_{hashlib.sha256(pixels.tobytes()).hexdigest()[:24]}.webp"
-    file = Path(folder_paths.get_temp_directory()) / name
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        shown = Image.fromarray(pixels)
-        shown.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
-        shown.save(file, quality=90, method=2)
-    return {"filename": name, "subfolder": "", "type": "temp", "width": width, "height": height}
+def _keep_picture(frame: torch.Tensor) -> dict[str, Any]:
+    """Writes the picture among the host's temporary files, and says where, for the editor."""
+    picture = picture_of(frame)
+    width, height = picture.size
+    file, is_new = temporary_file([picture])
+    if is_new:
+        picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+        picture.save(file, quality=90, method=2)
+    return {**told(file), "width": width, "height": height}
