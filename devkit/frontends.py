@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import tempfile
 from pathlib import Path
 
-from devkit import places
+from devkit import environments, places
 
 FOLDER = places.PRIVATE / "frontends"
 PACKAGE = "comfyui-frontend-package"
@@ -43,16 +42,15 @@ def static_folder(version: str) -> Path:
 
 def _fetch(version: str) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
-    python = places.interpreter_of(places.VENV)
-    options = ("--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--no-compile")
+    pip = (str(places.interpreter_of(places.VENV)), "-m", "pip", "install", *environments.QUIETLY)
     with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
         fresh = Path(folder) / version
-        command = [str(python), "-m", "pip", "install", *options, "--target", str(fresh)]
-        done = subprocess.run([*command, f"{PACKAGE}=={version}"], capture_output=True, text=True)
+        options = ("--no-deps", "--no-compile", "--target", str(fresh))
+        done = environments.run(*pip, *options, f"{PACKAGE}=={version}")
         if done.returncode != 0:
             raise SystemExit(
                 f"COMFYUI_FRONTEND={version}: {PACKAGE} {version} cannot be installed:\n"
-                f"{done.stderr.strip()}\nName a version that the package index has."
+                f"{done.stdout.strip()}\nName a version that the package index has."
             )
         try:
             fresh.rename(FOLDER / version)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 import testing.pack  # noqa: F401
+from devkit import commands, setup
 from tests.host_process import HostProcess
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,3 +41,12 @@ def host_env() -> None:
         import comfy_api.latest  # noqa: F401
     except ImportError as error:
         pytest.skip(f"ComfyUI at {folder} cannot be imported: {error}")
+
+
+@pytest.fixture
+def handed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """What dev.py's commands hand over to the private Python, none of which is run."""
+    made: list[tuple[str, ...]] = []
+    monkeypatch.setattr(setup, "ensure", lambda **_: None)
+    monkeypatch.setattr(commands, "_hand_over", lambda *arguments: made.append(arguments) or 0)
+    return made

@@ -27,7 +27,7 @@ export class Memory {
       this.entries.findLast((entry) => entry.node === node && test(entry) && fits(entry.past));
     const entry =
       (graph === null ? null : find((entry) => entry.graph === graph)) ??
-      (undoing ? find((entry) => entry.graph !== graph || graph === null) : null);
+      (undoing ? find(() => true) : null);
     if (!entry) return null;
     this.entries.splice(this.entries.indexOf(entry), 1);
     return entry.past;

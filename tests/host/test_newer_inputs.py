@@ -1,16 +1,14 @@
 """Inputs for what only newer hosts have, with the host's own nodes before them."""
 
 import json
-import shutil
-from pathlib import Path
 
 import numpy
 import pytest
 from PIL import Image
 
-from tests.host.core_tracks import usual
 from tests.host.newer_inputs import TYPES
 from tests.host.stage1_host import node
+from tests.host.usual import usual
 from tests.host_process import HostProcess
 
 WIDTH, HEIGHT = 64, 48
@@ -18,18 +16,8 @@ SHOWING = ("MotionI2VTrajectoryEditor", "MotionI2VWarpPreview", "MotionI2VFieldP
 
 
 @pytest.fixture(scope="module")
-def newer(tmp_path_factory):
-    base = tmp_path_factory.mktemp("newer_host") / "base"
-    (base / "custom_nodes").mkdir(parents=True)
-    shutil.copy(Path(__file__).parent / "foreign_nodes.py", base / "custom_nodes")
-    flags = ("--whitelist-custom-nodes", "ComfyUI-MotionI2V", "foreign_nodes.py")
-    with HostProcess(base=base, arguments=flags) as host:
-        yield host
-
-
-@pytest.fixture(scope="module")
-def info(newer):
-    return newer.object_info()
+def info(foreign):
+    return foreign.object_info()
 
 
 def sources(info: dict) -> set[str]:
@@ -114,14 +102,14 @@ def curve(*points: tuple[float, float], interpolation: str = "linear") -> dict:
     ],
     ids=["straight", "late", "there and back", "half of it"],
 )
-def test_a_curve_says_how_time_passes(newer, info, drawn, wanted):
+def test_a_curve_says_how_time_passes(foreign, info, drawn, wanted):
     need(info, "CURVE")
     prompt = moved(info, frames=21, curve=["curve", 0]) | drawn
     expected = 30 * wanted(numpy.linspace(0, 1, 21))
-    numpy.testing.assert_allclose(across(newer, prompt), expected, atol=0.02)
+    numpy.testing.assert_allclose(across(foreign, prompt), expected, atol=0.02)
 
 
-def test_a_smooth_curve_is_the_one_that_the_editor_shows(newer, info, host_env):
+def test_a_smooth_curve_is_the_one_that_the_editor_shows(foreign, info, host_env):
     need(info, "CURVE")
     from comfy_api.input import CurveInput
 
@@ -129,7 +117,7 @@ def test_a_smooth_curve_is_the_one_that_the_editor_shows(newer, info, host_env):
     shown = CurveInput.from_raw(drawn["curve"]["inputs"]["curve"])
     prompt = moved(info, frames=21, curve=["curve", 0]) | drawn
     expected = 30 * shown.interp_array(numpy.linspace(0, 1, 21))
-    numpy.testing.assert_allclose(across(newer, prompt), expected, atol=0.02)
+    numpy.testing.assert_allclose(across(foreign, prompt), expected, atol=0.02)
 
 
 @pytest.mark.parametrize(
@@ -140,9 +128,9 @@ def test_a_smooth_curve_is_the_one_that_the_editor_shows(newer, info, host_env):
     ],
     ids=["begins later", "beyond the end"],
 )
-def test_a_curve_that_will_not_do(newer, info, drawn, said):
+def test_a_curve_that_will_not_do(foreign, info, drawn, said):
     need(info, "CURVE")
-    result = newer.run(moved(info, frames=21, curve=["curve", 0]) | drawn)
+    result = foreign.run(moved(info, frames=21, curve=["curve", 0]) | drawn)
     (error,) = result.errors
     assert (error["node_id"], error["exception_type"]) == ("retimed", "ValueError")
     assert said in error["exception_message"]
@@ -188,10 +176,10 @@ PICTURE = {"picture": ["picture", 0]}
     ],
     ids=["boxes", "boxes and an empty mask", "inverted", "segments", "both"],
 )
-def test_boxes_and_segments_are_regions(newer, info, inputs, wanted):
+def test_boxes_and_segments_are_regions(foreign, info, inputs, wanted):
     need(info, "BOUNDING_BOX")
     need(info, "SAM3_TRACK_DATA")
-    assert numpy.array_equal(painted(newer, region(info, **inputs)), wanted)
+    assert numpy.array_equal(painted(foreign, region(info, **inputs)), wanted)
 
 
 @pytest.mark.parametrize(
@@ -204,15 +192,15 @@ def test_boxes_and_segments_are_regions(newer, info, inputs, wanted):
     ],
     ids=["a box outside", "no size", "no object", "nothing"],
 )
-def test_boxes_and_segments_that_will_not_do(newer, info, inputs, said):
+def test_boxes_and_segments_that_will_not_do(foreign, info, inputs, said):
     need(info, "BOUNDING_BOX")
     need(info, "SAM3_TRACK_DATA")
-    (error,) = newer.run(region(info, **inputs)).errors
+    (error,) = foreign.run(region(info, **inputs)).errors
     assert (error["node_id"], error["exception_type"]) == ("region", "ValueError")
     assert said in error["exception_message"]
 
 
-def test_previews_show_themselves(newer, info):
+def test_previews_show_themselves(foreign, info):
     prompt = moved(info) | {
         "shown": usual(info, "MotionI2VFieldPreview", field=["field", 0], style="arrows"),
         "picture": node("ImageFromBatch", image=["shown", 0], batch_index=15, length=1),
@@ -223,7 +211,7 @@ def test_previews_show_themselves(newer, info):
         "sink too": node("PreviewImage", images=["warped", 0]),
     }  # fmt: skip
     for _ in ("run", "taken from the cache"):
-        result = newer.run(prompt)
+        result = foreign.run(prompt)
         assert result.succeeded, result.errors
         if not told_by(info, "has_intermediate_output"):
             assert {"shown", "warped"}.isdisjoint(result.outputs)
@@ -231,11 +219,11 @@ def test_previews_show_themselves(newer, info):
         for name in ("shown", "warped"):
             (image,) = result.outputs[name]["images"]
             assert result.outputs[name]["animated"] == [True]
-            with Image.open(newer.base / image["type"] / image["filename"]) as picture:
+            with Image.open(foreign.base / image["type"] / image["filename"]) as picture:
                 assert (picture.n_frames, picture.size) == (16, (WIDTH, HEIGHT))
 
 
-def test_our_tracks_steer_the_cores_wan_move(newer, info):
+def test_our_tracks_steer_the_cores_wan_move(foreign, info):
     """A point that goes right by one cell of the latent in every four frames, and a pin."""
     need(info, "TRACKS")
     ours = {"text": "4,4, 36,4\n20,20", "frames": 17, "width": 64, "height": 48}
@@ -253,7 +241,7 @@ def test_our_tracks_steer_the_cores_wan_move(newer, info):
         "said": node("PreviewAny", source=["steered", 0]),
     }
     prompt["start"] = {**prompt["wan"], "inputs": {**prompt["wan"]["inputs"], "strength": 0.0}}
-    result = newer.run(prompt)
+    result = foreign.run(prompt)
     assert result.succeeded, result.errors
     cells = json.loads(result.outputs["said"]["text"][0])
     assert cells == sorted([t, y, x] for t in range(1, 5) for y, x in ((0, t), (2, 2)))

@@ -1,8 +1,6 @@
 """Texts of tracks as nodes and programs hand them over, in a running ComfyUI."""
 
 import json
-import shutil
-from pathlib import Path
 
 import pytest
 
@@ -11,16 +9,6 @@ from tests.host_process import HostProcess
 
 SPLINES = [[{"x": 10, "y": 20}, {"x": 30, "y": 20}], [{"x": 5, "y": 5}, {"x": 5, "y": 25}]]
 TEXTS = [json.dumps(spline) for spline in SPLINES]
-
-
-@pytest.fixture(scope="module")
-def foreign(tmp_path_factory):
-    base = tmp_path_factory.mktemp("foreign_host") / "base"
-    (base / "custom_nodes").mkdir(parents=True)
-    shutil.copy(Path(__file__).parent / "foreign_nodes.py", base / "custom_nodes")
-    flags = ("--whitelist-custom-nodes", "ComfyUI-MotionI2V", "foreign_nodes.py")
-    with HostProcess(base=base, arguments=flags) as host:
-        yield host
 
 
 def read(host: HostProcess, text) -> list:

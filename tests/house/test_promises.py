@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from devkit import commands, setup
+from devkit import commands
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACES = [
@@ -39,14 +39,6 @@ def is_module(name: str) -> bool:
     """Tells whether `python -m name` starts something in this checkout."""
     path = ROOT.joinpath(*name.split("."))
     return path.with_suffix(".py").is_file() or (path / "__main__.py").is_file()
-
-
-@pytest.fixture
-def handed(monkeypatch):
-    made = []
-    monkeypatch.setattr(setup, "ensure", lambda **_: None)
-    monkeypatch.setattr(commands, "_hand_over", lambda *arguments: made.append(arguments) or 0)
-    return made
 
 
 @pytest.mark.parametrize("name", sorted({name for _, name in named(r"dev\.py ([a-z]+)")}))

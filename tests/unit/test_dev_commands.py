@@ -2,19 +2,9 @@
 
 import os
 
-import pytest
-
-from devkit import commands, setup
+from devkit import commands
 from devkit.demo import WHAT, read_twin
 from devkit.workflows import needs_weights
-
-
-@pytest.fixture
-def handed(monkeypatch):
-    made = []
-    monkeypatch.setattr(setup, "ensure", lambda **_: None)
-    monkeypatch.setattr(commands, "_hand_over", lambda *arguments: made.append(arguments) or 0)
-    return made
 
 
 def test_parity_takes_a_folder_from_here_and_names_of_families(handed, tmp_path, monkeypatch):

@@ -1,0 +1,21 @@
+"""Hosts that several files of tests share."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devkit import places
+from tests.host_process import HostProcess
+
+
+@pytest.fixture(scope="session")
+def foreign(tmp_path_factory) -> Iterator[HostProcess]:
+    """A running ComfyUI with nodes that give what other packs and the host give."""
+    base = tmp_path_factory.mktemp("foreign_host") / "base"
+    (base / "custom_nodes").mkdir(parents=True)
+    shutil.copy(Path(__file__).parent / "foreign_nodes.py", base / "custom_nodes")
+    flags = ("--whitelist-custom-nodes", places.PACK, "foreign_nodes.py")
+    with HostProcess(base=base, arguments=flags) as host:
+        yield host
