@@ -19,8 +19,8 @@ testing.pack.load()
 import cv2
 import numpy as np
 import torch
-from motion_i2v.models.densify import densify
-from motion_i2v.models.tracks import Tracks
+from motion_i2v.models.densify.densify import densify
+from motion_i2v.models.types.tracks import Tracks
 
 # width, height, frames, tracks
 CASES = [

@@ -15,7 +15,7 @@ import testing.pack  # noqa: F401
 
 # isort: split
 import torch
-from motion_i2v.models.splat import SplatPlan, splat_average
+from motion_i2v.models.networks.splat import SplatPlan, splat_average
 from torch import Tensor
 
 # name, fields, height, width, channels: the latent sizes of a 512x320 clip of 16 frames at which

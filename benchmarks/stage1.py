@@ -42,7 +42,7 @@ class Nets:
 def random_checkpoint(kind: str, entries: list):
     """A checkpoint of small random weights."""
     import torch
-    from motion_i2v.models.checkpoints import checkpoint_of
+    from motion_i2v.models.files.checkpoints import checkpoint_of
 
     generator = torch.Generator().manual_seed(0)
     tensors = {
@@ -55,7 +55,7 @@ def make_nets(widths: tuple[int, ...], half: bool) -> Nets:
     import comfy.model_base
     import comfy.model_management as management
     import torch
-    from motion_i2v.models import layout
+    from motion_i2v.models.files import layout
     from motion_i2v.models.host import loading
     from motion_i2v.models.host.stage1_model import MotionFieldConfig, unet_config
 

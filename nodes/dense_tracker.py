@@ -151,14 +151,14 @@ class MotionI2VFlowExtractor(Node):
         import comfy.utils
         import torch
 
-        from ..models.trackers.clip import Clip, working_size
+        from ..models.trackers.clip_frames import ClipFrames, working_size
         from ..models.trackers.extract import Excerpt, extract_field
         from ..models.trackers.methods import without_weights
 
         _one_of("built_in", built_in[0], WITHOUT_WEIGHTS)
         _one_of("field_size", field_size[0], (AS_CLIP, AS_WORKED))
         _one_of("cuts", cuts[0], (STOP, IGNORE))
-        clip = Clip(_frames(frames))
+        clip = ClipFrames(_frames(frames))
         work = working_size(clip.own_size, working_side[0])
         tracker = dense_tracker[0] if dense_tracker else without_weights(built_in[0])
         if dense_tracker:

@@ -2,8 +2,8 @@
 
 from comfy_api.latest import io
 
-from ..models.densify import densify
-from ..models.tracks import Tracks
+from ..models.densify.densify import densify
+from ..models.types.tracks import Tracks
 from .node import Node
 from .sockets import CATEGORY, MotionFieldSocket, TracksSocket, aliases
 

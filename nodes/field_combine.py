@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from comfy_api.latest import io
 
-from ..models import field_ops
+from ..models.fields import field_ops
 from .field_tools import field_input, field_output
 from .node import Node
 from .sockets import CATEGORY, aliases

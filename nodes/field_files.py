@@ -7,7 +7,13 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io, ui
 
-from ..models.field_files import SUFFIXES, flo_sequence, load_field, save_flo, save_safetensors
+from ..models.fields.field_formats import (
+    SUFFIXES,
+    flo_sequence,
+    load_field,
+    save_flo,
+    save_safetensors,
+)
 from .field_tools import field_input, field_output
 from .node import Node
 from .sockets import CATEGORY, aliases

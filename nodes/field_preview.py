@@ -2,8 +2,8 @@
 
 from comfy_api.latest import io
 
-from ..models.field_preview import STYLES, preview_field
-from ..models.tracks import Tracks
+from ..models.fields.field_pictures import STYLES, preview_field
+from ..models.types.tracks import Tracks
 from .node import Node
 from .shown_frames import shown
 from .sockets import (

@@ -3,7 +3,7 @@
 import comfy.utils
 from comfy_api.latest import io
 
-from ..models.neighbour_flow import accumulated, to_neighbours
+from ..models.fields.neighbour_flow import accumulated, to_neighbours
 from .field_tools import field_input, field_output
 from .node import Node
 from .sockets import CATEGORY, MotionFieldSocket, aliases

@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from ..models import field_ops
+from ..models.fields import field_ops
 from .curves import progress
 from .node import Node
 from .sockets import CATEGORY, MotionFieldSocket, aliases, curve_socket

@@ -2,8 +2,8 @@
 
 from comfy_api.latest import io
 
-from ..models.field_ops import grid_points, tracks_at
-from ..models.tracks import Tracks
+from ..models.fields.field_ops import grid_points, tracks_at
+from ..models.types.tracks import Tracks
 from .field_tools import field_input
 from .node import Node
 from .sockets import CATEGORY, TracksSocket, aliases

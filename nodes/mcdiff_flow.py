@@ -2,8 +2,8 @@
 
 from comfy_api.latest import io
 
-from ..models.host.flow_completion import Steps, complete_steps
-from ..models.tracks import Tracks
+from ..models.host.flow_completion import StepRange, complete_steps
+from ..models.types.tracks import Tracks
 from .node import Node
 from .sockets import (
     CATEGORY,
@@ -99,7 +99,7 @@ class MotionI2VMCDiffFlowCompletion(Node):
         import comfy.utils
 
         drawn = Tracks.from_dict(tracks, (picture.shape[2], picture.shape[1]))
-        wanted = Steps(drawn, first_step, steps)
+        wanted = StepRange(drawn, first_step, steps)
         progress = comfy.utils.ProgressBar(len(wanted))
         flows, field = complete_steps(
             flow_completion,

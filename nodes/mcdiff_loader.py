@@ -2,10 +2,11 @@
 
 from comfy_api.latest import io
 
-from ..models.host import folders, loading, small_model
+from ..models.host import folders, loading
+from ..models.host import small_networks as small_model
 from ..models.host.flow_completion import load_flow_completion
 from ..models.host.future_frame import load_future_frame
-from ..models.mcdiff_file import COMPLETION, FUTURE, read_mcdiff
+from ..models.host.mcdiff_file import COMPLETION, FUTURE, read_mcdiff
 from .node import Node
 from .sockets import CATEGORY, FlowCompletionSocket, aliases
 

@@ -3,7 +3,7 @@
 import torch
 from comfy_api.latest import io
 
-from ..models.field_ops import retimed
+from ..models.fields.field_ops import retimed
 from ..models.host.mcdiff_rollout import (
     Directions,
     by_field,
@@ -13,10 +13,10 @@ from ..models.host.mcdiff_rollout import (
 )
 from ..models.host.stage1_sampling import Settings
 from ..models.host.stage2_sampling import view_of
-from ..models.motion_field import MotionField
-from ..models.tracks import Tracks
-from ..models.view import View
-from ..models.view import fit as whole
+from ..models.types.motion_field import MotionField
+from ..models.types.tracks import Tracks
+from ..models.types.view import View
+from ..models.types.view import fit as whole
 from .node import Node
 from .sampling_inputs import CROP, Usual, sampling_inputs, size_inputs
 from .sockets import (

@@ -3,8 +3,8 @@
 import torch
 from comfy_api.latest import io
 
-from ..models.region import brush, combine, overlay
-from ..models.region_sources import boxes_region, segments_region
+from ..models.picture.region import brush, combine, overlay
+from ..models.picture.region_sources import boxes_region, segments_region
 from .node import Node
 from .sockets import CATEGORY, advanced, aliases, box_socket, essential, segment_socket
 

@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from ..models.host import small_model
+from ..models.host import small_networks as small_model
 from .node import Node
 from .sockets import CATEGORY, FlowVaeSocket, MotionModuleSocket, aliases
 

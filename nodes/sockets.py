@@ -7,10 +7,10 @@ from typing import Any
 from comfy_api.latest import io
 
 MotionFieldSocket = io.Custom("MOTION_FIELD")
-"""A `models.motion_field.MotionField`."""
+"""A `models.types.motion_field.MotionField`."""
 
 TracksSocket = io.Custom("TRACKS")
-"""The core's dict of tensors, see `models.tracks.Tracks.to_dict`."""
+"""The core's dict of tensors, see `models.types.tracks.Tracks.to_dict`."""
 
 FlowVaeSocket = io.Custom("FLOW_VAE")
 """A `models.host.flow_vae.FlowVAE`."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from comfy_api.latest import io
 
-from ..models.convert import convert
+from ..models.files.convert import convert
 from ..models.host import folders, loading
 from .node import Node
 from .sockets import CATEGORY, aliases

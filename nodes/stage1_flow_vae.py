@@ -3,7 +3,7 @@
 from comfy_api.latest import io
 
 from ..models.host.stage1_sampling import decode_field, encode_field
-from ..models.view import View, fit
+from ..models.types.view import View, fit
 from .node import Node
 from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, aliases
 from .stage1_inputs import tile_input

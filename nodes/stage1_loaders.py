@@ -2,9 +2,9 @@
 
 from comfy_api.latest import io
 
-from ..models.checkpoints import read_checkpoint
+from ..models.files.checkpoints import read_checkpoint
 from ..models.host import folders, loading
-from ..models.host.windows import OVERLAP, TRAINED_FRAMES
+from ..models.host.stage1_windows import OVERLAP, TRAINED_FRAMES
 from .node import Node
 from .sockets import CATEGORY, FlowVaeSocket, advanced, aliases
 

@@ -3,7 +3,7 @@
 import torch
 from comfy_api.latest import io
 
-from ..models.color_match import METHODS, match_colors
+from ..models.picture.color_match import METHODS, match_colors
 from .node import Node
 from .sockets import CATEGORY, aliases
 

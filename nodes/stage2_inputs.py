@@ -4,9 +4,9 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..models.clip_windows import OVERLAP
 from ..models.host.stage2_sampling import KEEP_AS_RELEASED, KEEP_EXACTLY, SCHEDULES, TRAINED
-from ..models.motion_attention import MAX_FRAMES
+from ..models.networks.clip_windows import OVERLAP
+from ..models.networks.motion_attention import MAX_FRAMES
 from .sockets import advanced
 
 FIELD_TIP = (

@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from ..models.checkpoints import read_checkpoint
+from ..models.files.checkpoints import read_checkpoint
 from ..models.host import folders, loading
 from ..models.host.motion_module import load_motion_module
 from .node import Node

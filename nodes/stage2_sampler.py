@@ -2,7 +2,6 @@
 
 from comfy_api.latest import io
 
-from ..models.color_match import METHODS, match_colors
 from ..models.host.motion_wrappers import check_model
 from ..models.host.stage1_sampling import Settings
 from ..models.host.stage2_sampling import (
@@ -13,6 +12,7 @@ from ..models.host.stage2_sampling import (
     with_rescaled_guidance,
     with_schedule,
 )
+from ..models.picture.color_match import METHODS, match_colors
 from .node import Node
 from .sampling_inputs import CROP, sampling_inputs, size_inputs
 from .sockets import CATEGORY, MotionFieldSocket, MotionModuleSocket, advanced, aliases

@@ -2,9 +2,16 @@
 
 from comfy_api.latest import io
 
-from ..models.paths import CURVES, PINS, sample_paths
-from ..models.track_formats import COORDINATES, FLAT, FORMATS, WRITTEN, parse_tracks, write_tracks
-from ..models.tracks import Tracks
+from ..models.drawing.paths import CURVES, PINS, sample_paths
+from ..models.drawing.track_formats import (
+    COORDINATES,
+    FLAT,
+    FORMATS,
+    WRITTEN,
+    parse_tracks,
+    write_tracks,
+)
+from ..models.types.tracks import Tracks
 from .node import Node
 from .sockets import CATEGORY, TracksSocket, advanced, aliases
 

@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from comfy_api.latest import io
 
-from ..models.draw_tracks import draw_tracks
-from ..models.editor_document import read_editor_document
-from ..models.paths import sample_paths
-from ..models.track_formats import parse_drawing, write_tracks
+from ..models.drawing.draw_tracks import draw_tracks
+from ..models.drawing.editor_document import read_editor_document
+from ..models.drawing.paths import sample_paths
+from ..models.drawing.track_formats import parse_drawing, write_tracks
 from .node import Node
 from .shown_frames import picture_of, temporary_file, told
 from .sockets import CATEGORY, TracksSocket, aliases, essential, shows_itself

@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from ..models import transfer
+from ..models.fields import transfer
 from .node import Node
 from .sockets import CATEGORY, MotionFieldSocket, aliases
 

@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from ..models.warp import FILLS, ORDERS, SPLATTINGS, warp_picture
+from ..models.picture.warp import FILLS, ORDERS, SPLATTINGS, warp_picture
 from .node import Node
 from .shown_frames import shown
 from .sockets import CATEGORY, MotionFieldSocket, advanced, aliases, essential, shows_itself

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from motion_i2v.models.motion_field import MotionField
-from motion_i2v.models.tracks import Tracks
+from motion_i2v.models.types.motion_field import MotionField
+from motion_i2v.models.types.tracks import Tracks
 
 from tests import narrow_mcdiff, small_files
 
@@ -14,14 +14,14 @@ WIDTH, HEIGHT = 32, 24
 
 def load_model(folder: Path) -> Any:
     from motion_i2v.models.host.future_frame import load_future_frame
-    from motion_i2v.models.mcdiff_file import read_mcdiff
+    from motion_i2v.models.host.mcdiff_file import read_mcdiff
 
     return load_future_frame(read_mcdiff(narrow_mcdiff.write_mcdiff(folder / "mcdiff.safetensors")))
 
 
 def load_vae(folder: Path) -> Any:
-    from motion_i2v.models.checkpoints import read_checkpoint
-    from motion_i2v.models.host.small_model import load_image_vae
+    from motion_i2v.models.files.checkpoints import read_checkpoint
+    from motion_i2v.models.host.small_networks import load_image_vae
 
     return load_image_vae(read_checkpoint(small_files.write_part(folder, "image_vae"), "image_vae"))
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from motion_i2v.models.mcdiff_shapes import CompletionShape, FrameShape
-from motion_i2v.models.trained import Trained
+from motion_i2v.models.files.trained import Trained
+from motion_i2v.models.networks.mcdiff_shapes import CompletionShape, FrameShape
 from safetensors.torch import save_file
 from torch import nn
 

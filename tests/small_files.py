@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from motion_i2v.models import layout
-from motion_i2v.models.trained import Trained
+from motion_i2v.models.files import layout
+from motion_i2v.models.files.trained import Trained
 from safetensors.torch import save_file
 
 from tests.parity.seeded import seeded_tensor

@@ -35,7 +35,7 @@ def main() -> int:
     arguments = parser.parse_args()
     load_pack()
     import torch
-    from motion_i2v.models.convert import convert, parts_in, plan
+    from motion_i2v.models.files.convert import convert, parts_in, plan
 
     dtype = getattr(torch, arguments.dtype)
     folders = [source for source in arguments.source if source.is_dir()]

@@ -78,7 +78,7 @@ def main() -> int | str:
             "ComfyUI; it has all that ComfyUI needs."
         )
     load_pack()
-    from motion_i2v.training.command import main as run
+    from motion_i2v.training.commands.command import main as run
 
     return run(rest)
 

@@ -49,7 +49,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class State:
+class TrainingState:
     """The live objects that a checkpoint is taken of, and put back into."""
 
     modules: nn.Module
@@ -88,7 +88,7 @@ class State:
         return [(name, p) for name, p in self.modules.named_parameters() if p.requires_grad]
 
 
-def save(folder: Path, state: State, facts: Facts, keep: int) -> Path:
+def save(folder: Path, state: TrainingState, facts: Facts, keep: int) -> Path:
     """Writes `folder/checkpoints/step-000001234.safetensors`, then removes all but the newest.
 
     Args:
@@ -105,7 +105,7 @@ def save(folder: Path, state: State, facts: Facts, keep: int) -> Path:
     return path
 
 
-def resume(folder: Path, state: State) -> Facts | None:
+def resume(folder: Path, state: TrainingState) -> Facts | None:
     """Loads the newest checkpoint that can be read; None where there is none.
 
     Raises:

@@ -26,9 +26,9 @@ from torch.utils.tensorboard import SummaryWriter
 from . import checkpoint
 from .average import average_of
 from .checkpoint import TrainingError
-from .data import Batch, MakeBatch, batches, placed
+from .data.batches import Batch, MakeBatch, batches, placed
+from .data.seeds import seed_of
 from .objective import Objective
-from .seeds import seed_of
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ def train(objective: Objective, make_batch: MakeBatch, settings: LoopSettings, f
     return run.step
 
 
-class Trained(nn.Module):
+class TrainedModule(nn.Module):
     """The objective as one module, which is what accelerate wraps: for gradients that are shared
     between processes, and for autocast, everything must go through one `forward`."""
 
@@ -187,8 +187,10 @@ class Run:
             weight_decay=settings.weight_decay,
             foreach=True,
         )
-        self.state = checkpoint.State(objective.modules, self.average, self.optimizer)
-        self.model, self.prepared = self.accelerator.prepare(Trained(objective), self.optimizer)
+        self.state = checkpoint.TrainingState(objective.modules, self.average, self.optimizer)
+        self.model, self.prepared = self.accelerator.prepare(
+            TrainedModule(objective), self.optimizer
+        )
         self.generator = torch.Generator(device)
         self.writer: SummaryWriter
 

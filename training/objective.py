@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .data import Batch
+from .data.batches import Batch
 
 
 class Objective:

@@ -10,15 +10,15 @@ import comfy.model_patcher
 import torch
 from torch import Tensor
 
-from ..mcdiff_file import COMPLETION, SIDES, McdiffFile
-from ..mcdiff_shapes import CompletionShape
-from ..momentary_strokes import momentary
-from ..motion_field import MotionField, still
-from ..neighbour_flow import advance, as_step, extended
-from ..tracks import Tracks
-from ..view import View
-from ..warp import warp_picture
+from ..drawing.momentary_strokes import momentary
+from ..fields.neighbour_flow import advance, as_step, extended
+from ..networks.mcdiff_shapes import CompletionShape
+from ..picture.warp import warp_picture
+from ..types.motion_field import MotionField, still
+from ..types.tracks import Tracks
+from ..types.view import View
 from .loading import hosted, take
+from .mcdiff_file import COMPLETION, SIDES, McdiffFile
 from .mcdiff_networks import FlowCompletion
 
 MIRRORS: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))
@@ -135,7 +135,7 @@ def shrunk(size: tuple[int, int], side: int) -> View:
 
 
 @dataclass(frozen=True)
-class Steps:
+class StepRange:
     """Which steps of some tracks to go.
 
     Args:
@@ -175,7 +175,7 @@ class Steps:
 def complete_steps(
     completer: FlowCompleter,
     pictures: Tensor,
-    steps: Steps,
+    steps: StepRange,
     side: int | None = None,
     so_far: MotionField | None = None,
     on_step: OnStep | None = None,

@@ -10,7 +10,7 @@ import comfy.sd
 import comfy.utils
 import torch
 
-from ..checkpoints import Checkpoint
+from ..files.checkpoints import Checkpoint
 
 CHUNK = 4
 """Frames that are on the device at once; the rest of a clip waits in memory."""

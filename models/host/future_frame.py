@@ -12,10 +12,10 @@ import comfy.model_patcher
 import torch
 from torch import Tensor
 
-from ..mcdiff_file import FUTURE, McdiffFile, read_mcdiff
-from ..momentary_strokes import SparseFlow
+from ..drawing.momentary_strokes import SparseFlow
 from .features import reloadable
 from .loading import alone, chosen_dtypes, hosted, take
+from .mcdiff_file import FUTURE, McdiffFile, read_mcdiff
 from .mcdiff_networks import FutureFrameUNet, folded, future_config
 from .stage1_model import TrainedConfig, model_type
 

@@ -8,19 +8,19 @@ from typing import Any, Protocol
 
 import torch
 
-from ..motion_field import MotionField
-from ..rasterize import at_latent_size, rasterize
-from ..region import check_region
-from ..tracks import Tracks
-from ..view import View
-from .clip import Clip
+from ..drawing.rasterize import at_latent_size, rasterize
+from ..picture.region import check_region
+from ..types.motion_field import MotionField
+from ..types.tracks import Tracks
+from ..types.view import View
 from .flow_vae import FlowVAE
+from .stage1_clip import Stage1Clip
 
 
 class Hint(Protocol):
     """Makes the hint [N, 5, h, w] of a clip: the sparse field's latent (not scaled), the mask."""
 
-    def __call__(self, clip: Clip) -> torch.Tensor: ...
+    def __call__(self, clip: Stage1Clip) -> torch.Tensor: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class TrackHint:
     half_size: int
     region: torch.Tensor | None = None
 
-    def __call__(self, clip: Clip) -> torch.Tensor:
+    def __call__(self, clip: Stage1Clip) -> torch.Tensor:
         tracks = Tracks.from_dict(self.tracks, clip.view.picture)
         clip.check_frames("tracks for the trajectory ControlNet", tracks.frames)
         seen = clip.view.see_tracks(tracks)
@@ -64,7 +64,7 @@ class FieldHint:
     known: torch.Tensor | None = None
     region: torch.Tensor | None = None
 
-    def __call__(self, clip: Clip) -> torch.Tensor:
+    def __call__(self, clip: Stage1Clip) -> torch.Tensor:
         clip.check_frames("the field for the trajectory ControlNet", self.field.frames)
         flow01 = clip.view.see_field(self.field).encoded()
         mask = torch.ones_like(flow01[:, :1])
@@ -78,7 +78,7 @@ class FieldHint:
             mask = torch.where(frozen, 1.0, mask)
         return encode_hint(self.flow_vae, flow01, mask)
 
-    def _known_frames(self, clip: Clip) -> torch.Tensor:
+    def _known_frames(self, clip: Stage1Clip) -> torch.Tensor:
         assert self.known is not None
         known = clip.view.see_mask(self.known)
         if known.shape[0] == clip.frames:

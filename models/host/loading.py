@@ -11,13 +11,13 @@ import comfy.ops
 import torch
 from torch import nn
 
-from ..checkpoints import Checkpoint, read_checkpoint
+from ..files.checkpoints import Checkpoint, read_checkpoint
 from .features import patcher_class, reloadable
 from .flow_vae import FlowVAE
 from .host_layers import on_host_layers
 from .stage1_model import MotionFieldConfig, MotionFieldModel, model_type, unet_config
+from .stage1_windows import MotionWindows, slide_windows
 from .trajectory_control import TrajectoryControl, TrajectoryControlModel
-from .windows import MotionWindows, slide_windows
 
 DTYPES: dict[str, torch.dtype | None] = {
     "auto": None,
@@ -47,7 +47,7 @@ def load_motion_field_model(
     """A native MODEL of a "stage1_unet" checkpoint, whose tensors it takes over.
 
     Args:
-        checkpoint: from `models.checkpoints`; empty afterwards.
+        checkpoint: from `models.files.checkpoints`; empty afterwards.
         dtype: of the weights; None lets the host choose for its device.
         windows: for clips longer than the model was trained for; None: the usual ones of
             `trained_windows`.

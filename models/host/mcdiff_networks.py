@@ -16,8 +16,8 @@ from comfy.ldm.modules.diffusionmodules.model import Model, ResnetBlock
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from torch import Tensor, nn
 
-from ..mcdiff_shapes import CompletionShape, FrameShape
-from ..stroke_mixture import cells_of, mixed, spread
+from ..networks.mcdiff_shapes import CompletionShape, FrameShape
+from ..networks.stroke_mixture import cells_of, mixed, spread
 
 CHANGE = 0.25
 """G's samples are the change from a frame's latent to the next one's, divided by this: a frame is
@@ -83,7 +83,7 @@ class FlowCompletion(LearnsVectors):
     """F: sparse flow and a picture -> flow to the next frame, at every pixel.
 
     A plain UNet, which is shown flow in parts of the longest that was drawn. Its answer is a
-    mixture of what was drawn (see `models.stroke_mixture`), and a correction to it.
+    mixture of what was drawn (see `models.networks.stroke_mixture`), and a correction to it.
     """
 
     def __init__(self, shape: CompletionShape) -> None:

@@ -17,10 +17,10 @@ import comfy.utils
 import torch
 from torch import Tensor
 
-from ..momentary_strokes import SparseFlow
-from ..motion_field import MotionField, still
-from ..neighbour_flow import advance, step_of
-from ..tracks import Tracks
+from ..drawing.momentary_strokes import SparseFlow
+from ..fields.neighbour_flow import advance, step_of
+from ..types.motion_field import MotionField, still
+from ..types.tracks import Tracks
 from .future_frame import check_future_frame, with_step
 from .mcdiff_networks import CHANGE, CHANNELS, LATENT
 from .previews import preview_of
@@ -36,7 +36,7 @@ what is known of it; the rest counts as still in the accumulated field."""
 
 
 @dataclass(frozen=True)
-class Video:
+class Rollout:
     """What a rollout made.
 
     Args:
@@ -95,7 +95,7 @@ def rollout(
     latent: Tensor | None = None,
     field: MotionField | None = None,
     on_frame: Callable[[int, Tensor], None] | None = None,
-) -> Video:
+) -> Rollout:
     """Samples a video frame by frame; each is shown as the running node's preview.
 
     Args:
@@ -129,7 +129,7 @@ def rollout(
         progress.finished(pictures[-1])
         if on_frame is not None:
             on_frame(step, pictures[-1])
-    return Video(torch.cat(pictures), torch.cat(latents), field)
+    return Rollout(torch.cat(pictures), torch.cat(latents), field)
 
 
 def next_latent(

@@ -14,11 +14,11 @@ import comfy.ops
 import torch
 from torch import nn
 
-from ..checkpoints import Checkpoint
-from ..layout import Site, sites
-from ..motion_attention import MotionAttention
-from ..temporal import plain_attention
-from ..trained import Trained
+from ..files.checkpoints import Checkpoint
+from ..files.layout import Site, sites
+from ..files.trained import Trained
+from ..networks.motion_attention import MotionAttention
+from ..networks.temporal import plain_attention
 from .loading import hosted, read_again, take, weight_dtypes
 from .temporal_layers import host_attention, layer_at, make_temporal_layers
 
@@ -54,7 +54,7 @@ def load_motion_module(checkpoint: Checkpoint, dtype: torch.dtype | None = None)
     """A MOTION_MODULE of a "motion_modules" checkpoint, whose tensors it takes.
 
     Args:
-        checkpoint: from `models.checkpoints`; empty afterwards.
+        checkpoint: from `models.files.checkpoints`; empty afterwards.
         dtype: of the weights; None lets the host choose for its device.
     """
     weights, _ = weight_dtypes(checkpoint, dtype)

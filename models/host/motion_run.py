@@ -8,9 +8,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from ..clip_windows import OVERLAP
-from ..motion_field import MotionField
-from ..reference_warp import ReferenceWarp
+from ..networks.clip_windows import OVERLAP
+from ..networks.reference_warp import ReferenceWarp
+from ..types.motion_field import MotionField
 
 Area = tuple[int, int, int, int]
 """A part of the latent: top, left, height, width."""

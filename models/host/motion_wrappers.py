@@ -12,9 +12,9 @@ import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.patcher_extension import WrappersMP
 
-from ..clip_windows import blend_weights, windows
-from ..motion_attention import MAX_FRAMES
-from ..trained import EPS, V
+from ..files.trained import EPS, V
+from ..networks.clip_windows import blend_weights, windows
+from ..networks.motion_attention import MAX_FRAMES
 from .first_frame_control import clean_first_frame, has_control
 from .frame_slices import POSITION, check_counts, corners, sliced, with_positions
 from .mcdiff_networks import FutureFrameUNet

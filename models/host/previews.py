@@ -7,7 +7,7 @@ import latent_preview
 import torch
 from PIL import Image
 
-from ..flow_colors import flow_to_color
+from ..fields.flow_colors import flow_to_color
 
 
 class FlowLatents(comfy.latent_formats.SD15):

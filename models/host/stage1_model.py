@@ -12,10 +12,10 @@ import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.ldm.modules.diffusionmodules.util import timestep_embedding
 
-from ..layout import UNetShape, sites
-from ..trained import HEADS, RELEASED, Trained, V
-from .clip import Clip
+from ..files.layout import UNetShape, sites
+from ..files.trained import HEADS, RELEASED, Trained, V
 from .previews import FlowLatents
+from .stage1_clip import Stage1Clip
 from .temporal_layers import ClipLength, clip_length, follow, layer_at, make_temporal_layers
 
 
@@ -100,7 +100,7 @@ class MotionFieldModel(comfy.model_base.BaseModel):
         super().__init__(config, predicts, device=device, unet_model=MotionFieldUNet)
 
     def extra_conds(self, **kwargs: Any) -> dict[str, Any]:
-        clip: Clip | None = kwargs.get("motion_clip")
+        clip: Stage1Clip | None = kwargs.get("motion_clip")
         if clip is None:
             raise ValueError(
                 "the motion-field model needs the reference picture: pass positive and negative "
@@ -115,11 +115,11 @@ class MotionFieldModel(comfy.model_base.BaseModel):
 
     def concat_cond(self, **kwargs: Any) -> torch.Tensor:
         """The reference's latent [1, 4, h, w]; the host repeats it over the frames."""
-        clip: Clip = kwargs["motion_clip"]
+        clip: Stage1Clip = kwargs["motion_clip"]
         return self.process_latent_in(clip.reference).to(kwargs["device"])
 
     def encode_adm(self, **kwargs: Any) -> torch.Tensor:
         """The sinusoids [N, model_channels] of the frames' strides."""
-        clip: Clip = kwargs["motion_clip"]
+        clip: Stage1Clip = kwargs["motion_clip"]
         strides = torch.tensor(clip.strides, dtype=torch.float32, device=kwargs["device"])
         return timestep_embedding(strides, self.diffusion_model.model_channels)

@@ -10,13 +10,13 @@ import comfy.samplers
 import latent_preview
 import torch
 
-from ..motion_field import MotionField
-from ..region import region_of
-from ..strides import parse_strides
-from ..view import View, fit
-from .clip import Clip
+from ..fields.strides import parse_strides
+from ..picture.region import region_of
+from ..types.motion_field import MotionField
+from ..types.view import View, fit
 from .flow_vae import FlowVAE, OnStep
 from .sampling import DDIM_LEADING, ddim_leading_sigmas, unit_noise
+from .stage1_clip import Stage1Clip
 
 LATENT_CHANNELS = 4
 
@@ -44,8 +44,8 @@ class Frames:
 
     Args:
         frames: with the reference.
-        strides: text, see `models.strides.parse_strides`.
-        width, height, crop: see `models.view.fit`.
+        strides: text, see `models.fields.strides.parse_strides`.
+        width, height, crop: see `models.types.view.fit`.
     """
 
     frames: int = 16
@@ -55,7 +55,7 @@ class Frames:
     crop: bool = False
 
 
-def make_clip(picture: torch.Tensor, vae: Any, wanted: Frames, flow_vae: Any = None) -> Clip:
+def make_clip(picture: torch.Tensor, vae: Any, wanted: Frames, flow_vae: Any = None) -> Stage1Clip:
     """Everything that stage 1 is conditioned on besides text.
 
     Args:
@@ -75,10 +75,10 @@ def make_clip(picture: torch.Tensor, vae: Any, wanted: Frames, flow_vae: Any = N
     reference = encode_reference(vae, view.see(picture).clamp(0, 1))
     shown = latent_preview.args.preview_method != latent_preview.LatentPreviewMethod.NoPreviews
     preview = flow_vae.preview_projection() if shown and flow_vae is not None else None
-    return Clip(reference, strides, view, preview)
+    return Stage1Clip(reference, strides, view, preview)
 
 
-def with_clip(conditioning: list, clip: Clip) -> list:
+def with_clip(conditioning: list, clip: Stage1Clip) -> list:
     """The host's CONDITIONING, with the clip in each entry."""
     return [[text, {**values, "motion_clip": clip}] for text, values in conditioning]
 

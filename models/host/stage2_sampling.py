@@ -11,9 +11,9 @@ import latent_preview
 import torch
 import torch.nn.functional as F
 
-from ..motion_field import MotionField
-from ..region import check_region
-from ..view import View, fit
+from ..picture.region import check_region
+from ..types.motion_field import MotionField
+from ..types.view import View, fit
 from .motion_module import MotionModule
 from .motion_run import Motion
 from .motion_wrappers import apply_motion
@@ -101,7 +101,7 @@ def encode_picture(vae: Any, picture: torch.Tensor) -> torch.Tensor:
 
 
 def view_of(picture: torch.Tensor, width: int, height: int, crop: bool) -> View:
-    """How one picture [1, H, W, C] is seen, see `models.view.fit`.
+    """How one picture [1, H, W, C] is seen, see `models.types.view.fit`.
 
     Raises:
         ValueError: for several pictures, or NaN.

@@ -11,8 +11,8 @@ import torch
 from comfy.ldm.modules.attention import optimized_attention
 from torch import nn
 
-from ..layout import Site
-from ..temporal import TemporalSelfAttention, TemporalTransformer
+from ..files.layout import Site
+from ..networks.temporal import TemporalSelfAttention, TemporalTransformer
 
 
 def host_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, heads: int) -> torch.Tensor:
@@ -27,7 +27,7 @@ def make_temporal_layers(
     device: torch.device | str | None,
     self_attention: Callable[..., nn.Module] = TemporalSelfAttention,
 ) -> nn.ModuleList:
-    """One temporal transformer a site, in the order of `models.layout.sites`."""
+    """One temporal transformer a site, in the order of `models.files.layout.sites`."""
     return nn.ModuleList(
         TemporalTransformer(
             site.channels,

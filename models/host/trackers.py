@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import comfy.model_management as management
 import comfy.model_patcher
 
-from ..trackers.clip import Clip
+from ..trackers.clip_frames import ClipFrames
 from ..trackers.dot import Dot, DotNetworks, dot_size
 from ..trackers.pairwise import Chained, Direct
 from ..trackers.raft import Raft, RaftPairs
@@ -37,7 +37,7 @@ class HostedTracker:
     def steps(self, frames: int) -> int:
         return self.tracker.steps(frames)
 
-    def __call__(self, clip: Clip, tick: Tick = nothing) -> Iterator[Tracked]:
+    def __call__(self, clip: ClipFrames, tick: Tick = nothing) -> Iterator[Tracked]:
         """Yields frames 1, 2, ... of the clip, with the weights on the host's device."""
         management.load_models_gpu([self.patcher], memory_required=WORK_BYTES, force_full_load=True)
         yield from self.tracker(clip, tick)

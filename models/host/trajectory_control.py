@@ -12,11 +12,11 @@ import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import TimestepEmbedSequential
 from torch import nn
 
-from ..layout import HINT_CHANNELS, sites
-from .clip import Clip
+from ..files.layout import HINT_CHANNELS, sites
 from .hints import Hint
+from .stage1_clip import Stage1Clip
+from .stage1_windows import window_frames
 from .temporal_layers import ClipLength, clip_length, follow, layer_at, make_temporal_layers
-from .windows import window_frames
 
 
 class TrajectoryControlModel(comfy.cldm.cldm.ControlNet):
@@ -53,7 +53,7 @@ class TrajectoryControl(comfy.controlnet.ControlNet):
     def __init__(self, control_model: TrajectoryControlModel | None = None, **kwargs: Any) -> None:
         super().__init__(control_model, **kwargs)
         self.hint: Hint | None = None
-        self.clip: Clip | None = None
+        self.clip: Stage1Clip | None = None
         self.cond_hint: torch.Tensor | None = None
 
     def with_hint(self, hint: Hint, strength: float, percent: tuple[float, float]) -> Any:
@@ -124,7 +124,7 @@ class TrajectoryControl(comfy.controlnet.ControlNet):
             clips=chunks,
         )
 
-    def _check(self, x_noisy: torch.Tensor, cond: dict[str, Any]) -> Clip:
+    def _check(self, x_noisy: torch.Tensor, cond: dict[str, Any]) -> Stage1Clip:
         clip = cond.get("motion_clip")
         if clip is None:
             raise ValueError(
@@ -144,7 +144,7 @@ class TrajectoryControl(comfy.controlnet.ControlNet):
             )
         return clip
 
-    def _hint_for(self, clip: Clip) -> torch.Tensor:
+    def _hint_for(self, clip: Stage1Clip) -> torch.Tensor:
         """[N, 5, h, w], made once a run."""
         if self.cond_hint is None or self.clip is not clip:
             hint = self._given_hint() if self.hint is None else self._made_hint(clip)
@@ -161,7 +161,7 @@ class TrajectoryControl(comfy.controlnet.ControlNet):
         """What a core node was given: an "IMAGE" [N, h, w, 5], which it turned to [N, 5, h, w]."""
         return self.cond_hint_original
 
-    def _made_hint(self, clip: Clip) -> torch.Tensor:
+    def _made_hint(self, clip: Stage1Clip) -> torch.Tensor:
         assert self.hint is not None
         # Encoding loads the flow VAE, which may push the sampled models out of the GPU.
         loaded = comfy.model_management.loaded_models(only_currently_used=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import fields
-from .clip import Clip
+from .clip_frames import ClipFrames
 from .dis import DenseInverseSearch, check_size
 from .fields import Array
 from .fill import filled
@@ -36,7 +36,7 @@ class Anchored:
     def steps(self, frames: int) -> int:
         return frames - 1
 
-    def __call__(self, clip: Clip, tick: Tick = nothing) -> Iterator[Tracked]:
+    def __call__(self, clip: ClipFrames, tick: Tick = nothing) -> Iterator[Tracked]:
         """Yields the displacement and visibility of frame 0's pixels in frames 1, 2, ... ."""
         check_size(clip)
         search = DenseInverseSearch()

@@ -106,7 +106,7 @@ class Updater(nn.Module):
         return self.flow_head(x)
 
 
-class State(NamedTuple):
+class PointState(NamedTuple):
     """Points in a window.
 
     places: [8, P, 2] in cells. logits: [8, P], of being visible.
@@ -127,7 +127,9 @@ class CoTracker(nn.Module):
         self.ffeat_updater = nn.Linear(FEATURES, FEATURES)
         self.vis_predictor = nn.Linear(FEATURES, 1)
 
-    def forward(self, maps: Tensor, start: State, feature: Tensor, given: Tensor) -> State:
+    def forward(
+        self, maps: Tensor, start: PointState, feature: Tensor, given: Tensor
+    ) -> PointState:
         """Follows points through a window.
 
         Args:
@@ -152,7 +154,7 @@ class CoTracker(nn.Module):
             change = self.updateformer(tokens.transpose(0, 1)).transpose(0, 1)
             places = places + change[..., :2]
             features = features + self._learned(change[..., 2:])
-        return State(places, self.vis_predictor(features)[..., 0])
+        return PointState(places, self.vis_predictor(features)[..., 0])
 
     def _learned(self, change: Tensor) -> Tensor:
         flat = self.norm(change.reshape(-1, FEATURES))

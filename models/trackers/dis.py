@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .clip import MULTIPLE, Clip
+from .clip_frames import MULTIPLE, ClipFrames
 from .fields import grid
 
 SMALLEST = 16
 BEYOND = 16
 
 
-def check_size(clip: Clip) -> None:
+def check_size(clip: ClipFrames) -> None:
     """Raises ValueError, saying what to do, for a clip that is read at too small a size."""
     (w, h), own = clip.read_size, clip.own_size
     if min(w, h) >= SMALLEST:

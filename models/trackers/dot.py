@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .clip import Clip
+from .clip_frames import ClipFrames
 from .cotracker import CoTracker
+from .cotracker_windows import predict, window_starts
 from .nearest import from_nearest
 from .queries import sample_queries
 from .raft import Raft
 from .refiner import PATCH, SMALLEST, Refiner
 from .steps import Tick, Tracked, nothing
-from .windows import predict, window_starts
 
 TRAINED_FRAMES = 16
 
@@ -64,12 +64,12 @@ class Dot:
         return frames + rounds * len(window_starts(frames)) + frames - 1
 
     @torch.inference_mode()
-    def draw(self, clip: Clip, tick: Tick = nothing) -> Tensor:
+    def draw(self, clip: ClipFrames, tick: Tick = nothing) -> Tensor:
         """The points [tracks, 3] (frame, x, y) that are followed."""
         return sample_queries(clip, self.networks.estimator, self.tracks, self.seed, tick)
 
     @torch.inference_mode()
-    def follow(self, clip: Clip, queries: Tensor, tick: Tick = nothing) -> Tensor:
+    def follow(self, clip: ClipFrames, queries: Tensor, tick: Tick = nothing) -> Tensor:
         """Follows points: [F, P, 3], x and y in pixels and whether it is visible (0, 1)."""
         both_ways = self.goes_both_ways(len(clip))
         found = []
@@ -78,11 +78,11 @@ class Dot:
             found.append(torch.cat([places, seen[..., None].to(places)], dim=-1))
         return torch.cat(found, dim=1)
 
-    def __call__(self, clip: Clip, tick: Tick = nothing) -> Iterator[Tracked]:
+    def __call__(self, clip: ClipFrames, tick: Tick = nothing) -> Iterator[Tracked]:
         """Yields frames 1, 2, ... of a clip that is read at sides that `dot_size` gives."""
         yield from self.refined(clip, self.follow(clip, self.draw(clip, tick), tick), tick)
 
-    def refined(self, clip: Clip, tracks: Tensor, tick: Tick = nothing) -> Iterator[Tracked]:
+    def refined(self, clip: ClipFrames, tracks: Tensor, tick: Tick = nothing) -> Iterator[Tracked]:
         """Yields frames 1, 2, ... given the tracks [F, P, 3]; one pair of frames at a time."""
         w, h = clip.read_size
         cells = (w // PATCH, h // PATCH)

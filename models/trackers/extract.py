@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..motion_field import MotionField
-from ..region import region_of
-from .clip import Clip
+from ..picture.region import region_of
+from ..types.motion_field import MotionField
+from .clip_frames import ClipFrames
 from .shots import check_trackable
 from .steps import Tracked, Tracker
 from .upsample import EdgeAwareUpsampler
@@ -36,7 +36,7 @@ class Excerpt:
 
 
 def extract_field(
-    clip: Clip,
+    clip: ClipFrames,
     tracker: Tracker,
     work_size: tuple[int, int],
     *,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .anchored import Anchored
-from .clip import Clip
+from .clip_frames import ClipFrames
 from .dis import DenseInverseSearch, check_size
 from .pairwise import Chained
 from .steps import Tracker
@@ -31,7 +31,7 @@ class DisPairs:
     def __init__(self) -> None:
         self.search = DenseInverseSearch()
 
-    def read(self, clip: Clip, i: int) -> np.ndarray:
+    def read(self, clip: ClipFrames, i: int) -> np.ndarray:
         check_size(clip)
         return clip.grey(i)
 

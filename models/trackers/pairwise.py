@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from . import fields
-from .clip import Clip
+from .clip_frames import ClipFrames
 from .fields import Array
 from .steps import Tick, Tracked, nothing, tracked
 
@@ -20,7 +20,7 @@ from .steps import Tick, Tracked, nothing, tracked
 class Pairs(Protocol):
     """Measures the flow between frames of one clip."""
 
-    def read(self, clip: Clip, i: int) -> Any:
+    def read(self, clip: ClipFrames, i: int) -> Any:
         """Frame i in the form that `flow` takes; done once a frame."""
 
     def flow(self, source: Any, target: Any) -> Array:
@@ -40,7 +40,7 @@ class Chained:
     def steps(self, frames: int) -> int:
         return frames - 1
 
-    def __call__(self, clip: Clip, tick: Tick = nothing) -> Iterator[Tracked]:
+    def __call__(self, clip: ClipFrames, tick: Tick = nothing) -> Iterator[Tracked]:
         """Yields frames 1, 2, ...; a pixel once lost stays hidden."""
         pairs = self.pairs()
         previous = pairs.read(clip, 0)
@@ -75,7 +75,7 @@ class Direct:
     def steps(self, frames: int) -> int:
         return frames - 1
 
-    def __call__(self, clip: Clip, tick: Tick = nothing) -> Iterator[Tracked]:
+    def __call__(self, clip: ClipFrames, tick: Tick = nothing) -> Iterator[Tracked]:
         """Yields frames 1, 2, ...; visible is what comes back to where it started."""
         pairs = self.pairs()
         first = pairs.read(clip, 0)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .clip import Clip
+from .clip_frames import ClipFrames
 from .raft import Raft
 from .steps import Tick, nothing
 
@@ -35,7 +35,9 @@ def motion_boundary(flow: Tensor) -> Tensor:
     return wide / wide.max()
 
 
-def sample_queries(clip: Clip, raft: Raft, count: int, seed: int, tick: Tick = nothing) -> Tensor:
+def sample_queries(
+    clip: ClipFrames, raft: Raft, count: int, seed: int, tick: Tick = nothing
+) -> Tensor:
     """Draws points to track, as many in each frame.
 
     Args:

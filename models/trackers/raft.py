@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torchvision.models.optical_flow import raft_large
 from torchvision.models.optical_flow._utils import make_coords_grid, upsample_flow
 
-from .clip import Clip
+from .clip_frames import ClipFrames
 from .correlation import Correlation
 
 PATCH = 8
@@ -78,7 +78,7 @@ class RaftPairs:
     def __init__(self, raft: Raft) -> None:
         self.raft = raft
 
-    def read(self, clip: Clip, i: int) -> Features:
+    def read(self, clip: ClipFrames, i: int) -> Features:
         device = next(self.raft.parameters()).device
         with torch.inference_mode():
             return self.raft.features(clip.picture(i).to(device))

@@ -31,7 +31,7 @@ HIDDEN = 128
 SURE = 1e-5
 
 
-class Source(NamedTuple):
+class SourceFeatures(NamedTuple):
     """What belongs to the frame that all pairs share; [256 or 128, h/4, w/4]."""
 
     cells: Tensor
@@ -58,18 +58,18 @@ class Refiner(nn.Module):
         self.flow_mask = _mask()
         self.alpha_mask = _mask()
 
-    def source(self, picture: Tensor) -> Source:
+    def source(self, picture: Tensor) -> SourceFeatures:
         """Reads the frame [3, h, w] in 0..1 from which the flow goes."""
         _check(picture)
         hidden, context = self.context_encoder(2 * picture[None] - 1).split(HIDDEN, dim=1)
-        return Source(self.cells(picture), hidden.tanh()[0], context.relu()[0])
+        return SourceFeatures(self.cells(picture), hidden.tanh()[0], context.relu()[0])
 
     def cells(self, picture: Tensor) -> Tensor:
         """The features [256, h/4, w/4] of a frame [3, h, w] in 0..1."""
         return self.feature_encoder(2 * picture[None] - 1)[0]
 
     def forward(
-        self, source: Source, target: Tensor, coarse_flow: Tensor, coarse_alpha: Tensor
+        self, source: SourceFeatures, target: Tensor, coarse_flow: Tensor, coarse_alpha: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Refines the way from the source to one target.
 

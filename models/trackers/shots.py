@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from . import fields
-from .clip import Clip
+from .clip_frames import ClipFrames
 from .dis import SMALLEST, DenseInverseSearch
 from .steps import Tick, nothing
 
@@ -23,7 +23,7 @@ NEAR = 1.0
 OVERLAP = 0.4
 
 
-def check_trackable(clip: Clip, numbers: Sequence[int], allow_cuts: bool, tick: Tick) -> None:
+def check_trackable(clip: ClipFrames, numbers: Sequence[int], allow_cuts: bool, tick: Tick) -> None:
     """Raises ValueError, saying where, for a blank frame or (unless allowed) a cut.
 
     Args:
@@ -57,7 +57,7 @@ def _one_shot(cut: int, after: int, frames: int) -> str:
     return ", or ".join(ways) or "there is only one frame of each here, so load more of it"
 
 
-def cuts(clip: Clip, numbers: Sequence[int], tick: Tick = nothing) -> Iterator[int]:
+def cuts(clip: ClipFrames, numbers: Sequence[int], tick: Tick = nothing) -> Iterator[int]:
     """Yields the index of each frame that does not go on from the one before it."""
     search = DenseInverseSearch()
     previous = clip.grey(0)

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 
-from .clip import Clip
+from .clip_frames import ClipFrames
 
 Tick = Callable[[], None]
 """Called once a unit of work; raises to interrupt."""
@@ -30,7 +30,7 @@ class Tracker(Protocol):
     def steps(self, frames: int) -> int:
         """How many times `tick` will be called for a clip of that many frames."""
 
-    def __call__(self, clip: Clip, tick: Tick) -> Iterator[Tracked]:
+    def __call__(self, clip: ClipFrames, tick: Tick) -> Iterator[Tracked]:
         """Yields frames 1, 2, ... of the clip, at the size at which the clip is read."""
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .. import checkpoints
+from ..files import checkpoints
 from .cotracker import CoTracker
 from .raft import Raft
 from .refiner import Refiner
@@ -24,7 +24,7 @@ COUNTER = "num_batches_tracked"
 
 
 @dataclass(frozen=True)
-class Part:
+class TrackerPart:
     """A network of a dense tracker.
 
     Args:
@@ -38,14 +38,18 @@ class Part:
     make: type[nn.Module]
 
 
-RAFT = Part("RAFT (large), the flow estimator", "cvo_raft_patch_8.pth", Raft)
-COTRACKER = Part("CoTracker, the point tracker", "movi_f_cotracker_patch_4_wind_8.pth", CoTracker)
-REFINER = Part("DOT's refiner", "movi_f_raft_patch_4_alpha.pth", Refiner)
-SMALL_RAFT = Part("RAFT (small), which no tracker here uses", "raft_small_C_T_V2.pth", nn.Module)
+RAFT = TrackerPart("RAFT (large), the flow estimator", "cvo_raft_patch_8.pth", Raft)
+COTRACKER = TrackerPart(
+    "CoTracker, the point tracker", "movi_f_cotracker_patch_4_wind_8.pth", CoTracker
+)
+REFINER = TrackerPart("DOT's refiner", "movi_f_raft_patch_4_alpha.pth", Refiner)
+SMALL_RAFT = TrackerPart(
+    "RAFT (small), which no tracker here uses", "raft_small_C_T_V2.pth", nn.Module
+)
 PARTS = (RAFT, COTRACKER, REFINER)
 
 
-def load(path: str | Path, expected: Part) -> nn.Module:
+def load(path: str | Path, expected: TrackerPart) -> nn.Module:
     """Reads the weights of one part from a .pth, .pt, .bin, .ckpt or .safetensors file.
 
     Returns:
@@ -62,7 +66,7 @@ def load(path: str | Path, expected: Part) -> nn.Module:
     return build(tensors, expected, str(path))
 
 
-def build(tensors: Mapping[str, object], expected: Part, source: str) -> nn.Module:
+def build(tensors: Mapping[str, object], expected: TrackerPart, source: str) -> nn.Module:
     """What `load` does, for tensors that are already in memory."""
     named = bare(tensors, source)
     found = detect(named)
@@ -100,7 +104,7 @@ def bare(tensors: Mapping[str, object], source: str) -> dict[str, Tensor]:
     return named
 
 
-def detect(named: Mapping[str, Tensor]) -> Part | None:
+def detect(named: Mapping[str, Tensor]) -> TrackerPart | None:
     """Which part these tensors are, None where they are none."""
     if "updateformer.input_transform.weight" in named:
         return COTRACKER
@@ -113,7 +117,7 @@ def detect(named: Mapping[str, Tensor]) -> Part | None:
     return None
 
 
-def renamed(name: str, part: Part) -> str:
+def renamed(name: str, part: TrackerPart) -> str:
     """A released tensor's name in our network."""
     if part is RAFT and name.startswith(TORCHVISION):
         return f"net.{name}"
@@ -174,7 +178,9 @@ def _common_prefix(named: Mapping[str, Tensor]) -> str:
     return next((p for p in PREFIXES if all(name.startswith(p) for name in named)), "")
 
 
-def _other(named: Mapping[str, Tensor], found: Part | None, expected: Part, source: str) -> str:
+def _other(
+    named: Mapping[str, Tensor], found: TrackerPart | None, expected: TrackerPart, source: str
+) -> str:
     message = f"{source} is not {expected.title} ({expected.file} in the release)"
     if found is not None:
         return f"{message}: by its tensors it is {found.title} ({found.file})"
@@ -189,7 +195,7 @@ def _account(
     wanted: Mapping[str, Tensor],
     given: Mapping[str, Tensor],
     released: Mapping[str, str],
-    part: Part,
+    part: TrackerPart,
     source: str,
 ) -> None:
     counted = [name for name in wanted if not name.endswith(COUNTER)]

@@ -10,7 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from motion_i2v.models.field_files import load_field
+from motion_i2v.models.fields.field_formats import load_field
 from PIL import Image, ImageChops
 
 from devkit import base

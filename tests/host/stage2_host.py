@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from motion_i2v.models.checkpoints import checkpoint_of
+from motion_i2v.models.files.checkpoints import checkpoint_of
 from safetensors.torch import save_file
 
 from tests import narrow_release

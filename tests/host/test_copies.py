@@ -23,10 +23,19 @@ def copies(request, tmp_path_factory):
         yield process, request.param
 
 
+def without_files(nodes: dict) -> dict:
+    """Drops the names that a host offers for `file`: each has other files in its folders."""
+    for name, node in nodes.items():
+        file = node["input"].get("required", {}).get("file")
+        if name.startswith("MotionI2V") and file:
+            del file[1]["options"]
+    return nodes
+
+
 def test_the_host_has_each_node_as_from_one_link_to_the_checkout(copies, host: HostProcess):
     process, names = copies
     assert "IMPORT FAILED" not in process.log
-    found, usual = process.object_info(), host.object_info()
+    found, usual = without_files(process.object_info()), without_files(host.object_info())
     assert found.keys() == usual.keys()
     ours = [name for name in usual if name.startswith("MotionI2V")]
     # All from one copy, so that what a node gives is of the class that the next one knows.

@@ -1,7 +1,7 @@
 """A motion field through the queue as a list of steps, and back to one field."""
 
 import torch
-from motion_i2v.models.field_files import load_field
+from motion_i2v.models.fields.field_formats import load_field
 
 from tests.host.invalid_inputs import SOURCES
 from tests.host_process import HostProcess, Prompt

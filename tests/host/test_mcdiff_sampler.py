@@ -120,7 +120,10 @@ def test_every_frame_is_shown_and_steps_are_counted(mcdiff):
     assert result.succeeded, result.errors
     own = [data for data in result.progress if data["node"] == "video"]
     assert {data["max"] for data in own} == {2 * (FRAMES - 1)}
-    assert sorted({data["value"] for data in own}) == list(range(1, 2 * FRAMES - 1))
+    # A host that throttles its messages leaves some out, never the last.
+    values = [data["value"] for data in own]
+    assert values == sorted(values)
+    assert values[0] < values[-1] == 2 * (FRAMES - 1)
     files = mcdiff.host.files(result)
     assert len(files) == FRAMES
     assert len(result.previews) == FRAMES - 1

@@ -77,7 +77,7 @@ def test_every_module_that_is_named_can_be_started(module):
 
 def test_every_part_of_training_that_is_named_is_a_sub_command():
     pytest.importorskip("accelerate", reason="pip install -r requirements-train.txt")
-    from motion_i2v.training.command import COMMANDS
+    from motion_i2v.training.commands.command import COMMANDS
 
     parts = {part for _, part in named(r"python -m training ([a-z][\w-]*)")}
     assert parts

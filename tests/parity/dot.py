@@ -9,7 +9,7 @@ import json
 import numpy
 import torch
 from motion_i2v.models.trackers import weights
-from motion_i2v.models.trackers.clip import Clip
+from motion_i2v.models.trackers.clip_frames import ClipFrames
 from motion_i2v.models.trackers.dot import DotNetworks
 
 from tests.parity.seeded import Folder, relative_error
@@ -74,9 +74,9 @@ def picture(bytes_: torch.Tensor) -> torch.Tensor:
     return bytes_.float() / 255
 
 
-def clip(bytes_: torch.Tensor) -> Clip:
+def clip(bytes_: torch.Tensor) -> ClipFrames:
     """Of frames uint8 [F, 3, H, W]."""
-    return Clip(picture(bytes_).permute(0, 2, 3, 1))
+    return ClipFrames(picture(bytes_).permute(0, 2, 3, 1))
 
 
 def flips(ours: torch.Tensor, theirs: torch.Tensor) -> float:

@@ -1,6 +1,6 @@
 """CoTracker at its own size with support points, forward and both ways."""
 
-from motion_i2v.models.trackers import windows
+from motion_i2v.models.trackers import cotracker_windows as windows
 
 from tests.parity import dot
 from tests.parity.seeded import Folder, relative_error

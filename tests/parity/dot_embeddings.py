@@ -1,7 +1,7 @@
 """CoTracker's embeddings of motion, time and place."""
 
 from motion_i2v.models.trackers import cotracker
-from motion_i2v.models.trackers.windows import support_grid
+from motion_i2v.models.trackers.cotracker_windows import support_grid
 
 from tests.parity import dot
 from tests.parity.seeded import Folder, relative_error

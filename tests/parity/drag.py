@@ -2,8 +2,8 @@
 
 import json
 
-from motion_i2v.models.paths import Path, sample_paths
-from motion_i2v.models.rasterize import box_region, rasterize
+from motion_i2v.models.drawing.paths import Path, sample_paths
+from motion_i2v.models.drawing.rasterize import box_region, rasterize
 
 from tests.parity.seeded import Folder, relative_error
 

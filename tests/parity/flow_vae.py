@@ -1,6 +1,6 @@
 """The flow VAE: posterior, and decoded fields."""
 
-from motion_i2v.models.checkpoints import checkpoint_of
+from motion_i2v.models.files.checkpoints import checkpoint_of
 
 from tests.parity.seeded import Folder, relative_error
 

@@ -1,6 +1,6 @@
 """Forward average splatting."""
 
-from motion_i2v.models.splat import splat_average
+from motion_i2v.models.networks.splat import splat_average
 
 from tests.parity.seeded import Folder, relative_error
 

@@ -2,7 +2,7 @@
 
 import torch
 from einops import rearrange
-from motion_i2v.models.checkpoints import checkpoint_of
+from motion_i2v.models.files.checkpoints import checkpoint_of
 
 from tests.parity.seeded import Folder
 
@@ -15,8 +15,8 @@ def frames(x: torch.Tensor) -> torch.Tensor:
 def load_model(folder: Folder, predicted: int = 0):
     """The MODEL, that takes up to 32 predicted frames in one pass, as the released code does."""
     from motion_i2v.models.host.loading import load_motion_field_model
-    from motion_i2v.models.host.windows import TRAINED_FRAMES, MotionWindows
-    from motion_i2v.models.temporal import MAX_TOKENS
+    from motion_i2v.models.host.stage1_windows import TRAINED_FRAMES, MotionWindows
+    from motion_i2v.models.networks.temporal import MAX_TOKENS
 
     weights = folder.weights("stage1_unet")
     checkpoint = checkpoint_of(weights, "weights.json", "stage1_unet")
@@ -33,13 +33,13 @@ def load_control(folder: Folder):
 
 def make_clip(reference: torch.Tensor, stride: torch.Tensor):
     """The clip of a reference latent [1, 4, h, w] that is already scaled."""
-    from motion_i2v.models.host.clip import Clip
     from motion_i2v.models.host.previews import FlowLatents
-    from motion_i2v.models.view import fit
+    from motion_i2v.models.host.stage1_clip import Stage1Clip
+    from motion_i2v.models.types.view import fit
 
     size = (8 * reference.shape[3], 8 * reference.shape[2])
     latent = FlowLatents().process_out(reference)
-    return Clip(latent, tuple(stride.flatten().tolist()), fit(size, 0, 0, crop=False))
+    return Stage1Clip(latent, tuple(stride.flatten().tolist()), fit(size, 0, 0, crop=False))
 
 
 def conditioning(text: torch.Tensor, **values):

@@ -45,7 +45,7 @@ def _sampled(folder: Folder, given: dict) -> dict[str, torch.Tensor]:
 def _image_latent(folder: Folder, given: dict) -> torch.Tensor:
     """The picture through a host VAE, as the conditioning node encodes it, scaled."""
     import comfy.sd
-    from motion_i2v.models.checkpoints import checkpoint_of
+    from motion_i2v.models.files.checkpoints import checkpoint_of
     from motion_i2v.models.host.flow_vae import autoencoder_config, host_autoencoder_tensors
     from motion_i2v.models.host.previews import FlowLatents
     from motion_i2v.models.host.stage1_sampling import encode_reference

@@ -1,8 +1,8 @@
 """What the two stage-2 families share: an ordinary MODEL, the motion modules, and the motion."""
 
 import torch
-from motion_i2v.models.checkpoints import checkpoint_of
-from motion_i2v.models.motion_field import MotionField
+from motion_i2v.models.files.checkpoints import checkpoint_of
+from motion_i2v.models.types.motion_field import MotionField
 
 from tests.parity.seeded import Folder
 

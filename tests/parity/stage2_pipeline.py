@@ -42,7 +42,7 @@ def _image_latent(folder: Folder, given: dict) -> torch.Tensor:
     """The picture through a host VAE, as the nodes encode it, scaled; here it enters in -1..1."""
     import comfy.latent_formats
     import comfy.sd
-    from motion_i2v.models.checkpoints import checkpoint_of
+    from motion_i2v.models.files.checkpoints import checkpoint_of
     from motion_i2v.models.host.flow_vae import autoencoder_config, host_autoencoder_tensors
     from motion_i2v.models.host.stage2_sampling import encode_picture
 

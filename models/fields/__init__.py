@@ -1,0 +1,1 @@
+"""Work on whole motion fields: combining, following, measuring, drawing, and their file formats."""

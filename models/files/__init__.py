@@ -1,0 +1,1 @@
+"""Checkpoint files: which tensors they hold, reading them safely, and converting them."""

@@ -1,0 +1,26 @@
+"""What synthetic scenes say fits into the small text encoder, every word of it."""
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def text(host_env):
+    from motion_i2v.models.host import small_text
+
+    return small_text
+
+
+def test_the_longest_caption_fits(text):
+    from motion_i2v.training.data.scene_captions import VOCABULARY, caption
+
+    said = caption(["a photographer moves up left"] * 3, "the camera pans down right", False)
+    known = tuple(text.construct_text(VOCABULARY)["token_ids"].tolist())
+    assert len(text._slots_of(said, known)) <= text.TOKENS - 2
+
+
+def test_every_word_is_known_or_small_talk(text):
+    from motion_i2v.training.data.scene_captions import VOCABULARY
+
+    known = tuple(text.construct_text(VOCABULARY)["token_ids"].tolist())
+    for word in VOCABULARY:
+        assert bool(text._slots_of(word, known)) != (word in text.SMALL_TALK), word

@@ -1,0 +1,1 @@
+"""The command line, `python -m training`: a module for each group of commands, and its options."""

@@ -1,0 +1,237 @@
+"""Recipes: trainings in a fixed order whose files are a model that ships with the pack.
+
+Every part is an ordinary training of this room on synthetic clips; each is resumable, and the ones
+that do not wait for one another may run side by side (`--part`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import cv2
+import torch
+from safetensors.torch import load_file, save_file
+
+from ...models.host.small_text import construct_text, encode_captions
+from ...models.types.motion_field import encode
+from ..checkpoint import TrainingError
+from ..data.batches import MakeBatch
+from ..data.photographs import Photographs
+from ..data.scene_batches import RandomTimes, make_clips, random_crops
+from ..data.scene_captions import VOCABULARY
+from ..loop import LoopSettings, train
+from ..objective import Objective
+from ..objectives.linear_vae import Pca, blocks_of, encode_linear, fit_pca
+from ..objectives.noise import Schedule
+
+logger = logging.getLogger(__name__)
+
+CONTEXT = 64
+"""Width of the text."""
+LICENCE = "Apache-2.0; trained on public-domain and CC0 photographs"
+DATA = "synthetic clips of photographs, see training/data/scenes.py"
+CODES = "codes.safetensors"
+COARSE = ((96, 96), (120, 72), (72, 120))
+FINE = ((128, 128), (160, 96), (96, 160))
+SETTINGS = LoopSettings(
+    steps=1,
+    learning_rate=8e-4,
+    warmup=50,
+    ema=0.995,
+    precision="bf16",
+    save_every=100,
+    report_every=200,
+    log_every=20,
+    workers=1,
+    threads=1,
+)
+
+
+@dataclass(frozen=True)
+class RecipePart:
+    """One training of the recipe.
+
+    Args:
+        name: of its folder.
+        files: what it gives to the small model.
+        needs: parts that must be there before it.
+        seconds: what a step costs on one core of a CPU of 2024, about.
+        settings: of the loop.
+        make: (foundation, folder of all parts) -> its objective and its batches.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    needs: tuple[str, ...]
+    seconds: float
+    settings: LoopSettings
+    make: Callable[[Foundation, Path], tuple[Objective, MakeBatch]]
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """What needs no training: the photographs, the linear encoders and the text encoder."""
+
+    photographs: Photographs
+    held_out: Photographs
+    image: Pca
+    flow: Pca
+    text: dict[str, torch.Tensor]
+
+    @property
+    def encode_image(self) -> Callable[[torch.Tensor], torch.Tensor]:
+        return partial(encode_linear, self.image)
+
+    @property
+    def encode_flow(self) -> Callable[[torch.Tensor], torch.Tensor]:
+        return partial(encode_linear, self.flow)
+
+    @property
+    def encode_text(self) -> Callable[[list[str]], torch.Tensor]:
+        return partial(encode_captions, self.text)
+
+
+def foundation(folder: Path, seed: int) -> Foundation:
+    """Fits the linear encoders, or reads them where that was done before."""
+    photographs = Photographs("train")
+    path = folder / CODES
+    if not path.is_file():
+        logger.info("fitting the linear encoders")
+        pictures = random_crops(seed, 512, FINE[0], photographs) * 2 - 1
+        clips = make_clips(seed, range(256), FINE[0], RandomTimes(5), photographs)
+        fields = encode(torch.cat([clip.flow[1:] for clip in clips]))
+        codes = {
+            "image": fit_pca(blocks_of(pictures), "image_vae"),
+            "flow": fit_pca(blocks_of(fields), "flow_vae"),
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {
+            f"{name}.{key}": value.contiguous()
+            for name, pca in codes.items()
+            for key, value in asdict(pca).items()
+        }
+        save_file(tensors, path)
+    read = load_file(path)
+    image, flow = (
+        Pca(*(read[f"{name}.{key}"] for key in ("mean", "components", "scales")))
+        for name in ("image", "flow")
+    )
+    return Foundation(
+        photographs, Photographs("held_out"), image, flow, construct_text(VOCABULARY, CONTEXT)
+    )
+
+
+def schedule(at_end: float) -> Schedule:
+    """v-prediction with zero terminal SNR, leaning towards noise."""
+    return Schedule("v", zero_terminal_snr=True, at_end=at_end, late=0.5)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model that ships with the pack.
+
+    Args:
+        parts: its trainings, in order.
+        out: where they run by default.
+        pack: (folder of all parts, target) puts the files together.
+    """
+
+    parts: tuple[RecipePart, ...]
+    out: Path
+    pack: Callable[[Path, Path], None]
+
+
+def add_arguments(parser: argparse.ArgumentParser, recipe: Recipe) -> None:
+    parser.add_argument("--out", type=Path, default=recipe.out, help="where the trainings run")
+    parser.add_argument(
+        "--part",
+        action="append",
+        choices=[part.name for part in recipe.parts],
+        help="only this one (may be given again); by default all, and then the files are put "
+        "together",
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=0.0, help="stop each part after so long; 0: no limit"
+    )
+    parser.add_argument(
+        "--steps", type=int, default=0, help="of each part, instead of the recipe's"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=1, help="torch's threads on a CPU; 0: its own choice"
+    )
+    parser.add_argument(
+        "--pack", type=Path, metavar="FOLDER", help="only put the files together, there"
+    )
+
+
+def run(args: argparse.Namespace, recipe: Recipe) -> int:
+    """Trains the parts, one after another."""
+    if args.pack:
+        recipe.pack(args.out, args.pack)
+        return 0
+    parts = [part for part in recipe.parts if not args.part or part.name in args.part]
+    for part in parts:
+        minutes = part.settings.steps * part.seconds / 60
+        logger.info("%s: %d steps, about %.0f minutes", part.name, part.settings.steps, minutes)
+    # Threads of OpenCV do not survive the fork of a worker process, which would wait for them.
+    cv2.setNumThreads(0)
+    base = foundation(args.out, seed=0)
+    for part in parts:
+        _check_needs(part, args.out)
+        settings = replace(
+            part.settings,
+            minutes=args.minutes,
+            threads=args.threads,
+            steps=args.steps or part.settings.steps,
+        )
+        began = time.monotonic()
+        objective, data = part.make(base, args.out)
+        reached = train(objective, data, settings, args.out / part.name)
+        logger.info("%s: %.0f minutes", part.name, (time.monotonic() - began) / 60)
+        if reached < settings.steps:
+            logger.info("%s is at step %d; run the same command to go on", part.name, reached)
+            return 0
+    if not args.part:
+        recipe.pack(args.out, args.out / "packed")
+    return 0
+
+
+def gather(
+    parts: tuple[RecipePart, ...], folder: Path, target: Path, names: Mapping[str, str]
+) -> None:
+    """Copies the parts' files to where the model lies.
+
+    Args:
+        names: what a file is called there, where it is not its own name.
+
+    Raises:
+        TrainingError: where a part was not trained.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        for file in part.files:
+            source = folder / part.name / "files" / file
+            if not source.is_file():
+                raise TrainingError(f"{source} is not there: train the part '{part.name}' first")
+            shutil.copyfile(source, target / names.get(file, file))
+
+
+def tell_size(target: Path) -> None:
+    """Logs how large a model is."""
+    total = sum(path.stat().st_size for path in target.glob("*.safetensors"))
+    logger.info("%s: %.1f MB", target, total / 1e6)
+
+
+def _check_needs(part: RecipePart, folder: Path) -> None:
+    for name in part.needs:
+        if not (folder / name / "files").is_dir():
+            raise TrainingError(
+                f"'{part.name}' begins with what '{name}' learned: train that first"
+            )

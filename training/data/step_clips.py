@@ -1,0 +1,126 @@
+"""Clips with the motion from each frame to the next, which autoregressive models learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .photographs import Photographs
+from .scene_batches import SIZES
+from .scenes import USUAL, SceneOptions, render_steps
+from .sparse_flow import USUAL as USUAL_STROKES
+from .sparse_flow import Sampling, keypoints, sparse_flow
+
+PACES = (1 / 32, 1 / 4)
+"""The least and the greatest time from frame to frame; 1 is the whole motion of a scene."""
+
+
+@dataclass(frozen=True)
+class StepClip:
+    """F frames of H x W pixels, and where each frame's pixels go in the next.
+
+    Args:
+        frames: [F, 3, H, W] float32 in 0..1.
+        flow: [F - 1, 2, H, W] float32 px, of the pixels of frame i to frame i + 1.
+        objects: int64 [F - 1, H, W], which thing each pixel shows: 0 the background, k the k-th
+            sprite; all 0 where it is not known.
+        keypoints: int64 [P_i, 2] for each i, the pixels (x, y) of frame i that were followed.
+    """
+
+    frames: Tensor
+    flow: Tensor
+    objects: Tensor
+    keypoints: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class SteadySteps:
+    """Times of F frames at one pace, from anywhere in the motion.
+
+    Args:
+        frames: F.
+        paces: bounds of the time from frame to frame; 1 is the whole motion. Drawn evenly in the
+            logarithm.
+    """
+
+    frames: int
+    paces: tuple[float, float] = PACES
+
+    def __call__(self, random: np.random.Generator) -> list[float]:
+        low, high = np.log(self.paces[0]), np.log(min(self.paces[1], 1 / (self.frames - 1)))
+        pace = float(np.exp(random.uniform(low, high)))
+        start = random.uniform(0, max(0.0, 1 - pace * (self.frames - 1)))
+        return [min(1.0, start + pace * i) for i in range(self.frames)]
+
+
+def step_clip(
+    seed: int,
+    size: tuple[int, int],
+    times: Sequence[float],
+    photographs: Photographs,
+    options: SceneOptions = USUAL,
+) -> StepClip:
+    """Renders a scene; arguments as for `scenes.render_steps`."""
+    made = render_steps(seed, size, times, photographs, options)
+    corners = tuple(keypoints(frame) for frame in made.frames[:-1])
+    return StepClip(made.frames, made.flow, made.objects, corners)
+
+
+def drawn_on(clips: Sequence[StepClip], seed: int, sampling: Sampling) -> dict[str, Tensor]:
+    """A batch of clips of one shape with what was drawn on them, which a seed decides.
+
+    Returns:
+        frames [B, F, 3, H, W] and flow [B, F - 1, 2, H, W], drawn like it, known
+        [B, F - 1, 1, H, W].
+    """
+    generator = torch.Generator().manual_seed(seed)
+    drawn = [
+        sparse_flow(clip.flow[i], clip.keypoints[i], generator, clip.objects[i], sampling)
+        for clip in clips
+        for i in range(len(clip.flow))
+    ]
+    clip_count = len(clips)
+    return {
+        "frames": torch.stack([clip.frames for clip in clips]),
+        "flow": torch.stack([clip.flow for clip in clips]),
+        "drawn": torch.stack([one.flow for one in drawn]).unflatten(0, (clip_count, -1)),
+        "known": torch.stack([one.known for one in drawn]).unflatten(0, (clip_count, -1)),
+    }
+
+
+@dataclass(frozen=True)
+class SyntheticSteps:
+    """Batches of synthetic clips (a `batches.MakeBatch`): size and motion change with the step.
+
+    Args:
+        photographs: what the scenes are made of.
+        seed: decides all of it.
+        sizes: (W, H) that are taken in turn, by chance.
+        frames: F of a clip.
+        pictures: steps of a batch, about: clips times (F - 1).
+        sampling: what is drawn.
+        paces: see `SteadySteps`.
+    """
+
+    photographs: Photographs
+    seed: int
+    sizes: tuple[tuple[int, int], ...] = SIZES
+    frames: int = 3
+    pictures: int = 32
+    sampling: Sampling = USUAL_STROKES
+    paces: tuple[float, float] = PACES
+
+    def __call__(self, step: int, rank: int = 0, world: int = 1) -> dict[str, Tensor]:
+        state = np.random.SeedSequence((self.seed, step, rank, world)).generate_state(3, np.uint64)
+        random = np.random.default_rng(state[0])
+        size = self.sizes[int(random.integers(len(self.sizes)))]
+        times = SteadySteps(self.frames, self.paces)
+        clips = [
+            step_clip(int(random.integers(2**62)), size, times(random), self.photographs)
+            for _ in range(max(1, self.pictures // (self.frames - 1)))
+        ]
+        return drawn_on(clips, int(state[1] >> np.uint64(1)), self.sampling)

@@ -1,0 +1,199 @@
+"""The networks that are judged, run through the same host functions as the nodes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from contextlib import redirect_stderr
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+from ...models.files.checkpoints import Checkpoint, read_checkpoint
+from ...models.host import loading
+from ...models.host import small_networks as small_model
+from ...models.host.apply_control import apply_control
+from ...models.host.hints import TrackHint
+from ...models.host.motion_module import load_motion_module
+from ...models.host.small_text import construct_text, load_small_text
+from ...models.host.stage1_sampling import (
+    Frames,
+    Settings,
+    decode_field,
+    encode_field,
+    make_clip,
+    sample_flow,
+    with_clip,
+)
+from ...models.host.stage2_sampling import TRAINED, encode_picture, make_motion, sample_video
+from ...models.host.stage2_sampling import with_schedule as with_noise_schedule
+from ...models.types.motion_field import MotionField
+from ...models.types.tracks import Tracks
+from ..data.scene_captions import VOCABULARY
+from .baselines import decoded
+from .trials import Trial
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What Load Small Model returns, and how it is sampled.
+
+    Args:
+        stage1: MODEL that makes fields.
+        model: MODEL that paints frames.
+        clip, vae, flow_vae, control, motion_module: the host's objects and ours. Those that are not
+            used may be None, as the models may.
+        field_settings, video_settings: of the two samplers.
+        schedule: the noise schedule of the second stage, one of `stage2_sampling.SCHEDULES`.
+        half_size: of a drawn point's square, px.
+    """
+
+    stage1: Any
+    model: Any
+    clip: Any
+    vae: Any
+    flow_vae: Any
+    control: Any
+    motion_module: Any
+    field_settings: Settings = field(default_factory=Settings)
+    video_settings: Settings = field(default_factory=Settings)
+    schedule: str = TRAINED
+    half_size: int = 8
+
+    def coded(self, trial: Trial) -> MotionField:
+        """The true field through the flow VAE."""
+        view = self._clip(trial).view
+        return decode_field(self.flow_vae, encode_field(self.flow_vae, trial.field, view), view)
+
+    def field(
+        self, trial: Trial, tracks: Tracks | None = None, region: Tensor | None = None
+    ) -> MotionField:
+        """What stage 1 makes of a trial's picture, caption and drawing.
+
+        Args:
+            tracks: drawn instead of the trial's own.
+            region: [H, W], control only: outside it the ControlNet is told that all is still.
+        """
+        clip = self._clip(trial)
+        drawing = (tracks or trial.tracks).to_dict()
+        hint = TrackHint(drawing, self.flow_vae, self.half_size, region)
+        positive, negative = apply_control(
+            self._text(trial.clip.caption), self._text(""), self.control, hint, 1.0, (0.0, 1.0)
+        )
+        conditioned = with_clip(positive, clip), with_clip(negative, clip)
+        with _quiet():
+            latents = sample_flow(self.stage1, *conditioned, self.field_settings)
+        return decode_field(self.flow_vae, latents, clip.view)
+
+    def video(self, trial: Trial, field: MotionField) -> Tensor:
+        """The frames [F, 3, H, W] that stage 2 paints of a trial's picture along a field."""
+        motion = make_motion(field, encode_picture(self.vae, _pixels(trial)))
+        with _quiet():
+            latents = sample_video(
+                with_noise_schedule(self.model, self.schedule, self.motion_module),
+                self.motion_module,
+                motion,
+                self._text(trial.clip.caption),
+                self._text(""),
+                self.video_settings,
+            )
+        return decoded(self.vae, latents)
+
+    def _clip(self, trial: Trial) -> Any:
+        strides = ", ".join(f"{stride:g}" for stride in trial.clip.strides.tolist())
+        width, height = trial.size
+        return make_clip(_pixels(trial), self.vae, Frames(trial.frames, strides, width, height))
+
+    def _text(self, words: str) -> list:
+        return self.clip.encode_from_tokens_scheduled(self.clip.tokenize(words))
+
+
+def _quiet() -> redirect_stderr:
+    """Without the samplers' own progress bars, of which there would be hundreds."""
+    return redirect_stderr(io.StringIO())
+
+
+def _pixels(trial: Trial) -> Tensor:
+    """[1, H, W, 3]"""
+    return trial.picture.movedim(0, -1)[None].contiguous()
+
+
+NEEDS = {
+    "vae": ("image_vae", "flow_vae"),
+    "stage1": ("image_vae", "flow_vae", "stage1_unet", "stage1_controlnet"),
+    "stage2": ("image_vae", "sd15_unet", "motion_modules"),
+}
+NEEDS["chain"] = tuple(dict.fromkeys(NEEDS["stage1"] + NEEDS["stage2"]))
+"""Which networks each part of the evaluation takes; all but the first take the text encoder too."""
+
+
+def load_networks(
+    folder: Path, parts: list[str], fields: Settings, videos: Settings, half_size: int
+) -> Networks:
+    """The networks that some parts of the evaluation take.
+
+    Args:
+        folder: a small model; or one in which it is being trained, with the parts' `files` folders,
+            of which the newest count.
+        parts: keys of NEEDS.
+        fields, videos: how the two stages are sampled.
+        half_size: of a drawn point's square, px.
+
+    Raises:
+        ValueError: where a file is missing or damaged.
+    """
+    needed = {kind for part in parts for kind in NEEDS[part]}
+    loaded = {
+        kind: load(read_checkpoint(_located(folder, small_model.PARTS[kind], kind), kind))
+        for kind, load in LOADERS.items()
+        if kind in needed
+    }
+    return Networks(
+        stage1=loaded.get("stage1_unet"),
+        model=loaded.get("sd15_unet"),
+        clip=_text(folder) if needed - {"image_vae", "flow_vae"} else None,
+        vae=loaded.get("image_vae"),
+        flow_vae=loaded.get("flow_vae"),
+        control=loaded.get("stage1_controlnet"),
+        motion_module=loaded.get("motion_modules"),
+        field_settings=fields,
+        video_settings=videos,
+        half_size=half_size,
+    )
+
+
+LOADERS: dict[str, Callable[[Checkpoint], Any]] = {
+    "image_vae": small_model.load_image_vae,
+    "flow_vae": loading.load_flow_vae,
+    "stage1_unet": loading.load_motion_field_model,
+    "stage1_controlnet": loading.load_trajectory_control,
+    "sd15_unet": small_model.load_image_unet,
+    "motion_modules": load_motion_module,
+}
+
+
+def _located(folder: Path, name: str, kind: str) -> Path:
+    """A file of the model, or the newest of that kind that a training has written."""
+    if (folder / name).is_file():
+        return folder / name
+    # Trainings call the ControlNet by its kind.
+    written = {*folder.glob(f"*/files/{name}"), *folder.glob(f"*/files/{kind}.safetensors")}
+    if not written:
+        raise ValueError(
+            f"{folder} has no {name}, and no training in it has written one: train that part "
+            "first, or judge others (--vae, --stage1, --stage2, --chain)"
+        )
+    return max(written, key=lambda path: path.stat().st_mtime)
+
+
+def _text(folder: Path) -> Any:
+    """The text encoder; before the parts are put together, the one that the recipe makes."""
+    path = folder / small_model.TEXT
+    if path.is_file():
+        tensors = {name: tensor.clone() for name, tensor in load_file(path).items()}
+    else:
+        tensors = construct_text(VOCABULARY)
+    return load_small_text(tensors, str(path))

@@ -1,0 +1,246 @@
+"""What a training of either stage begins with and is fed by: an SD 1.5 checkpoint, a flow VAE.
+
+All of it is loaded by the host and stays frozen. Without a checkpoint, the small model that comes
+with the pack is taken, so that every command can be tried on a CPU.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import comfy.model_sampling
+import comfy.sd
+import torch
+from torch import nn
+
+from ...models.files.checkpoint_files import load_tensors
+from ...models.files.checkpoints import read_checkpoint
+from ...models.files.layout import UNetShape
+from ...models.files.trained import HEADS, Trained
+from ...models.host.flow_vae import FlowVAE
+from ...models.host.loading import load_flow_vae
+from ...models.host.small_networks import FOLDER, PARTS, load_image_vae, load_small_model
+from . import networks
+from .noise import Schedule
+
+logger = logging.getLogger(__name__)
+
+CAPTIONS_KEPT = 1 << 14
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A base of SD 1.5's kind.
+
+    Args:
+        unet: the image UNet's tensors under the host's names, float32 on the CPU.
+        shape: its widths, and the width of the text.
+        heads: of its attention over pixels.
+        schedule: what it predicts, on which noise levels.
+        vae, clip: the host's.
+        flow_vae: ours; None where a command does without.
+        source: what to call it in a file's metadata.
+    """
+
+    unet: dict[str, torch.Tensor]
+    shape: UNetShape
+    heads: int
+    schedule: Schedule
+    vae: Any
+    clip: Any
+    flow_vae: FlowVAE | None
+    source: str
+
+    def image(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Pictures [B, 3, H, W] in -1..1 -> unscaled latents."""
+        return encoded(self.vae, pictures)
+
+    def picture(self, latents: torch.Tensor) -> torch.Tensor:
+        """The reverse, in -1..1."""
+        return decoded(self.vae, latents)
+
+    def flow(self, flow01: torch.Tensor) -> torch.Tensor:
+        """flow01 [B, 2, H, W] -> unscaled latents."""
+        return self._flow_vae().encode_flow(flow01).to(flow01)
+
+    def field(self, latents: torch.Tensor) -> torch.Tensor:
+        """The reverse."""
+        return self._flow_vae().decode_flow(latents).to(latents)
+
+    def text(self) -> Callable[[list[str]], torch.Tensor]:
+        """Captions -> [B, tokens, width], each computed once."""
+
+        @lru_cache(maxsize=CAPTIONS_KEPT)
+        def one(caption: str) -> torch.Tensor:
+            tokens = self.clip.tokenize(caption)
+            return self.clip.encode_from_tokens(tokens).float().cpu()
+
+        def encode(captions: list[str]) -> torch.Tensor:
+            contexts = [one(caption) for caption in captions]
+            # A caption beyond CLIP's 77 tokens has a second context, which training leaves out.
+            length = min(context.shape[1] for context in contexts)
+            return torch.cat([context[:, :length] for context in contexts])
+
+        return encode
+
+    def metadata(self, data: str) -> dict[str, str]:
+        """What a file that is trained on this base says of itself."""
+        schedule = self.schedule
+        trained = Trained(schedule.prediction, schedule.zero_terminal_snr, self.heads)
+        return {
+            **trained.metadata(),
+            "motion_i2v.data": data,
+            "motion_i2v.configuration": json.dumps({"base": self.source}),
+        }
+
+    def _flow_vae(self) -> FlowVAE:
+        if self.flow_vae is None:
+            raise ValueError("this needs a flow VAE: name its file with --flow-vae")
+        return self.flow_vae
+
+
+def encoded(vae: Any, pictures: torch.Tensor) -> torch.Tensor:
+    """Pictures [B, 3, H, W] in -1..1 -> the host's VAE's unscaled latents."""
+    return vae.encode((pictures.movedim(1, -1) + 1) / 2).to(pictures)
+
+
+def decoded(vae: Any, latents: torch.Tensor) -> torch.Tensor:
+    """The reverse, in -1..1."""
+    return vae.decode(latents).movedim(-1, 1).to(latents) * 2 - 1
+
+
+def load_vae(path: Path | None) -> comfy.sd.VAE:
+    """The VAE of pictures in a file: of SD 1.5's kind, or one that `image-vae` trained.
+
+    Args:
+        path: None: the small model's.
+
+    Raises:
+        ValueError: for a file that holds no such VAE.
+    """
+    path = path or FOLDER / PARTS["image_vae"]
+    if not path.is_file():
+        raise ValueError(f"there is no VAE {path}")
+    tensors, _ = load_tensors(path)
+    tensors = tensors.get("state_dict", tensors)
+    if any("up_blocks" in name for name in tensors):
+        return load_image_vae(read_checkpoint(path, "image_vae"))
+    try:
+        vae = comfy.sd.VAE(sd=tensors)
+        vae.throw_exception_if_invalid()
+    except (RuntimeError, KeyError) as error:
+        raise ValueError(f"{path} is no VAE that ComfyUI knows: {error}") from error
+    if (vae.latent_channels, vae.latent_dim, vae.downscale_ratio) != (4, 2, 8):
+        raise ValueError(
+            f"{path} is another kind of VAE: SD 1.5's has latents of 4 channels and an eighth of "
+            "the picture's sides"
+        )
+    return vae
+
+
+def load_pretrained(checkpoint: Path | None, flow_vae: Path | None) -> Pretrained:
+    """Loads what a training begins with.
+
+    Args:
+        checkpoint: a whole SD 1.5 checkpoint; None: the small model.
+        flow_vae: the VAE of fields; None: the small model's, or none beside a checkpoint.
+
+    Raises:
+        ValueError: for a checkpoint that is not a whole one of SD 1.5's kind.
+    """
+    if checkpoint is None:
+        logger.info("no --checkpoint: training on the small model")
+        return _small(flow_vae)
+    if not checkpoint.is_file():
+        raise ValueError(f"there is no checkpoint {checkpoint}")
+    model, clip, vae, _ = comfy.sd.load_checkpoint_guess_config(
+        str(checkpoint), output_vae=True, output_clip=True
+    )
+    if model is None or clip is None or vae is None:
+        raise ValueError(
+            f"{checkpoint} is not a whole checkpoint: it needs the UNet, the CLIP and the VAE "
+            "of SD 1.5 in one file"
+        )
+    given = _flow_vae(flow_vae) if flow_vae else None
+    return _of_host(model, vae, clip, given, HEADS, checkpoint.name)
+
+
+def _small(flow_vae: Path | None) -> Pretrained:
+    small = load_small_model()
+    heads = small.model.model.model_config.unet_config["num_heads"]
+    given = _flow_vae(flow_vae) if flow_vae else small.flow_vae
+    return _of_host(small.model, small.vae, small.clip, given, heads, "the small model")
+
+
+def _flow_vae(path: Path) -> FlowVAE:
+    return load_flow_vae(read_checkpoint(path, "flow_vae"))
+
+
+def _of_host(
+    model: Any, vae: Any, clip: Any, flow_vae: FlowVAE | None, heads: int, source: str
+) -> Pretrained:
+    config = model.model.model_config.unet_config
+    first, mult = config["model_channels"], config["channel_mult"]
+    if config.get("in_channels") != 4 or config.get("adm_in_channels") or len(mult) != 4:
+        raise ValueError(f"{source} is not SD 1.5 or like it, which both stages are built on")
+    widths = tuple(first * int(m) for m in mult)
+    sampling = model.get_model_object("model_sampling")
+    v = isinstance(sampling, comfy.model_sampling.V_PREDICTION)
+    # The host's name for the level of pure noise: far beyond SD's 14.6.
+    zero = float(sampling.sigma_max) > 1000
+    tensors = {
+        name: tensor.float().cpu()
+        for name, tensor in model.model.diffusion_model.state_dict().items()
+    }
+    shape = UNetShape(widths, config["context_dim"], 4)
+    schedule = Schedule("v" if v else "eps", zero)
+    return Pretrained(tensors, shape, heads, schedule, vae, clip, flow_vae, source)
+
+
+def start_stage1(base: Pretrained) -> nn.Module:
+    """Stage 1's UNet, begun as the image UNet: it does not see the reference, nor strides yet."""
+    unet = networks.stage1_unet(UNetShape(base.shape.widths, base.shape.context, 8), base.heads)
+    own = unet.state_dict()
+    first = "input_blocks.0.0.weight"
+    given = dict(base.unet)
+    # The host has the noisy latent's four channels first.
+    given[first] = torch.cat([given[first], torch.zeros_like(given[first])], dim=1)
+    missing = [name for name in given if name not in own]
+    if missing:
+        raise ValueError(f"{base.source} has {len(missing)} tensors unknown here: {missing[0]}")
+    unet.load_state_dict({**own, **given})
+    _still_embedding(unet)
+    return unet
+
+
+def _still_embedding(unet: nn.Module) -> None:
+    """The stride embedding adds nothing at first."""
+    last = [layer for layer in unet.label_emb.modules() if isinstance(layer, nn.Linear)][-1]
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+
+
+def load_file_into(network: nn.Module, path: Path, kind: str) -> None:
+    """Goes on from a file of the released layout.
+
+    Raises:
+        ValueError: for a file of another kind, or of other widths.
+    """
+    checkpoint = read_checkpoint(path, kind)
+    own = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    prefix = networks.PREFIX if kind == "motion_modules" else ""
+    for entry in checkpoint.entries:
+        shape = own.get(entry.host.removeprefix(prefix))
+        if shape is None or shape.numel() != torch.Size(entry.shape).numel():
+            raise ValueError(
+                f"{path} is for networks of other widths ({list(checkpoint.widths)}): its tensor "
+                f"{entry.name} is {list(entry.shape)}, here it is {list(shape or [])}"
+            )
+    floats = {name: tensor.float() for name, tensor in checkpoint.tensors.items()}
+    networks.load_released(network, kind, floats, checkpoint.entries)

@@ -1,0 +1,226 @@
+"""Training autoencoders: a decoder for a linear encoder, or both halves with the KL divergence.
+
+What comes in are `pixels` [B, C, H, W] as they enter the encoder: pictures in -1..1, fields as
+flow01 in 0..1.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...models.fields.flow_colors import flow_to_color
+from ...models.files.checkpoints import Checkpoint
+from ...models.types.motion_field import decode as pixels_moved
+from ..data.batches import Batch
+from ..objective import Objective
+from . import networks
+from .linear_vae import (
+    FACTOR,
+    Pca,
+    construct_encoder,
+    encode_linear,
+)
+from .soft_norms import hardened, soften, softened
+from .vae_network import VALUES, Values, decode, moments, start_decoder, with_values, without_values
+
+CHANNELS = {"image_vae": 3, "flow_vae": 2}
+KL = 1e-6
+"""Weight of the divergence, as that of SD's autoencoder."""
+
+
+def reconstruction(kind: str, out: Tensor, pixels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """What a decoding is worth: its loss, and PSNR or end-point error to log.
+
+    Pictures: the mean square, which PSNR is made of, and a little of the absolute error. Fields:
+    the absolute error in hundredths of the picture's sides, and more of the largest errors.
+    """
+    error = out - pixels
+    if kind == "image_vae":
+        square = error.square().mean()
+        # Peak to peak of -1..1 is 2.
+        psnr = 10 * torch.log10(4 / error.clamp(-2, 2).detach().square().mean())
+        return square + 0.05 * error.abs().mean(), {"psnr": psnr}
+    height, width = pixels.shape[-2:]
+    shift = 2 * error
+    hundredths = 100 * shift
+    px = shift.detach() * shift.new_tensor([width, height]).view(2, 1, 1)
+    loss = hundredths.abs().mean() + 0.05 * hundredths.square().mean()
+    return loss, {"epe": px.norm(dim=1).mean()}
+
+
+class _Autoencoder(Objective):
+    """What objectives of autoencoders share.
+
+    Args:
+        kind: "image_vae" or "flow_vae".
+        widths: of the four levels.
+        metadata: of the file, besides what is known here.
+        trial: pixels that reports show; none: no reports.
+    """
+
+    facts: dict[str, Any]
+
+    def __init__(
+        self,
+        kind: str,
+        widths: tuple[int, ...],
+        metadata: dict[str, str] | None = None,
+        trial: Tensor | None = None,
+    ) -> None:
+        self.kind, self.widths, self.trial = kind, tuple(widths), trial
+        self.metadata = metadata or {}
+        self.facts = {"widths": list(self.widths)}
+
+    def decoded(self, modules: nn.Module, pixels: Tensor) -> Tensor:
+        """Pixels through the latents and back; no sampling."""
+        raise NotImplementedError
+
+    def report(self, modules: nn.Module, writer: Any, step: int) -> None:
+        """Writes figures and pictures of the trial."""
+        if self.trial is None:
+            return
+        pixels = self.trial.to(next(modules.parameters()).device)
+        out = self.decoded(modules, pixels)
+        for name, value in reconstruction(self.kind, out, pixels)[1].items():
+            writer.add_scalar(f"report/{name}", float(value), step)
+        both = torch.cat([pixels[:4], out[:4].float()]).cpu()
+        writer.add_images("pixels and decoded", visible(self.kind, both), step)
+
+    def _file(
+        self, tensors: dict[str, Tensor]
+    ) -> dict[str, tuple[dict[str, Tensor], dict[str, str]]]:
+        metadata = {
+            "motion_i2v.kind": self.kind,
+            "motion_i2v.configuration": json.dumps(self.facts),
+            **self.metadata,
+        }
+        whole = {name: tensor.detach().cpu() for name, tensor in tensors.items()}
+        return {f"{self.kind}.safetensors": (whole, metadata)}
+
+
+class DecoderObjective(_Autoencoder):
+    """A decoder learns to undo a linear encoder, which is constructed and stays.
+
+    Args:
+        kind, widths, metadata, trial: see `_Autoencoder`.
+        pca: the linear code.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        widths: tuple[int, ...],
+        pca: Pca,
+        metadata: dict[str, str] | None = None,
+        trial: Tensor | None = None,
+    ) -> None:
+        super().__init__(kind, widths, metadata, trial)
+        if pca.channels != CHANNELS[kind]:
+            raise ValueError(f"{kind} has {CHANNELS[kind]} channels, the code {pca.channels}")
+        self.pca = pca
+        self.facts |= {"encoder": "linear", "scales": pca.scales.tolist()}
+        self.encoder = construct_encoder(pca, self.widths)
+        self.modules = networks.autoencoder(self.widths, CHANNELS[kind]).decoder
+        start_decoder(self.modules, VALUES[kind], means_of(pca, VALUES[kind]))
+        soften(self.modules)
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a batch; nothing in it is random."""
+        pixels = batch["pixels"].float()
+        return reconstruction(self.kind, self.decoded(self.modules, pixels), pixels)
+
+    def decoded(self, modules: nn.Module, pixels: Tensor) -> Tensor:
+        # Training decodes FACTOR z, which has unit variance; the file decodes z.
+        return decode(modules, encode_linear(self.pca, pixels) * FACTOR, VALUES[self.kind])
+
+    def files(self, modules: nn.Module) -> dict[str, tuple[dict[str, Tensor], dict[str, str]]]:
+        """The autoencoder as the nodes load it."""
+        state = {f"decoder.{name}": tensor for name, tensor in modules.state_dict().items()}
+        state = with_values(hardened(state), VALUES[self.kind])
+        state["decoder.conv_in.weight"] = state["decoder.conv_in.weight"] * FACTOR
+        state["post_quant_conv.weight"] = torch.eye(4)[:, :, None, None]
+        state["post_quant_conv.bias"] = torch.zeros(4)
+        table = networks.entries(self.kind, self.widths)
+        half = [entry for entry in table if entry.name not in self.encoder]
+        return self._file({**self.encoder, **networks.released_tensors(state, self.kind, half)})
+
+
+class AutoencoderObjective(_Autoencoder):
+    """Both halves learn; the posterior is held near a normal one (arXiv 2112.10752).
+
+    Args:
+        kind, widths, metadata, trial: see `_Autoencoder`.
+        kl: weight of the divergence, both terms taken by pixel.
+        start: a file to begin with. One that this objective wrote has soft norms, others have not.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        widths: tuple[int, ...],
+        metadata: dict[str, str] | None = None,
+        trial: Tensor | None = None,
+        kl: float = KL,
+        start: Checkpoint | None = None,
+    ) -> None:
+        super().__init__(kind, widths, metadata, trial)
+        self.kl = kl
+        self.soft = start is None or _configuration(start).get("norms") == "soft"
+        self.values = VALUES[kind] if self.soft else Values()
+        self.facts |= {"encoder": "learned", "norms": "soft" if self.soft else "usual"}
+        net = networks.autoencoder(self.widths, CHANNELS[kind])
+        self.table = networks.entries(kind, self.widths)
+        if start is None:
+            start_decoder(net.decoder, self.values)
+        else:
+            tensors = {name: tensor.float() for name, tensor in start.tensors.items()}
+            networks.load_released(net, kind, tensors, self.table)
+            if self.soft:
+                net.load_state_dict(softened(without_values(net.state_dict(), self.values)))
+        if self.soft:
+            soften(net)
+        self.modules = net
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Reconstruction of a sample of the posterior, and the divergence."""
+        pixels = batch["pixels"].float()
+        mean, logvar = moments(self.modules, pixels)
+        noise = torch.randn(mean.shape, generator=generator, device=generator.device)
+        z = mean + (logvar / 2).exp() * noise.to(mean.device)
+        out = decode(self.modules.decoder, self.modules.post_quant_conv(z), self.values)
+        value, figures = reconstruction(self.kind, out, pixels)
+        divergence = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).sum() / pixels.numel()
+        # To be used by diffusion, FACTOR z should have a standard deviation near 1.
+        spread = (FACTOR * mean.detach()).square().mean().sqrt()
+        return value + self.kl * divergence, {**figures, "kl": divergence, "latents": spread}
+
+    def decoded(self, modules: nn.Module, pixels: Tensor) -> Tensor:
+        mean, _ = moments(modules, pixels)
+        return decode(modules.decoder, modules.post_quant_conv(mean), self.values)
+
+    def files(self, modules: nn.Module) -> dict[str, tuple[dict[str, Tensor], dict[str, str]]]:
+        """The autoencoder as the nodes load it."""
+        state = modules.state_dict()
+        state = with_values(hardened(state), self.values) if self.soft else state
+        return self._file(networks.released_tensors(state, self.kind, self.table))
+
+
+def means_of(pca: Pca, values: Values) -> Tensor:
+    """[C, 5]: a block's mean in units of the decoder, from FACTOR z and 1."""
+    by_latent = pca.components.unflatten(1, (pca.channels, -1)).mean(2).T / (FACTOR * pca.scales)
+    return torch.cat([by_latent, pca.mean[:, None] - values.middle], dim=1) / values.unit
+
+
+def visible(kind: str, pixels: Tensor) -> Tensor:
+    """Pictures [N, 3, H, W] in 0..1 of what an autoencoder takes or gives."""
+    if kind == "image_vae":
+        return ((pixels + 1) / 2).clamp(0, 1)
+    return flow_to_color(pixels_moved(pixels)).movedim(-1, 1)
+
+
+def _configuration(checkpoint: Checkpoint) -> dict[str, Any]:
+    return json.loads(checkpoint.metadata.get("motion_i2v.configuration", "{}"))
