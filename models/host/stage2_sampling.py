@@ -6,18 +6,15 @@ from typing import Any
 
 import comfy.latent_formats
 import comfy.model_sampling
-import comfy.sample
-import latent_preview
 import torch
 import torch.nn.functional as F
 
 from ..picture.region import check_region
 from ..types.motion_field import MotionField
-from ..types.view import View, fit
 from .motion_module import MotionModule
 from .motion_run import Motion
 from .motion_wrappers import apply_motion
-from .stage1_sampling import Settings, schedule
+from .sampling import Settings, sample
 
 TRAINED, ZERO_SNR, OWN = "motion-i2v", "motion-i2v, zero terminal SNR", "the model's own"
 SCHEDULES = (TRAINED, ZERO_SNR, OWN)
@@ -82,35 +79,6 @@ def _prediction(sampling: Any) -> type:
         "ModelSamplingDiscrete (lcm, x0) or ModelSamplingContinuousEDM set it, and the schedule "
         f"'{TRAINED}' would replace it. Set 'schedule' to '{OWN}', or remove that node"
     )
-
-
-def encode_picture(vae: Any, picture: torch.Tensor) -> torch.Tensor:
-    """The reference's latent [1, 4, H / 8, W / 8], not scaled, of a picture [1, H, W, 3] in 0..1.
-
-    Raises:
-        ValueError: for a VAE whose latents are not those of SD 1.5.
-    """
-    latent = vae.encode(picture[..., :3])
-    expected = (1, 4, picture.shape[1] // 8, picture.shape[2] // 8)
-    if tuple(latent.shape) != expected:
-        raise ValueError(
-            f"the VAE gives latents {list(latent.shape)} instead of {list(expected)}; use an "
-            "SD 1.5 VAE"
-        )
-    return latent.float()
-
-
-def view_of(picture: torch.Tensor, width: int, height: int, crop: bool) -> View:
-    """How one picture [1, H, W, C] is seen, see `models.types.view.fit`.
-
-    Raises:
-        ValueError: for several pictures, or NaN.
-    """
-    if picture.shape[0] != 1:
-        raise ValueError(f"give one reference picture, not a batch of {picture.shape[0]}")
-    if not bool(torch.isfinite(picture).all()):
-        raise ValueError("the reference picture holds NaN or infinite values")
-    return fit((picture.shape[2], picture.shape[1]), width, height, crop)
 
 
 def make_motion(
@@ -213,20 +181,6 @@ def sample_video(
     moving = apply_motion(model, module, motion)
     if latent is None:
         latent = empty_frames(motion)
-    if noise is None:
-        noise = comfy.sample.prepare_noise(latent, settings.seed)
-    sampler, sigmas = schedule(moving, settings)
-    if len(sigmas) < 2:
-        return torch.cat([motion.reference, latent[1:]])
-    return comfy.sample.sample_custom(
-        moving,
-        noise,
-        settings.cfg,
-        sampler,
-        sigmas,
-        positive,
-        negative,
-        latent,
-        callback=latent_preview.prepare_callback(moving, len(sigmas) - 1),
-        seed=settings.seed,
-    )
+    video = sample(moving, latent, noise, positive, negative, settings)
+    # Where the schedule has no step, nothing has put the reference there yet.
+    return torch.cat([motion.reference, latent[1:]]) if video is latent else video

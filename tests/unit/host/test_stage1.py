@@ -21,14 +21,12 @@ from motion_i2v.models.host import loading
 from motion_i2v.models.host.apply_control import apply_control
 from motion_i2v.models.host.features import frame_window
 from motion_i2v.models.host.hints import FieldHint, TrackHint
-from motion_i2v.models.host.sampling import ddim_leading_sigmas
+from motion_i2v.models.host.sampling import Settings, ddim_leading_sigmas, schedule
 from motion_i2v.models.host.stage1_clip import Stage1Clip
 from motion_i2v.models.host.stage1_sampling import (
-    Settings,
     decode_field,
     encode_field,
     sample_flow,
-    schedule,
     with_clip,
 )
 from motion_i2v.models.host.stage1_windows import MotionWindows, window_frames
