@@ -76,6 +76,26 @@ def encode_field(
     return vae.encode_flow(view.see_field(field).encoded(), tile, on_step)
 
 
+def varied(
+    vae: FlowVAE, field: MotionField | None, clip: Stage1Clip, denoise: float
+) -> torch.Tensor | None:
+    """The latents that a motion to vary begins with; None where nothing of it is kept.
+
+    Raises:
+        ValueError: for a denoise below 1 without a field, or one of other frames than the clip's.
+    """
+    if field is None:
+        if denoise < 1:
+            raise ValueError(
+                f"denoise {denoise:g} keeps a part of a given motion, but no initial_field is "
+                "connected; connect one, or set denoise to 1"
+            )
+        return None
+    clip.check_frames("the initial field", field.frames)
+    # At 1 nothing of it is kept, not even what strong noise would leave through.
+    return encode_field(vae, field, clip.view) if denoise < 1 else None
+
+
 def decode_field(
     vae: FlowVAE,
     latents: torch.Tensor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import comfy.latent_formats
@@ -11,9 +12,11 @@ import torch.nn.functional as F
 
 from ..picture.region import check_region
 from ..types.motion_field import MotionField
+from ..types.view import View
 from .motion_module import MotionModule
 from .motion_run import Motion
 from .motion_wrappers import apply_motion
+from .reference import encode_picture
 from .sampling import Settings, sample
 
 TRAINED, ZERO_SNR, OWN = "motion-i2v", "motion-i2v, zero terminal SNR", "the model's own"
@@ -151,6 +154,68 @@ def _check_proportions(field: MotionField, size: tuple[int, int]) -> None:
             f"reference is {width}x{height} (its latent {size[1]}x{size[0]}), of other "
             "proportions; use 'Resize Motion Field', or make both from the same picture"
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Beginning:
+    """What a video begins with: the reference, and where it goes.
+
+    Args:
+        reference: [1, 4, h, w], the reference's latent, not scaled.
+        field: over the picture as it is seen.
+        region: a mask of what may move, of the same picture; None: everything may.
+        latents: [F, 4, h, w] of a whole video to be repainted, not scaled; None: of none.
+    """
+
+    reference: torch.Tensor
+    field: MotionField
+    region: torch.Tensor | None = None
+    latents: torch.Tensor | None = None
+
+    def motion(self, **options: Any) -> Motion:
+        """What the model is told to follow, see `make_motion`."""
+        return make_motion(self.field, self.reference, self.region, **options)
+
+    def kept(self, denoise: float) -> torch.Tensor | None:
+        """The latents of which a part is kept; None where nothing is.
+
+        Raises:
+            ValueError: for a denoise below 1 without a video's latents.
+        """
+        if denoise == 1:
+            return None
+        if self.latents is None:
+            raise ValueError(
+                f"denoise {denoise:g} keeps a part of a given video, but no latents of one are "
+                "connected; connect them, or set denoise to 1"
+            )
+        return self.latents
+
+
+def from_picture(
+    vae: Any, picture: torch.Tensor, view: View, field: MotionField, region: torch.Tensor | None
+) -> Beginning:
+    """A video that begins with a picture [1, H, W, C], which field and region are over."""
+    reference = encode_picture(vae, view.see(picture).clamp(0, 1))
+    seen = None if region is None else view.see_mask(region)
+    return Beginning(reference, view.see_field(field), seen)
+
+
+def from_latents(
+    latents: torch.Tensor, field: MotionField, region: torch.Tensor | None
+) -> Beginning:
+    """A video that begins with latents: the reference's, or a whole video's.
+
+    Raises:
+        ValueError: for another number of them than one, or one for each frame of the field.
+    """
+    count = latents.shape[0]
+    if count not in (1, field.frames):
+        raise ValueError(
+            f"the latents are {count} frames, but the motion field has {field.frames}; give as "
+            "many, or one for the reference ('Retime Motion Field' changes the field)"
+        )
+    return Beginning(latents[:1], field, region, latents if count > 1 else None)
 
 
 def empty_frames(motion: Motion) -> torch.Tensor:
