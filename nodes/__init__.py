@@ -23,6 +23,7 @@ from .field_tracks import MotionI2VMotionFieldToTracks
 from .mcdiff_flow import MotionI2VMCDiffFlowCompletion
 from .mcdiff_loader import MotionI2VLoadMCDiff
 from .mcdiff_sampler import MotionI2VMCDiffContinue, MotionI2VMCDiffSampler
+from .move_mask import MotionI2VMoveMask
 from .region_mask import MotionI2VCombineRegions, MotionI2VRegionMask
 from .replacements import register
 from .small_model import MotionI2VLoadSmallModel
@@ -78,6 +79,7 @@ NODES: list[type[io.ComfyNode]] = [
     MotionI2VMotionFieldConditioning,
     MotionI2VMotionFieldSampler,
     MotionI2VMotionFieldToTracks,
+    MotionI2VMoveMask,
     MotionI2VRegionMask,
     MotionI2VResizeMotionField,
     MotionI2VRetimeMotionField,

@@ -74,6 +74,7 @@ WARP = {
     **{"picture": PICTURE, "field": FIELD, "order": "auto", "invert_depth": False},
     **{"splatting": "softmax", "fill": "background"},
 }
+CARRY = {"mask": MASK, "field": FIELD, "temporal_factor": 1}
 SMALL_MODEL = "small model (comes with the pack)"
 COMPLETION = {"picture": PICTURE, "tracks": TRACKS, "first_step": 0, "steps": 0, "size": -1}
 ROLLOUT = {
@@ -152,6 +153,11 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VWarpPreview", {**WARP, "order": "random"}, "random"),
     ("MotionI2VWarpPreview", {**WARP, "splatting": "median"}, "median"),
     ("MotionI2VWarpPreview", {**WARP, "fill": "magic"}, "magic"),
+    ("MotionI2VWarpPreview", {**WARP, "temporal_factor": 2}, ("2n + 1", "has 4")),
+    ("MotionI2VMoveMask", CARRY, "mask is empty"),
+    ("MotionI2VMoveMask", {**CARRY, "field": PICTURE}, "MOTION_FIELD"),
+    ("MotionI2VMoveMask", {**CARRY, "temporal_factor": 0}, "temporal_factor"),
+    ("MotionI2VMoveMask", {**CARRY, "temporal_factor": 4}, ("4n + 1", "has 4")),
     ("MotionI2VFieldPreview", {**PREVIEW, "style": "spirals"}, "spirals"),
     ("MotionI2VFieldPreview", {**PREVIEW, "opacity": 2.0}, "opacity"),
     ("MotionI2VFieldPreview", {**PREVIEW, "field": PICTURE}, "MOTION_FIELD"),
