@@ -47,6 +47,7 @@ from .stage2_sampler import MotionI2VAnimateDiffSampler
 from .tracks_text import MotionI2VTracksFromText, MotionI2VTracksToText
 from .trajectory_editor import MotionI2VTrajectoryEditor
 from .transfer_motion import MotionI2VTransferMotion
+from .warp_noise import MotionI2VWarpNoise
 from .warp_preview import MotionI2VWarpPreview
 
 NODES: list[type[io.ComfyNode]] = [
@@ -91,6 +92,7 @@ NODES: list[type[io.ComfyNode]] = [
     MotionI2VTrajectoryControlNet,
     MotionI2VTrajectoryEditor,
     MotionI2VTransferMotion,
+    MotionI2VWarpNoise,
     MotionI2VWarpPreview,
 ]
 

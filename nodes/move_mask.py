@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from ..models.fields.fitting import fitted
+from ..models.fields.fitting import note_shape
 from ..models.fields.moved_mask import carried, latent_frames
 from ..models.picture.region import check_region
 from .node import Node
@@ -76,11 +76,12 @@ class MotionI2VMoveMask(Node):
                 f"the mask is empty ({width}x{height} zeros): there is nothing to carry; paint "
                 "what is to be followed"
             )
+        note_shape(field, (width, height))
         progress = comfy.utils.ProgressBar(len(at))
         return io.NodeOutput(
             *carried(
                 region,
-                fitted(field, (width, height)),
+                field.resized((width, height)),
                 at=at,
                 on_frame=progress.update_absolute,
             )

@@ -49,6 +49,7 @@ NODES = [
     ("field_steps", "StepsToField"),
     ("field_tracks", "MotionFieldToTracks"),
     ("move_mask", "MoveMask"),
+    ("warp_noise", "WarpNoise"),
     ("field_files", "SaveMotionField"),
     ("field_files", "LoadMotionField"),
 ]
