@@ -157,7 +157,7 @@ def _side(flow: Tensor, torn: Tensor, dim: int) -> Tensor:
     """[h, w] how long pixels have become along an axis, 1 to TEAR, towards untorn neighbours."""
     step = flow.diff(dim=dim + 1)
     step[1 - dim] += 1
-    length = torch.where(torn, 1, step.norm(dim=0)).clamp(1, TEAR)
+    length = torch.where(torn, 1, torch.hypot(*step)).clamp(1, TEAR)
     before, after = ((0, 0, 1, 0), (0, 0, 0, 1)) if dim == 0 else ((1, 0), (0, 1))
     return torch.maximum(F.pad(length, before, value=1), F.pad(length, after, value=1))
 

@@ -198,7 +198,7 @@ def _zoom(flow: Tensor) -> int:
     """In how many parts a sample's side is to be divided, so that they lie close in the frame."""
     right = flow.diff(dim=2) + flow.new_tensor([1, 0]).view(2, 1, 1)
     down = flow.diff(dim=1) + flow.new_tensor([0, 1]).view(2, 1, 1)
-    sides = [float(step.norm(dim=0).median()) for step in (right, down) if step.numel()]
+    sides = [float(torch.hypot(*step).median()) for step in (right, down) if step.numel()]
     return max(1, min(int(max([1.0, *sides]) + 0.5), MOST_ZOOM))
 
 
