@@ -2,7 +2,11 @@
 
 from comfy_api.latest import io
 
+from ..models.fields.moved_mask import carried, latent_frames, moving
+from ..models.picture.region import check_region, region_of, resized
 from ..models.picture.warp import FILLS, ORDERS, SPLATTINGS, warp_picture
+from ..models.types.motion_field import MotionField
+from .move_mask import moved_output, new_output, temporal_factor_input
 from .node import Node
 from .shown_frames import shown
 from .sockets import CATEGORY, MotionFieldSocket, advanced, aliases, essential, shows_itself
@@ -77,6 +81,13 @@ class MotionI2VWarpPreview(Node):
                     tooltip="Leave out the last row or column where there is an odd number of "
                     "them: video files (h264) take even sizes only.",
                 ),
+                io.Mask.Input(
+                    "directed",
+                    optional=True,
+                    tooltip="What is to be followed, in the picture; it comes out as moved. "
+                    "Without it: all that the field moves.",
+                ),
+                temporal_factor_input(optional=True),
             ],
             outputs=[
                 io.Image.Output(
@@ -91,6 +102,8 @@ class MotionI2VWarpPreview(Node):
                     tooltip="For every frame what had to be filled in: 1 in a hole, in between "
                     "at its soft edge.",
                 ),
+                moved_output(),
+                new_output(),
             ],
         )
 
@@ -106,6 +119,8 @@ class MotionI2VWarpPreview(Node):
         depth=None,
         region=None,
         even_size=True,
+        directed=None,
+        temporal_factor=1,
     ) -> io.NodeOutput:
         import comfy.utils
 
@@ -114,6 +129,7 @@ class MotionI2VWarpPreview(Node):
                 f"picture is a batch of {picture.shape[0]}, but one picture is moved: pick one, "
                 "for example with ImageFromBatch"
             )
+        at = latent_frames(field.frames, temporal_factor)
         if depth is not None and invert_depth:
             depth = 1 - depth
         progress = comfy.utils.ProgressBar(field.frames)
@@ -127,7 +143,25 @@ class MotionI2VWarpPreview(Node):
             fill=fill,
             on_step=progress.update_absolute,
         )
+        near = depth if order in ("auto", "depth") else None
+        moved = _moved(picture, field, at, directed, near, region, progress.update_absolute)
+        new = filled[at]
         if even_size:
             height, width = (max(extent - extent % 2, 1) for extent in picture.shape[1:3])
-            frames, filled = frames[:, :height, :width], filled[:, :height, :width]
-        return io.NodeOutput(frames, filled, **shown(frames))
+            frames, filled, moved, new = (
+                clip[:, :height, :width] for clip in (frames, filled, moved, new)
+            )
+        return io.NodeOutput(frames, filled, moved, new, **shown(frames))
+
+
+def _moved(picture, field, at, directed, depth, region, on_frame):
+    """[M, H, W] what was directed, in the frames `at`, as the frames of the preview show it."""
+    height, width = picture.shape[1:3]
+    size = (width, height)
+    # The preview goes by the motion alone: what a field calls hidden is moved, too.
+    field = MotionField(field.flow).resized(size)
+    mask = moving(field) if directed is None else resized(check_region(directed), size)
+    near = None if depth is None else resized(check_region(depth), size)
+    moved, _ = carried(mask, field, near, at, on_frame)
+    matte = None if region is None else region_of(region, size)
+    return moved if matte is None else mask.lerp(moved, matte)
