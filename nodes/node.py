@@ -1,10 +1,14 @@
-"""What every node of this pack is: a node that has its defaults for what a prompt leaves out."""
+"""What the nodes of this pack are, beside what they declare: their defaults, files and progress."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import comfy.utils
 from comfy_api.latest import io
+
+from ..models.host import folders
 
 
 class Node(io.ComfyNode):
@@ -18,12 +22,21 @@ class Node(io.ComfyNode):
     MAY_LACK: tuple[str, ...] = ()
     """Further inputs that a prompt may leave out, because others can stand in for them."""
 
+    TOLD: io.Schema | None = None
+    """What the host was last told, as it is before every prompt: files that are new are in it."""
+
+    @classmethod
+    def FINALIZE_SCHEMA(cls) -> io.Schema:
+        cls.TOLD = super().FINALIZE_SCHEMA()
+        return cls.TOLD
+
     @classmethod
     def INPUT_TYPES(cls, *args: Any, **kwargs: Any) -> Any:
         """What the host checks a prompt against; 0.3.75 may want the schema with it, as a pair."""
         told = super().INPUT_TYPES(*args, **kwargs)
         groups, *schema = told if isinstance(told, tuple) else (told,)
-        required, free = {}, {}
+        required: dict[str, Any] = {}
+        free: dict[str, Any] = {}
         for name, described in groups["required"].items():
             optional = described[1].get("default") is not None or name in cls.MAY_LACK
             group = free if optional else required
@@ -33,11 +46,25 @@ class Node(io.ComfyNode):
 
     @classmethod
     def EXECUTE_NORMALIZED(cls, *args: Any, **given: Any) -> io.NodeOutput:
-        return super().EXECUTE_NORMALIZED(*args, **(usual(cls.define_schema()) | given))
+        return super().EXECUTE_NORMALIZED(*args, **(cls.usual() | given))
+
+    @classmethod
+    def usual(cls) -> dict[str, Any]:
+        """The defaults of the inputs that the node needs, as it takes them: in lists, or not."""
+        schema = cls.TOLD or cls.define_schema()
+        values = {i.id: getattr(i, "default", None) for i in schema.inputs if not i.optional}
+        values = {name: value for name, value in values.items() if value is not None}
+        return {name: [v] for name, v in values.items()} if schema.is_input_list else values
 
 
-def usual(schema: io.Schema) -> dict[str, Any]:
-    """The defaults of the inputs that a node needs, as it takes them: in a list each, or not."""
-    values = {i.id: getattr(i, "default", None) for i in schema.inputs if not i.optional}
-    values = {name: value for name, value in values.items() if value is not None}
-    return {name: [v] for name, v in values.items()} if schema.is_input_list else values
+class LoaderNode(Node):
+    """A node that loads the checkpoint in its input `file`; one that was replaced, anew."""
+
+    @classmethod
+    def fingerprint_inputs(cls, file: str, **others: Any) -> str:
+        return folders.fingerprint(file)
+
+
+def progress(total: int) -> Callable[[int, int], None]:
+    """The host's progress bar, whose every update also stops on an interrupt."""
+    return comfy.utils.ProgressBar(total).update_absolute

@@ -6,14 +6,13 @@ from comfy_api.latest import io
 
 from ..models.files.convert import convert
 from ..models.host import folders, loading
-from .node import Node
+from .node import LoaderNode, progress
 from .sockets import CATEGORY, aliases
-from .stage1_flow_vae import progress
 
 PRECISIONS = ("float16", "bfloat16", "float32")
 
 
-class MotionI2VConvertCheckpoint(Node):
+class MotionI2VConvertCheckpoint(LoaderNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -47,10 +46,6 @@ class MotionI2VConvertCheckpoint(Node):
                 )
             ],
         )
-
-    @classmethod
-    def fingerprint_inputs(cls, file, **others):
-        return folders.fingerprint(file)
 
     @classmethod
     def execute(cls, file, precision) -> io.NodeOutput:

@@ -5,38 +5,14 @@ from comfy_api.latest import io
 from ..models.files.checkpoints import read_checkpoint
 from ..models.host import folders, loading
 from ..models.host.stage1_windows import OVERLAP, TRAINED_FRAMES
-from .node import Node
+from .inputs import file_input, precision_input
+from .node import LoaderNode
 from .sockets import CATEGORY, FlowVaeSocket, advanced, aliases
 
 GROUP = f"{CATEGORY}/loaders"
-WHERE = (
-    "Files in models/motion_i2v/ (and in models/diffusers/Motion-I2V/models/): the released .bin, "
-    "or a converted .safetensors."
-)
 
 
-def file_input(what: str, *likely: str) -> io.Combo.Input:
-    """A choice among the checkpoints, the likeliest first."""
-    return io.Combo.Input(
-        "file", options=folders.checkpoints(*likely), tooltip=f"The checkpoint of {what}. {WHERE}"
-    )
-
-
-def precision_input(default: str, tooltip: str) -> io.Combo.Input:
-    return io.Combo.Input(
-        "precision", options=list(loading.DTYPES), default=default, tooltip=tooltip
-    )
-
-
-class _Loader(Node):
-    """What the loaders share: a replaced file is loaded anew."""
-
-    @classmethod
-    def fingerprint_inputs(cls, file, **others):
-        return folders.fingerprint(file)
-
-
-class MotionI2VLoadFlowVAE(_Loader):
+class MotionI2VLoadFlowVAE(LoaderNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -68,7 +44,7 @@ class MotionI2VLoadFlowVAE(_Loader):
         return io.NodeOutput(loading.load_flow_vae(checkpoint, loading.dtype_named(precision)))
 
 
-class MotionI2VLoadMotionFieldModel(_Loader):
+class MotionI2VLoadMotionFieldModel(LoaderNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -81,9 +57,7 @@ class MotionI2VLoadMotionFieldModel(_Loader):
             "nodes accept it.",
             inputs=[
                 file_input("the stage-1 UNet", "stage1_unet", "flowgen/unet", "unet"),
-                precision_input(
-                    "auto", "Of the weights. auto: what the host takes for its device."
-                ),
+                precision_input(),
                 io.Int.Input(
                     "window_overlap",
                     default=OVERLAP,
@@ -113,7 +87,7 @@ class MotionI2VLoadMotionFieldModel(_Loader):
         return io.NodeOutput(model)
 
 
-class MotionI2VLoadTrajectoryControlNet(_Loader):
+class MotionI2VLoadTrajectoryControlNet(LoaderNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -124,9 +98,7 @@ class MotionI2VLoadTrajectoryControlNet(_Loader):
             description="Loads the ControlNet that makes stage 1 follow drawn tracks.",
             inputs=[
                 file_input("the sparse-trajectory ControlNet", "controlnet"),
-                precision_input(
-                    "auto", "Of the weights. auto: what the host takes for its device."
-                ),
+                precision_input(),
             ],
             outputs=[
                 io.ControlNet.Output(

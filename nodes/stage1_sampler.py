@@ -12,10 +12,9 @@ from ..models.host.stage1_sampling import (
     schedule,
     with_clip,
 )
-from .node import Node
+from .node import Node, progress
 from .sampling_inputs import sampler_input, sampling_inputs, steps_input
-from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, aliases
-from .stage1_flow_vae import VIEW, progress
+from .sockets import CATEGORY, VIEW, FlowVaeSocket, MotionFieldSocket, aliases
 from .stage1_inputs import frame_inputs, frames_of
 
 GROUP = f"{CATEGORY}/stage 1"

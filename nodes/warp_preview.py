@@ -1,9 +1,11 @@
 """Warp Preview: the picture, moved by a motion field, without a learned model."""
 
+import torch
 from comfy_api.latest import io
 
 from ..models.picture.warp import FILLS, ORDERS, SPLATTINGS, warp_picture
-from .node import Node
+from ..models.types.motion_field import MotionField
+from .node import Node, progress
 from .shown_frames import shown
 from .sockets import CATEGORY, MotionFieldSocket, advanced, aliases, essential, shows_itself
 
@@ -97,26 +99,19 @@ class MotionI2VWarpPreview(Node):
     @classmethod
     def execute(
         cls,
-        picture,
-        field,
-        order,
-        invert_depth,
-        splatting,
-        fill,
-        depth=None,
-        region=None,
-        even_size=True,
+        picture: torch.Tensor,
+        field: MotionField,
+        order: str,
+        invert_depth: bool,
+        splatting: str,
+        fill: str,
+        depth: torch.Tensor | None = None,
+        region: torch.Tensor | None = None,
+        even_size: bool = True,
     ) -> io.NodeOutput:
-        import comfy.utils
-
-        if picture.shape[0] != 1:
-            raise ValueError(
-                f"picture is a batch of {picture.shape[0]}, but one picture is moved: pick one, "
-                "for example with ImageFromBatch"
-            )
+        _check_single(picture)
         if depth is not None and invert_depth:
             depth = 1 - depth
-        progress = comfy.utils.ProgressBar(field.frames)
         frames, filled = warp_picture(
             picture[0],
             field,
@@ -125,9 +120,17 @@ class MotionI2VWarpPreview(Node):
             order=order,
             splatting=splatting,
             fill=fill,
-            on_step=progress.update_absolute,
+            on_step=progress(field.frames),
         )
         if even_size:
             height, width = (max(extent - extent % 2, 1) for extent in picture.shape[1:3])
             frames, filled = frames[:, :height, :width], filled[:, :height, :width]
         return io.NodeOutput(frames, filled, **shown(frames))
+
+
+def _check_single(picture: torch.Tensor) -> None:
+    if picture.shape[0] != 1:
+        raise ValueError(
+            f"picture is a batch of {picture.shape[0]}, but one picture is moved: pick one, for "
+            "example with ImageFromBatch"
+        )
