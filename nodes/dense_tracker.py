@@ -14,7 +14,7 @@ from ..models.trackers.clip_frames import ClipFrames, working_size
 from ..models.trackers.methods import ANCHORED, WITHOUT_WEIGHTS, without_weights
 from ..models.trackers.steps import Tracker
 from .inputs import field_output
-from .node import Node, progress
+from .node import Node, progress, usual
 from .sockets import CATEGORY, DenseTrackerSocket, advanced, aliases
 
 if TYPE_CHECKING:
@@ -258,7 +258,7 @@ class MotionI2VLoadDenseTracker(Node):
 
     @classmethod
     def fingerprint_inputs(cls, **given: Any) -> list[str]:
-        given = cls.usual() | given
+        given = usual(cls.known()) | given
         names = [given[name] for name in ("raft_file", "cotracker_file", "refiner_file")]
         return [folders.fingerprint(name) for name in names if name != NO_FILE]
 

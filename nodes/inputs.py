@@ -5,14 +5,7 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
-from ..models.host import folders, loading
 from .sockets import MotionFieldSocket, TracksSocket
-
-AUTO_PRECISION = "Of the weights. auto: what the host takes for its device."
-WHERE = (
-    "Files in models/motion_i2v/ (and in models/diffusers/Motion-I2V/models/): the released .bin, "
-    "or a converted .safetensors."
-)
 
 
 def field_input(name: str = "field", tooltip: str = "The motion field to change.") -> io.Input:
@@ -26,19 +19,6 @@ def field_output(tooltip: str, name: str = "result") -> io.Output:
 
 def tracks_output(tooltip: str) -> io.Output:
     return TracksSocket.Output("tracks", display_name="tracks", tooltip=tooltip)
-
-
-def file_input(what: str, *likely: str) -> io.Input:
-    """A choice among the checkpoints, the likeliest first."""
-    return io.Combo.Input(
-        "file", options=folders.checkpoints(*likely), tooltip=f"The checkpoint of {what}. {WHERE}"
-    )
-
-
-def precision_input(default: str = "auto", tooltip: str = AUTO_PRECISION) -> io.Input:
-    return io.Combo.Input(
-        "precision", options=list(loading.DTYPES), default=default, tooltip=tooltip
-    )
 
 
 def picture_size(picture: torch.Tensor) -> tuple[int, int]:

@@ -21,12 +21,12 @@ from .node import Node
 from .sampling_inputs import CROP, Usual, sampling_inputs, size_inputs
 from .sockets import (
     CATEGORY,
-    VIEW,
     FlowCompletionSocket,
     MotionFieldSocket,
     TracksSocket,
     aliases,
 )
+from .stage1_flow_vae import VIEW
 
 GROUP = f"{CATEGORY}/mcdiff"
 MAX_FRAMES = 1024

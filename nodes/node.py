@@ -1,14 +1,11 @@
-"""What the nodes of this pack are, beside what they declare: their defaults, files and progress."""
+"""What every node of this pack is: a node that has its defaults for what a prompt leaves out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import comfy.utils
 from comfy_api.latest import io
-
-from ..models.host import folders
 
 
 class Node(io.ComfyNode):
@@ -23,7 +20,7 @@ class Node(io.ComfyNode):
     """Further inputs that a prompt may leave out, because others can stand in for them."""
 
     TOLD: io.Schema | None = None
-    """What the host was last told, as it is before every prompt: files that are new are in it."""
+    """What the host was told last. It asks before every prompt, so files that are new are in it."""
 
     @classmethod
     def FINALIZE_SCHEMA(cls) -> io.Schema:
@@ -46,25 +43,23 @@ class Node(io.ComfyNode):
 
     @classmethod
     def EXECUTE_NORMALIZED(cls, *args: Any, **given: Any) -> io.NodeOutput:
-        return super().EXECUTE_NORMALIZED(*args, **(cls.usual() | given))
+        return super().EXECUTE_NORMALIZED(*args, **(usual(cls.known()) | given))
 
     @classmethod
-    def usual(cls) -> dict[str, Any]:
-        """The defaults of the inputs that the node needs, as it takes them: in lists, or not."""
-        schema = cls.TOLD or cls.define_schema()
-        values = {i.id: getattr(i, "default", None) for i in schema.inputs if not i.optional}
-        values = {name: value for name, value in values.items() if value is not None}
-        return {name: [v] for name, v in values.items()} if schema.is_input_list else values
+    def known(cls) -> io.Schema:
+        """The schema that the prompt was checked against."""
+        return cls.TOLD or cls.define_schema()
 
 
-class LoaderNode(Node):
-    """A node that loads the checkpoint in its input `file`; one that was replaced, anew."""
-
-    @classmethod
-    def fingerprint_inputs(cls, file: str, **others: Any) -> str:
-        return folders.fingerprint(file)
+def usual(schema: io.Schema) -> dict[str, Any]:
+    """The defaults of the inputs that a node needs, as it takes them: in a list each, or not."""
+    values = {i.id: getattr(i, "default", None) for i in schema.inputs if not i.optional}
+    values = {name: value for name, value in values.items() if value is not None}
+    return {name: [v] for name, v in values.items()} if schema.is_input_list else values
 
 
 def progress(total: int) -> Callable[[int, int], None]:
     """The host's progress bar, whose every update also stops on an interrupt."""
+    import comfy.utils
+
     return comfy.utils.ProgressBar(total).update_absolute

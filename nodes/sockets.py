@@ -26,9 +26,6 @@ FlowCompletionSocket = io.Custom("FLOW_COMPLETION")
 
 CATEGORY = "MotionI2V"
 
-VIEW = "motion_view"
-"""Key under which a LATENT of ours says which picture it belongs to; samplers pass it on."""
-
 
 def aliases(*words: str) -> dict[str, list[str]]:
     """Other words that a search for a node finds it by, for hosts whose Schema knows them."""

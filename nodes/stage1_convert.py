@@ -6,13 +6,14 @@ from comfy_api.latest import io
 
 from ..models.files.convert import convert
 from ..models.host import folders, loading
-from .node import LoaderNode, progress
+from .node import Node
 from .sockets import CATEGORY, aliases
+from .stage1_flow_vae import progress
 
 PRECISIONS = ("float16", "bfloat16", "float32")
 
 
-class MotionI2VConvertCheckpoint(LoaderNode):
+class MotionI2VConvertCheckpoint(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -46,6 +47,10 @@ class MotionI2VConvertCheckpoint(LoaderNode):
                 )
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, file, **others):
+        return folders.fingerprint(file)
 
     @classmethod
     def execute(cls, file, precision) -> io.NodeOutput:

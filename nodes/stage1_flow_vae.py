@@ -4,11 +4,13 @@ from comfy_api.latest import io
 
 from ..models.host.stage1_sampling import decode_field, encode_field
 from ..models.types.view import View, fit
-from .node import Node, progress
-from .sockets import CATEGORY, VIEW, FlowVaeSocket, MotionFieldSocket, aliases
+from .node import Node
+from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, aliases
 from .stage1_inputs import tile_input
 
 GROUP = f"{CATEGORY}/stage 1"
+VIEW = "motion_view"
+"""Key under which a LATENT of ours says which picture it belongs to; samplers pass it on."""
 
 
 class MotionI2VFlowVAEEncode(Node):
@@ -95,3 +97,10 @@ def own_view(samples) -> View:
             "model's latents cannot be decoded here"
         )
     return fit((8 * samples.shape[3], 8 * samples.shape[2]), 0, 0, crop=False)
+
+
+def progress(total: int):
+    """The host's progress bar, whose every update also stops on an interrupt."""
+    import comfy.utils
+
+    return comfy.utils.ProgressBar(total).update_absolute

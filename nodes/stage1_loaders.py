@@ -5,14 +5,38 @@ from comfy_api.latest import io
 from ..models.files.checkpoints import read_checkpoint
 from ..models.host import folders, loading
 from ..models.host.stage1_windows import OVERLAP, TRAINED_FRAMES
-from .inputs import file_input, precision_input
-from .node import LoaderNode
+from .node import Node
 from .sockets import CATEGORY, FlowVaeSocket, advanced, aliases
 
 GROUP = f"{CATEGORY}/loaders"
+WHERE = (
+    "Files in models/motion_i2v/ (and in models/diffusers/Motion-I2V/models/): the released .bin, "
+    "or a converted .safetensors."
+)
 
 
-class MotionI2VLoadFlowVAE(LoaderNode):
+def file_input(what: str, *likely: str) -> io.Combo.Input:
+    """A choice among the checkpoints, the likeliest first."""
+    return io.Combo.Input(
+        "file", options=folders.checkpoints(*likely), tooltip=f"The checkpoint of {what}. {WHERE}"
+    )
+
+
+def precision_input(default: str, tooltip: str) -> io.Combo.Input:
+    return io.Combo.Input(
+        "precision", options=list(loading.DTYPES), default=default, tooltip=tooltip
+    )
+
+
+class _Loader(Node):
+    """What the loaders share: a replaced file is loaded anew."""
+
+    @classmethod
+    def fingerprint_inputs(cls, file, **others):
+        return folders.fingerprint(file)
+
+
+class MotionI2VLoadFlowVAE(_Loader):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -44,7 +68,7 @@ class MotionI2VLoadFlowVAE(LoaderNode):
         return io.NodeOutput(loading.load_flow_vae(checkpoint, loading.dtype_named(precision)))
 
 
-class MotionI2VLoadMotionFieldModel(LoaderNode):
+class MotionI2VLoadMotionFieldModel(_Loader):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -57,7 +81,9 @@ class MotionI2VLoadMotionFieldModel(LoaderNode):
             "nodes accept it.",
             inputs=[
                 file_input("the stage-1 UNet", "stage1_unet", "flowgen/unet", "unet"),
-                precision_input(),
+                precision_input(
+                    "auto", "Of the weights. auto: what the host takes for its device."
+                ),
                 io.Int.Input(
                     "window_overlap",
                     default=OVERLAP,
@@ -87,7 +113,7 @@ class MotionI2VLoadMotionFieldModel(LoaderNode):
         return io.NodeOutput(model)
 
 
-class MotionI2VLoadTrajectoryControlNet(LoaderNode):
+class MotionI2VLoadTrajectoryControlNet(_Loader):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -98,7 +124,9 @@ class MotionI2VLoadTrajectoryControlNet(LoaderNode):
             description="Loads the ControlNet that makes stage 1 follow drawn tracks.",
             inputs=[
                 file_input("the sparse-trajectory ControlNet", "controlnet"),
-                precision_input(),
+                precision_input(
+                    "auto", "Of the weights. auto: what the host takes for its device."
+                ),
             ],
             outputs=[
                 io.ControlNet.Output(

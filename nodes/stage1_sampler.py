@@ -12,9 +12,10 @@ from ..models.host.stage1_sampling import (
     schedule,
     with_clip,
 )
-from .node import Node, progress
+from .node import Node
 from .sampling_inputs import sampler_input, sampling_inputs, steps_input
-from .sockets import CATEGORY, VIEW, FlowVaeSocket, MotionFieldSocket, aliases
+from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, aliases
+from .stage1_flow_vae import VIEW, progress
 from .stage1_inputs import frame_inputs, frames_of
 
 GROUP = f"{CATEGORY}/stage 1"

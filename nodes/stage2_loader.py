@@ -5,12 +5,12 @@ from comfy_api.latest import io
 from ..models.files.checkpoints import read_checkpoint
 from ..models.host import folders, loading
 from ..models.host.motion_module import load_motion_module
-from .inputs import file_input, precision_input
-from .node import LoaderNode
+from .node import Node
 from .sockets import CATEGORY, MotionModuleSocket, aliases
+from .stage1_loaders import file_input, precision_input
 
 
-class MotionI2VLoadMotionModule(LoaderNode):
+class MotionI2VLoadMotionModule(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -28,7 +28,9 @@ class MotionI2VLoadMotionModule(LoaderNode):
                     "motion_module",
                     "mm_sd",
                 ),
-                precision_input(),
+                precision_input(
+                    "auto", "Of the weights. auto: what the host takes for its device."
+                ),
             ],
             outputs=[
                 MotionModuleSocket.Output(
@@ -39,6 +41,10 @@ class MotionI2VLoadMotionModule(LoaderNode):
                 )
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, file, **others):
+        return folders.fingerprint(file)
 
     @classmethod
     def execute(cls, file, precision) -> io.NodeOutput:

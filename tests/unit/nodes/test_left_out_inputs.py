@@ -63,3 +63,22 @@ def test_what_is_left_out_has_its_default_where_it_runs(nodes, monkeypatch):
         for name in defaults:
             node.EXECUTE_NORMALIZED(**{name: "given"})
             assert seen[name] == "given"
+
+
+def test_a_run_reads_the_defaults_that_the_host_was_told(nodes, monkeypatch):
+    for node in nodes:
+        made = []
+        define = node.define_schema
+
+        def define_schema(cls, define=define, made=made):
+            made.append(cls)
+            return define()
+
+        monkeypatch.setattr(node, "define_schema", classmethod(define_schema))
+        monkeypatch.setattr(node, "execute", classmethod(lambda cls, **given: None))
+        node.INPUT_TYPES()
+        asked = len(made)
+        for _ in range(3):
+            node.EXECUTE_NORMALIZED()
+        assert asked >= 1, node
+        assert len(made) == asked, node
