@@ -155,9 +155,6 @@ class MotionI2VFlowExtractor(Node):
         from ..models.trackers.extract import Excerpt, extract_field
         from ..models.trackers.methods import without_weights
 
-        _one_of("built_in", built_in[0], WITHOUT_WEIGHTS)
-        _one_of("field_size", field_size[0], (AS_CLIP, AS_WORKED))
-        _one_of("cuts", cuts[0], (STOP, IGNORE))
         clip = ClipFrames(_frames(frames))
         work = working_size(clip.own_size, working_side[0])
         tracker = dense_tracker[0] if dense_tracker else without_weights(built_in[0])
@@ -269,8 +266,6 @@ class MotionI2VLoadDenseTracker(Node):
         from ..models.trackers import weights
         from ..models.trackers.dot import DotNetworks
 
-        _one_of("tracker", tracker, (DOT, RAFT_CHAINED, RAFT_DIRECT))
-        _one_of("direction", direction, WAYS)
         raft = _load(raft_file, weights.RAFT)
         if tracker != DOT:
             return io.NodeOutput(hosted_raft(raft, chained=tracker == RAFT_CHAINED))
@@ -279,12 +274,6 @@ class MotionI2VLoadDenseTracker(Node):
         networks.tracker = _load(cotracker_file, weights.COTRACKER)
         networks.refiner = _load(refiner_file, weights.REFINER)
         return io.NodeOutput(hosted_dot(networks, points, points_at_once, WAYS[direction], seed))
-
-
-def _one_of(name: str, value: str, options) -> None:
-    # The host lets any text into a V3 node's choice.
-    if value not in options:
-        raise ValueError(f"{name} is '{value}', but one of {', '.join(options)} is needed")
 
 
 def _file(name: str, what: str, *likely: str) -> io.Combo.Input:

@@ -6,6 +6,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from .given import taken
+
 
 class Node(io.ComfyNode):
     """A node whose inputs may be left out of a prompt where they have a default.
@@ -33,7 +35,8 @@ class Node(io.ComfyNode):
 
     @classmethod
     def EXECUTE_NORMALIZED(cls, *args: Any, **given: Any) -> io.NodeOutput:
-        return super().EXECUTE_NORMALIZED(*args, **(usual(cls.define_schema()) | given))
+        schema = cls.define_schema()
+        return super().EXECUTE_NORMALIZED(*args, **taken(schema, usual(schema) | given))
 
 
 def usual(schema: io.Schema) -> dict[str, Any]:
