@@ -8,9 +8,12 @@ from typing import Any
 import torch
 from comfy_api.latest import io
 
+from ..models.types.motion_field import MotionField
+
 
 def taken(schema: io.Schema, given: dict[str, Any]) -> dict[str, Any]:
-    """The inputs as nodes are written for: choices that there are, and pictures of RGB.
+    """The inputs as nodes are written for: choices that there are, and pictures of RGB, where
+    float64 is.
 
     Raises:
         ValueError: naming the input, what it is, and what it may be.
@@ -30,8 +33,20 @@ def _check_of(described: io.Input) -> Callable[[Any], Any] | None:
         # Not every host that checks a prompt looks at the choices, and a link brings anything.
         return lambda value: _chosen(name, value, described.options or [])
     if isinstance(described, io.Image.Input):
-        return lambda value: rgb(name, value)
-    return None
+        return lambda value: with_float64(rgb(name, value))
+    return with_float64 if described.io_type in ("MASK", "TRACKS", "MOTION_FIELD") else None
+
+
+def with_float64(value: Any) -> Any:
+    """Tensors, alone or in a motion field or tracks, off a device that lacks float64 and parts of
+    grid_sample, as Apple's GPU does: the host leaves them there with --gpu-only."""
+    if isinstance(value, torch.Tensor):
+        return value.cpu() if value.device.type == "mps" else value
+    if isinstance(value, MotionField):
+        return MotionField(*map(with_float64, value))
+    if isinstance(value, dict):
+        return {key: with_float64(part) for key, part in value.items()}
+    return value
 
 
 def is_file(name: str) -> bool:

@@ -72,7 +72,12 @@ def test_every_node_sees_rgb(nodes, seen, channels):
 
 @pytest.mark.parametrize(
     "wrong",
-    [torch.zeros(1, 4, 5, 2), torch.zeros(4, 5, 3), torch.zeros(0, 4, 5, 3), torch.zeros(1, 0, 5, 3)]
+    [
+        torch.zeros(1, 4, 5, 2),
+        torch.zeros(4, 5, 3),
+        torch.zeros(0, 4, 5, 3),
+        torch.zeros(1, 0, 5, 3),
+    ]
     + ["a text", {"samples": torch.zeros(1)}],
     ids=["2 channels", "no batch", "empty batch", "no rows", "text", "latent"],
 )
@@ -88,3 +93,37 @@ def test_the_help_of_every_node_that_takes_pictures_tells_of_alpha(nodes):
         if inputs_of(node, "IMAGE"):
             for page in (DOCS / f"{node.__name__}.md", DOCS / node.__name__ / "zh.md"):
                 assert "alpha" in page.read_text("utf-8").lower(), page
+
+
+class OnApple(torch.Tensor):
+    """A tensor that says it is on Apple's GPU, and counts as off it once it was asked to go."""
+
+    device = torch.device("mps")
+
+    def cpu(self):
+        return self.as_subclass(torch.Tensor)
+
+
+def on_apple(*shape: int) -> torch.Tensor:
+    return torch.zeros(*shape).as_subclass(OnApple)
+
+
+def test_no_node_computes_where_float64_is_lacking(nodes, seen):
+    from motion_i2v.models.types.motion_field import MotionField
+
+    kinds = {
+        "IMAGE": on_apple(1, 4, 5, 3),
+        "MASK": on_apple(1, 4, 5),
+        "TRACKS": {"track_path": on_apple(2, 1, 2), "size": (5, 4)},
+        "MOTION_FIELD": MotionField(on_apple(2, 2, 4, 5), on_apple(2, 4, 5)),
+    }
+    for node in nodes:
+        for kind, value in kinds.items():
+            for described in inputs_of(node, kind):
+                node.EXECUTE_NORMALIZED(**given(node, **{described.id: value}))
+                got = seen[described.id]
+                got = got[0] if isinstance(got, list) else got
+                parts = got.values() if isinstance(got, dict) else got
+                tensors = [got] if isinstance(got, torch.Tensor) else list(parts)
+                devices = {x.device.type for x in tensors if isinstance(x, torch.Tensor)}
+                assert devices == {"cpu"}, (node, described.id)
