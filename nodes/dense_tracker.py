@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import comfy.model_management
@@ -159,8 +158,6 @@ class MotionI2VFlowExtractor(Node):
     ) -> io.NodeOutput:
         from ..models.trackers.extract import Excerpt, extract_field
 
-        _one_of("field_size", field_size[0], (AS_CLIP, AS_WORKED))
-        _one_of("cuts", cuts[0], (STOP, IGNORE))
         clip = ClipFrames(_frames(frames))
         field = extract_field(
             clip,
@@ -181,7 +178,6 @@ def _tracker(
     clip: ClipFrames, connected: list[HostedTracker] | None, built_in: str, side: int
 ) -> tuple[Tracker, tuple[int, int]]:
     """What follows the pixels, and the (W, H) at which it does."""
-    _one_of("built_in", built_in, WITHOUT_WEIGHTS)
     work = working_size(clip.own_size, side)
     if connected:
         return connected[0], connected[0].fit(work)
@@ -278,8 +274,6 @@ class MotionI2VLoadDenseTracker(Node):
         from ..models.trackers import weights
         from ..models.trackers.dot import DotNetworks
 
-        _one_of("tracker", tracker, (DOT, RAFT_CHAINED, RAFT_DIRECT))
-        _one_of("direction", direction, WAYS)
         raft = _load(raft_file, weights.RAFT)
         if tracker != DOT:
             return io.NodeOutput(hosted_raft(raft, chained=tracker == RAFT_CHAINED))
@@ -288,12 +282,6 @@ class MotionI2VLoadDenseTracker(Node):
         networks.tracker = _load(cotracker_file, weights.COTRACKER)
         networks.refiner = _load(refiner_file, weights.REFINER)
         return io.NodeOutput(hosted_dot(networks, points, points_at_once, WAYS[direction], seed))
-
-
-def _one_of(name: str, value: str, options: Iterable[str]) -> None:
-    # The host lets any text into a V3 node's choice.
-    if value not in options:
-        raise ValueError(f"{name} is '{value}', but one of {', '.join(options)} is needed")
 
 
 def _file(name: str, what: str, *likely: str) -> io.Input:

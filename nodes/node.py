@@ -7,6 +7,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from .given import taken
+
 
 class Node(io.ComfyNode):
     """A node whose inputs may be left out of a prompt where they have a default.
@@ -43,7 +45,8 @@ class Node(io.ComfyNode):
 
     @classmethod
     def EXECUTE_NORMALIZED(cls, *args: Any, **given: Any) -> io.NodeOutput:
-        return super().EXECUTE_NORMALIZED(*args, **(usual(cls.known()) | given))
+        schema = cls.known()
+        return super().EXECUTE_NORMALIZED(*args, **taken(schema, usual(schema) | given))
 
     @classmethod
     def known(cls) -> io.Schema:
