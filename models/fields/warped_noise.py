@@ -109,8 +109,7 @@ def warped_noise(
         raise ValueError(f"noise has at least 1 channel, not {channels}")
     width, height = size
     fine = min(max(round(field.size[0] / width / 2), COARSEST), FINEST)
-    field = MotionField(field.flow.cpu(), _cpu(field.visibility))
-    field = field.resized((width * fine, height * fine))
+    field = _on_cpu(field.resized((width * fine, height * fine)))
     canvas = _canvas(field)
     noise, other = _drawn(channels, canvas, generator, dtype)
     row, column = (torch.arange(n * fine) // fine for n in (height, width))
@@ -123,8 +122,12 @@ def warped_noise(
     return frames.view(field.frames, channels, height, width)
 
 
-def _cpu(x: Tensor | None) -> Tensor | None:
-    return None if x is None else x.cpu()
+def _on_cpu(field: MotionField) -> MotionField:
+    if field.flow.device.type == "cpu":
+        return field
+    return MotionField(
+        field.flow.cpu(), None if field.visibility is None else field.visibility.cpu()
+    )
 
 
 def _canvas(field: MotionField) -> _Canvas:
@@ -188,8 +191,7 @@ def _landed(canvas: _Canvas, flow: Tensor, seen: Tensor | None, fine: int) -> _L
         )
     source, target = source[kept], target[kept]
     parts = torch.bincount(source, minlength=len(canvas.rank)) if zoom > 1 else None
-    uncovered = ~_closed((owner >= 0).view(canvas.size[1], canvas.size[0]))
-    return _Landed(source, target, parts, uncovered.flatten().nonzero()[:, 0])
+    return _Landed(source, target, parts, _uncovered(owner >= 0, canvas.size))
 
 
 def _zoom(flow: Tensor) -> int:
@@ -228,10 +230,14 @@ def _one_surface(motion: Tensor, columns: int, rows: int, behind: Tensor, ahead:
     return (expected - motion[:, ahead]).abs().amax(0) < _SAME_SURFACE
 
 
-def _closed(covered: Tensor) -> Tensor:
-    """[H, W] bool, with gaps of up to two samples, which lie within a surface."""
-    widened = F.max_pool2d(covered[None].float(), 3, stride=1, padding=1)
-    return -F.max_pool2d(-widened, 3, stride=1, padding=1)[0] > 0
+def _uncovered(covered: Tensor, size: tuple[int, int]) -> Tensor:
+    """[U] places that nothing has come to; gaps of up to two samples lie within a surface."""
+    if bool(covered.all()):
+        return covered.new_empty(0, dtype=torch.int64)
+    grid = covered.view(1, size[1], size[0]).float()
+    widened = F.max_pool2d(grid, 3, stride=1, padding=1)
+    open_still = F.max_pool2d(1 - widened, 3, stride=1, padding=1) > 0
+    return open_still.flatten().nonzero()[:, 0]
 
 
 def _sum_up(landed: _Landed, noise: Tensor, other: Tensor, cell: Tensor, out: Tensor) -> None:
