@@ -1,42 +1,15 @@
 """Move Mask: a region carried along a motion field, and what the motion uncovers."""
 
+import torch
 from comfy_api.latest import io
 
 from ..models.fields.fitting import note_shape
 from ..models.fields.moved_mask import carried, latent_frames
 from ..models.picture.region import check_region
-from .node import Node
+from ..models.types.motion_field import MotionField
+from .inputs import moved_output, new_output, temporal_factor_input
+from .node import Node, progress
 from .sockets import CATEGORY, MotionFieldSocket, aliases
-
-
-def temporal_factor_input(**kwargs) -> io.Int.Input:
-    return io.Int.Input(
-        "temporal_factor",
-        default=1,
-        min=1,
-        max=64,
-        tooltip="1: a mask for every frame. Else one for every frame of a video model's latents, "
-        "of which the first stands for the first frame and each other one for this many: 4 for "
-        "Wan, CogVideoX and Hunyuan (81 frames become 21), 8 for LTX.",
-        **kwargs,
-    )
-
-
-def moved_output() -> io.Mask.Output:
-    return io.Mask.Output(
-        "moved",
-        display_name="moved",
-        tooltip="Where the mask has come to, a mask a frame; 0 where something covers it.",
-    )
-
-
-def new_output() -> io.Mask.Output:
-    return io.Mask.Output(
-        "new",
-        display_name="new",
-        tooltip="What the picture does not show, a mask a frame: 1 where something has moved away "
-        "or comes from outside. For inpainting models.",
-    )
 
 
 class MotionI2VMoveMask(Node):
@@ -65,9 +38,7 @@ class MotionI2VMoveMask(Node):
         )
 
     @classmethod
-    def execute(cls, mask, field, temporal_factor) -> io.NodeOutput:
-        import comfy.utils
-
+    def execute(cls, mask: torch.Tensor, field: MotionField, temporal_factor: int) -> io.NodeOutput:
         at = latent_frames(field.frames, temporal_factor)
         region = check_region(mask)
         height, width = region.shape
@@ -77,12 +48,11 @@ class MotionI2VMoveMask(Node):
                 "what is to be followed"
             )
         note_shape(field, (width, height))
-        progress = comfy.utils.ProgressBar(len(at))
         return io.NodeOutput(
             *carried(
                 region,
                 field.resized((width, height)),
                 at=at,
-                on_frame=progress.update_absolute,
+                on_frame=progress(len(at)),
             )
         )

@@ -1,8 +1,11 @@
 """Warp Noise Along Field: the noise that a video is made from moves as the video is to move."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..models.host.noise_source import WarpedNoise
+from ..models.types.motion_field import MotionField
 from .node import Node
 from .sockets import CATEGORY, MotionFieldSocket, aliases
 
@@ -59,6 +62,8 @@ class MotionI2VWarpNoise(Node):
         )
 
     @classmethod
-    def execute(cls, field, latent, noise_seed, degradation) -> io.NodeOutput:
+    def execute(
+        cls, field: MotionField, latent: dict[str, Any], noise_seed: int, degradation: float
+    ) -> io.NodeOutput:
         noise = WarpedNoise(field, noise_seed, degradation)
         return io.NodeOutput(noise, {"samples": noise.generate_noise(latent)})

@@ -1,13 +1,16 @@
 """Warp Preview: the picture, moved by a motion field, without a learned model."""
 
+from collections.abc import Callable
+
+import torch
 from comfy_api.latest import io
 
 from ..models.fields.moved_mask import carried, latent_frames, moving
 from ..models.picture.region import check_region, region_of, resized
 from ..models.picture.warp import FILLS, ORDERS, SPLATTINGS, warp_picture
 from ..models.types.motion_field import MotionField
-from .move_mask import moved_output, new_output, temporal_factor_input
-from .node import Node
+from .inputs import moved_output, new_output, picture_size, temporal_factor_input
+from .node import Node, progress
 from .shown_frames import shown
 from .sockets import CATEGORY, MotionFieldSocket, advanced, aliases, essential, shows_itself
 
@@ -110,29 +113,23 @@ class MotionI2VWarpPreview(Node):
     @classmethod
     def execute(
         cls,
-        picture,
-        field,
-        order,
-        invert_depth,
-        splatting,
-        fill,
-        depth=None,
-        region=None,
-        even_size=True,
-        directed=None,
-        temporal_factor=1,
+        picture: torch.Tensor,
+        field: MotionField,
+        order: str,
+        invert_depth: bool,
+        splatting: str,
+        fill: str,
+        depth: torch.Tensor | None = None,
+        region: torch.Tensor | None = None,
+        even_size: bool = True,
+        directed: torch.Tensor | None = None,
+        temporal_factor: int = 1,
     ) -> io.NodeOutput:
-        import comfy.utils
-
-        if picture.shape[0] != 1:
-            raise ValueError(
-                f"picture is a batch of {picture.shape[0]}, but one picture is moved: pick one, "
-                "for example with ImageFromBatch"
-            )
+        _check_single(picture)
         at = latent_frames(field.frames, temporal_factor)
+        on_step = progress(field.frames)
         if depth is not None and invert_depth:
             depth = 1 - depth
-        progress = comfy.utils.ProgressBar(field.frames)
         frames, filled = warp_picture(
             picture[0],
             field,
@@ -141,23 +138,40 @@ class MotionI2VWarpPreview(Node):
             order=order,
             splatting=splatting,
             fill=fill,
-            on_step=progress.update_absolute,
+            on_step=on_step,
         )
         near = depth if order in ("auto", "depth") else None
-        moved = _moved(picture, field, at, directed, near, region, progress.update_absolute)
-        new = filled[at]
-        if even_size:
-            height, width = (max(extent - extent % 2, 1) for extent in picture.shape[1:3])
-            frames, filled, moved, new = (
-                clip[:, :height, :width] for clip in (frames, filled, moved, new)
-            )
+        moved = _moved(picture, field, at, directed, near, region, on_step)
+        clips = [frames, filled, moved, filled[at]]
+        frames, filled, moved, new = _even(*clips) if even_size else clips
         return io.NodeOutput(frames, filled, moved, new, **shown(frames))
 
 
-def _moved(picture, field, at, directed, depth, region, on_frame):
+def _check_single(picture: torch.Tensor) -> None:
+    if picture.shape[0] != 1:
+        raise ValueError(
+            f"picture is a batch of {picture.shape[0]}, but one picture is moved: pick one, for "
+            "example with ImageFromBatch"
+        )
+
+
+def _even(*clips: torch.Tensor) -> list[torch.Tensor]:
+    """Clips [F, H, W, ...] without the last row or column where their number is odd."""
+    height, width = (max(extent - extent % 2, 1) for extent in clips[0].shape[1:3])
+    return [clip[:, :height, :width] for clip in clips]
+
+
+def _moved(
+    picture: torch.Tensor,
+    field: MotionField,
+    at: torch.Tensor,
+    directed: torch.Tensor | None,
+    depth: torch.Tensor | None,
+    region: torch.Tensor | None,
+    on_frame: Callable[[int, int], None],
+) -> torch.Tensor:
     """[M, H, W] what was directed, in the frames `at`, as the frames of the preview show it."""
-    height, width = picture.shape[1:3]
-    size = (width, height)
+    size = picture_size(picture)
     # The preview goes by the motion alone: what a field calls hidden is moved, too.
     field = MotionField(field.flow).resized(size)
     mask = moving(field) if directed is None else resized(check_region(directed), size)
