@@ -44,7 +44,7 @@ class WindowState(NamedTuple):
     hidden: Tensor
 
 
-class Updater(nn.Module):
+class WindowUpdater(nn.Module):
     """One update of a window's features from what lies around the places that were found."""
 
     def __init__(self, shape: AllTrackerShape) -> None:
@@ -95,7 +95,7 @@ class AllTrackerNetwork(nn.Module):
         self.encoder = (
             ConvNeXtEncoder(self.shape) if self.shape.encoder else Encoder(width, stride=CELL)
         )
-        self.update_block = Updater(self.shape)
+        self.update_block = WindowUpdater(self.shape)
         self.flow_head = _head(width, 2, 3)
         self.visconf_head = _head(width, 2, 3)
         self.upsample_weight = _head(width, 9 * CELL * CELL, 1)
