@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 GROUP = f"{CATEGORY}/video to video"
 NO_FILE = "none"
 DOT, RAFT_CHAINED, RAFT_DIRECT = "DOT", "RAFT, chained", "RAFT, direct"
+ALLTRACKER = "AllTracker"
+KINDS = (DOT, RAFT_CHAINED, RAFT_DIRECT, ALLTRACKER)
 AUTO, FORWARD, BOTH = "auto", "forward (Motion-I2V)", "both ways (DOT)"
 WAYS = {AUTO: None, FORWARD: False, BOTH: True}
 STOP, IGNORE = "stop with an error", "ignore"
@@ -43,6 +45,7 @@ class MotionI2VFlowExtractor(Node):
                 "DOT",
                 "RAFT",
                 "CoTracker",
+                "AllTracker",
             ),
             category=GROUP,
             description="Takes the motion out of a video: for every pixel of its first frame, "
@@ -190,19 +193,22 @@ class MotionI2VLoadDenseTracker(Node):
         return io.Schema(
             node_id="MotionI2VLoadDenseTracker",
             display_name="Load Dense Tracker",
-            **aliases("optical flow", "DOT", "RAFT", "CoTracker"),
+            **aliases("optical flow", "DOT", "RAFT", "CoTracker", "AllTracker"),
             category=f"{CATEGORY}/loaders",
             description="Loads the weights of a dense tracker: DOT, which Motion-I2V was trained "
-            "with, or RAFT. See the help page for where to get them, and their licences.",
+            "with, RAFT, or AllTracker, whose licence allows any use. See the help page for where "
+            "to get them, and their licences.",
             inputs=[
                 io.Combo.Input(
                     "tracker",
-                    options=[DOT, RAFT_CHAINED, RAFT_DIRECT],
+                    options=list(KINDS),
                     default=DOT,
-                    tooltip="DOT: tracks points and spreads them to every pixel; needs all three "
-                    "files. RAFT, chained: flow from frame to frame, added up. RAFT, direct: flow "
-                    "from the first frame to each other one, for small motions. RAFT needs only "
-                    "the first file.",
+                    tooltip="DOT: tracks points and spreads them to every pixel; needs the first "
+                    "three files, of which CoTracker's is not for commercial use. RAFT, chained: "
+                    "flow from frame to frame, added up. RAFT, direct: flow from the first frame "
+                    "to each other one, for small motions. RAFT needs only the first file. "
+                    "AllTracker: follows every pixel through 16 frames at a time; needs only its "
+                    "own file, whose licence (MIT) allows any use.",
                 ),
                 _file("raft_file", "RAFT", "raft_patch_8", "raft_large", "raft"),
                 _file("cotracker_file", "CoTracker (for DOT)", "cotracker"),
@@ -242,6 +248,7 @@ class MotionI2VLoadDenseTracker(Node):
                     max=2**32 - 1,
                     tooltip="DOT: of the points that are drawn.",
                 ),
+                _file("alltracker_file", "AllTracker (MIT licence)", "alltracker"),
             ],
             outputs=[
                 DenseTrackerSocket.Output(
@@ -255,7 +262,7 @@ class MotionI2VLoadDenseTracker(Node):
     @classmethod
     def fingerprint_inputs(cls, **given: Any) -> list[str]:
         given = usual(cls.known()) | given
-        names = [given[name] for name in ("raft_file", "cotracker_file", "refiner_file")]
+        names = [value for name, value in given.items() if name.endswith("_file")]
         return [folders.fingerprint(name) for name in names if name != NO_FILE]
 
     @classmethod
@@ -269,11 +276,14 @@ class MotionI2VLoadDenseTracker(Node):
         points_at_once: int,
         direction: str,
         seed: int,
+        alltracker_file: str,
     ) -> io.NodeOutput:
-        from ..models.host.trackers import hosted_dot, hosted_raft
+        from ..models.host.trackers import hosted_alltracker, hosted_dot, hosted_raft
         from ..models.trackers import weights
         from ..models.trackers.dot import DotNetworks
 
+        if tracker == ALLTRACKER:
+            return io.NodeOutput(hosted_alltracker(_load(alltracker_file, weights.ALLTRACKER)))
         raft = _load(raft_file, weights.RAFT)
         if tracker != DOT:
             return io.NodeOutput(hosted_raft(raft, chained=tracker == RAFT_CHAINED))

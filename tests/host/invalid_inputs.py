@@ -110,6 +110,7 @@ EXTRACT = {
 DENSE_TRACKER = {
     **{"tracker": "DOT", "raft_file": "none", "cotracker_file": "none", "refiner_file": "none"},
     **{"points": 2048, "points_at_once": 2048, "direction": "auto", "seed": 0},
+    "alltracker_file": "none",
 }
 TRANSFER = {
     **{"field": FIELD, "picture": PICTURE, "placing": "crop", "strength": 1.0},
@@ -195,6 +196,16 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VFlowExtractor", {**EXTRACT, "dense_tracker": FIELD}, "DENSE_TRACKER"),
     ("MotionI2VLoadDenseTracker", DENSE_TRACKER, "no file is chosen"),
     ("MotionI2VLoadDenseTracker", {**DENSE_TRACKER, "tracker": "TAPIR"}, "TAPIR"),
+    (
+        "MotionI2VLoadDenseTracker",
+        {**DENSE_TRACKER, "tracker": "AllTracker"},
+        "no file is chosen for AllTracker",
+    ),
+    (
+        "MotionI2VLoadDenseTracker",
+        {**DENSE_TRACKER, "tracker": "AllTracker", "alltracker_file": "nothing.pth"},
+        "nothing.pth",
+    ),
     ("MotionI2VTransferMotion", {**TRANSFER, "placing": "tile"}, "tile"),
     ("MotionI2VTransferMotion", {**TRANSFER, "placing": "align regions"}, "source region"),
     (

@@ -36,6 +36,8 @@ FAMILIES = (
     "dot_cotracker_predictor",
     "dot_pipeline_motioni2v",
     "dot_pipeline_upstream",
+    "alltracker",
+    "alltracker_tiny",
 )
 # The dense tracker's fixtures came with names of their own.
 FILES = {
