@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import comfy.model_management
@@ -11,13 +11,12 @@ import comfy.utils
 import torch
 
 from ..files.checkpoints import Checkpoint
+from ..types.progress import OnStep
 
 CHUNK = 4
 """Frames that are on the device at once; the rest of a clip waits in memory."""
 MIN_TILE = 64
 """Smaller tiles would be mostly overlap."""
-
-OnStep = Callable[[int, int], None]
 
 
 def autoencoder_config(widths: tuple[int, ...], channels: int) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from collections import OrderedDict
 import torch
 from torch import Tensor
 
+from ..types.progress import Tick, nothing
 from .clip_frames import ClipFrames
 from .cotracker import STRIDE, WINDOW, CoTracker, PointState, sample_map
-from .steps import Tick, nothing
 
 SIZE = (512, 384)
 SUPPORT = 6
