@@ -106,14 +106,6 @@ class FlowVAE(comfy.sd.VAE):
             parts.append(decoded.movedim(-1, 1))
         return torch.cat(parts)
 
-    def posterior(self, flow01: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and log variance [N, 4, h, w] of flow01 [N, 2, H, W]."""
-        comfy.model_management.load_model_gpu(self.patcher)
-        x = flow01.to(self.device, self.vae_dtype)
-        moments = self.first_stage_model.quant_conv(self.first_stage_model.encoder(x))
-        mean, logvar = moments.float().chunk(2, dim=1)
-        return mean, logvar.clamp(-30, 20)
-
     def preview_projection(self) -> tuple[torch.Tensor, torch.Tensor]:
         """The best linear guess of displacements from latents, [2, 4] and [2], for previews."""
         if self._projection is None:
