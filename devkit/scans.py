@@ -82,7 +82,8 @@ SCANS: dict[str, Callable[[Path], int]] = {
     "vulture": vulture,
     "workflows": workflows,
 }
-READ = ("__init__.py", "nodes", "models", "training", "tools", "benchmarks", "testing", "devkit", "dev.py")
+PRODUCT = ("__init__.py", "nodes", "models")
+READ = (*PRODUCT, "training", "tools", "benchmarks", "testing", "devkit", "dev.py")
 NOT_COMFYUI = tuple(f":!{name}" for name in ("custom_nodes", "venv", ".venv", "python_embeded"))
 
 

@@ -63,7 +63,13 @@ class Grid:
 
 
 def grid_shape(width: int, height: int) -> tuple[int, int]:
-    """(h, w) of the grid for a picture of `width` x `height` pixels: its shape, at most CELLS."""
+    """(h, w) of the grid for a picture of `width` x `height` pixels: its shape, at most CELLS.
+
+    >>> grid_shape(400, 120)
+    (120, 400)
+    >>> grid_shape(1920, 400)
+    (100, 480)
+    """
     shrink = max(1.0, (width * height / CELLS) ** 0.5)
     return max(1, round(height / shrink)), max(1, round(width / shrink))
 

@@ -77,7 +77,11 @@ def rasterize(tracks: Tracks, half_size: int, region: torch.Tensor | None = None
 
 
 def at_latent_size(mask: torch.Tensor) -> torch.Tensor:
-    """The nearest samples of a mask [..., H, W], one a latent cell: [..., H // 8, W // 8]."""
+    """The nearest samples of a mask [..., H, W], one a latent cell: [..., H // 8, W // 8].
+
+    >>> at_latent_size(torch.zeros(1, 1, 32, 20)).shape
+    torch.Size([1, 1, 4, 2])
+    """
     rows, columns = (max(n // LATENT, 1) for n in mask.shape[-2:])
     return mask[..., ::LATENT, ::LATENT][..., :rows, :columns].contiguous()
 

@@ -149,7 +149,11 @@ def tracks_at(field: MotionField, starts: torch.Tensor) -> Tracks:
 
 
 def grid_points(size: tuple[int, int], spacing: int) -> torch.Tensor:
-    """Points [P, 2] on a centred grid over a picture (W, H), `spacing` pixels apart."""
+    """Points [P, 2] on a centred grid over a picture (W, H), `spacing` pixels apart.
+
+    >>> grid_points((5, 3), 2).tolist()
+    [[0.0, 0.0], [2.0, 0.0], [4.0, 0.0], [0.0, 2.0], [2.0, 2.0], [4.0, 2.0]]
+    """
     if spacing < 1:
         raise ValueError(f"the grid's spacing is at least 1 pixel, not {spacing}")
     columns, rows = (
@@ -163,6 +167,11 @@ def landing(flow: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tenso
     """Where the pixels land that flow [F, 2, H, W] moves: x, y, and whether inside, all [F, H, W].
 
     A picture reaches half a pixel beyond its outermost pixels.
+
+    >>> flow = torch.tensor([[2.0, 0.0]]).view(1, 2, 1, 1).expand(1, 2, 1, 3)
+    >>> x, y, inside = landing(flow)
+    >>> x.tolist(), inside.tolist()
+    ([[[2.0, 3.0, 4.0]]], [[[True, False, False]]])
     """
     height, width = flow.shape[-2:]
     x = torch.arange(width, device=flow.device) + flow[:, 0]

@@ -48,6 +48,11 @@ def placement(
 
     Raises:
         ValueError: for another `how`, or a region that is needed and missing or empty.
+
+    >>> placement("crop", (100, 50), (100, 100))
+    Placement(scale=(2.0, 2.0), shift=(-50.0, 0.0))
+    >>> placement("fit", (100, 50), (100, 100))
+    Placement(scale=(1.0, 1.0), shift=(0.0, 25.0))
     """
     ratios = (target[0] / source[0], target[1] / source[1])
     if how == STRETCH:

@@ -280,6 +280,11 @@ def splat_average(x: Tensor, flow: Tensor) -> Tensor:
 
     Raises:
         ValueError: as `SplatPlan` and `SplatPlan.average`.
+
+    >>> x, flow = torch.tensor([[[1.0, 5.0, 0.0]]]), torch.zeros(1, 2, 1, 3)
+    >>> flow[0, 0, 0, 0] = 1
+    >>> splat_average(x, flow).round(decimals=4).tolist()
+    [[[[0.0, 3.0, 0.0]]]]
     """
     return SplatPlan(flow).average(x)
 
@@ -297,6 +302,10 @@ def bags(x: Tensor, column: Tensor, offset: Tensor, values: Tensor | None = None
 
     Returns:
         [rows, C]
+
+    >>> x, column = torch.tensor([[1.0], [10.0]]), torch.tensor([0, 1, 1])
+    >>> bags(x, column, offset=torch.tensor([0, 2, 3])).tolist()
+    [[11.0], [10.0]]
     """
     if x.numel() == 0 or offset.numel() == 1 or column.numel() == 0:
         return x.new_zeros(offset.numel() - 1, x.shape[1])

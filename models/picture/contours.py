@@ -72,7 +72,11 @@ class Contours:
 
 
 def scale_of(size: tuple[int, int]) -> float:
-    """How much larger than one of 720 pixels' diagonal a picture (W, H) is, at least 1."""
+    """How much larger than one of 720 pixels' diagonal a picture (W, H) is, at least 1.
+
+    >>> scale_of((1280, 960)) == 1600 / 720, scale_of((64, 64))
+    (True, 1.0)
+    """
     return max(1.0, float(np.hypot(*size)) / 720)
 
 

@@ -42,6 +42,10 @@ def sampled(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """Bilinear samples [F, C, ...] of maps [F, C, H, W] at pixels x, y [F, ...]; border repeated.
 
     Whole pixels give exactly the stored value, which `read_at` misses by its rounding of places.
+
+    >>> maps = torch.tensor([[[[0.0, 10.0]]]])
+    >>> sampled(maps, torch.tensor([[0.25, 9.0]]), torch.tensor([[0.0, 0.0]])).tolist()
+    [[[2.5, 10.0]]]
     """
     frames, channels, height, width = maps.shape
     x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
@@ -68,6 +72,10 @@ def nearest(mask: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         how far it is [H, W] px, float64, on the CPU; and which it is, [2, H, W] int64, y then x, on
         the mask's device.
+
+    >>> distance, (row, column) = nearest(torch.tensor([[True, False, False, False, True]]))
+    >>> distance.tolist(), column.tolist()
+    ([[0.0, 1.0, 2.0, 1.0, 0.0]], [[0, 0, 0, 4, 4]])
     """
     from scipy.ndimage import distance_transform_edt
 
@@ -76,7 +84,11 @@ def nearest(mask: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def span_of(there: Tensor) -> tuple[int, int]:
-    """The first of those that are there, of [N] bool, and the one after the last."""
+    """The first of those that are there, of [N] bool, and the one after the last.
+
+    >>> span_of(torch.tensor([False, True, False, True, False]))
+    (1, 4)
+    """
     which = there.nonzero()
     return int(which.min()), int(which.max()) + 1
 

@@ -174,6 +174,10 @@ def combine(regions: Sequence[torch.Tensor], how: Combination) -> torch.Tensor:
 
     Raises:
         ValueError: where nothing is left, for no region, or for another way to combine.
+
+    >>> first, second = torch.tensor([[1.0, 0.5]]), torch.tensor([[0.0, 0.5]])
+    >>> combine([first, second], "subtract").tolist()
+    [[1.0, 0.25]]
     """
     if not regions:
         raise ValueError("no region to combine: connect at least one")

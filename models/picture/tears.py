@@ -22,6 +22,11 @@ def torn_edges(flow: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         [H, W-1] bool, between a pixel and its right neighbour; [H-1, W] bool, and the one below.
+
+    >>> flow = torch.zeros(2, 1, 3)
+    >>> flow[0, 0, 2] = 5
+    >>> torn_edges(flow)[0].tolist()
+    [[False, True]]
     """
     right_x, right_y = flow[:, :, 1:] - flow[:, :, :-1]
     down_x, down_y = flow[:, 1:] - flow[:, :-1]

@@ -139,6 +139,9 @@ def working_size(size: tuple[int, int], longest: int) -> tuple[int, int]:
 
     Raises:
         ValueError: for a bound below 64 that is not 0.
+
+    >>> working_size((1920, 1080), 512)
+    (512, 288)
     """
     if longest == 0 or max(size) <= longest:
         return size

@@ -20,7 +20,11 @@ SURELY = 10.0
 
 
 def window_starts(frames: int) -> range:
-    """The first frames of the windows over a clip."""
+    """The first frames of the windows over a clip.
+
+    >>> list(window_starts(16))
+    [0, 4, 8]
+    """
     return range(0, max(1, frames - HOP), HOP)
 
 

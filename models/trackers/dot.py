@@ -101,6 +101,10 @@ class Dot:
 
 
 def dot_size(size: tuple[int, int]) -> tuple[int, int]:
-    """The size nearest to `size` (w, h) that the refiner takes: multiples of 4, 64 at least."""
+    """The size nearest to `size` (w, h) that the refiner takes: multiples of 4, 64 at least.
+
+    >>> dot_size((511, 30))
+    (512, 64)
+    """
     w, h = (max(SMALLEST, round(side / PATCH) * PATCH) for side in size)
     return w, h
