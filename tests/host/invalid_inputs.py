@@ -58,6 +58,7 @@ SOURCES: dict[str, dict[str, Any]] = {
 }
 
 PICTURE, TRACKS, FIELD = From("picture"), From("tracks"), From("field")
+GUIDE = {"tracks": TRACKS, "width": 64, "height": 64, "frames": 9}
 MASK = From("empty mask")
 
 TEXT = SOURCES["tracks"]["inputs"]
@@ -126,6 +127,11 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VTracksFromText", {**TEXT, "format": "kj"}, "set format to auto"),
     ("MotionI2VTracksToText", {"tracks": TRACKS, "format": "svg"}, "svg"),
     ("MotionI2VTracksToText", {"tracks": PICTURE, "format": "kj"}, "TRACKS"),
+    ("MotionI2VRetimeTracks", {"tracks": TRACKS, "frames": 1}, "frames"),
+    ("MotionI2VRetimeTracks", {"tracks": PICTURE, "frames": 81}, "TRACKS"),
+    ("MotionI2VTracksToGuideVideo", {**GUIDE, "width": 100}, "multiple of 32, such as 96"),
+    ("MotionI2VTracksToGuideVideo", {**GUIDE, "height": 8}, "height"),
+    ("MotionI2VTracksToGuideVideo", {**GUIDE, "frames": 16}, "8n + 1, such as 17"),
     ("MotionI2VTrajectoryEditor", {**EDITOR, "drawing": "{"}, "drawing"),
     ("MotionI2VTrajectoryEditor", {**EDITOR, "drawing": '{"version":2,"paths":[]}'}, "version"),
     ("MotionI2VTrajectoryEditor", {**EDITOR, "drawing": "10,10, 30,20"}, "Tracks From Text"),
@@ -198,7 +204,7 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VLoadMotionField", {"file": "../secret.safetensors"}, "secret"),
     ("MotionI2VLoadMotionField", {"file": "nothing.safetensors"}, "nothing.safetensors"),
     ("MotionI2VMotionFieldToTracks", {"field": FIELD, "spacing": 0}, "spacing"),
-    ("MotionI2VLoadMotionFieldModel", {**NO_FILE, "window_overlap": 5}, "nothing.bin"),
+    ("MotionI2VLoadMotionFieldModel", NO_FILE, "nothing.bin"),
     ("MotionI2VLoadTrajectoryControlNet", NO_FILE, "nothing.bin"),
     ("MotionI2VLoadFlowVAE", NO_FILE, "nothing.bin"),
     ("MotionI2VLoadMotionModule", NO_FILE, "nothing.bin"),
@@ -228,5 +234,7 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VMCDiffSampler", {**ROLLOUT_OF, "model": TRACKS, "vae": PICTURE}, ("MODEL", "VAE")),
     ("MotionI2VMCDiffContinue", {**ROLLOUT_FROM, "strokes": "of the whole clip"}, ("model", "vae")),
     ("MotionI2VMotionFieldConditioning", {"picture": PICTURE}, ("positive", "negative", "vae")),
+    ("MotionI2VMotionFieldConditioning", {"window_overlap": 32}, ("window_overlap", "max of 31")),
     ("MotionI2VMotionFieldSampler", {"picture": PICTURE}, ("model", "vae", "flow_vae")),
+    ("MotionI2VMotionFieldSampler", {"window_overlap": -2}, ("window_overlap", "min of -1")),
 ]
