@@ -69,13 +69,21 @@ def workflows(_: Path) -> int:
     return formed or _tool("zizmor", "--offline", "--quiet", "--no-progress", *files)
 
 
+def vulture(_: Path) -> int:
+    """Nothing that nobody calls; what tests alone call belongs into them (they are not read)."""
+    return _tool("vulture", "--config", str(places.ROOT / "pyproject.toml"), *READ)
+
+
 SCANS: dict[str, Callable[[Path], int]] = {
     "comfy-import-guard": imports,
     "comfy-test": comfy_test,
     "nodesafe": nodesafe,
     "bandit": bandit,
+    "vulture": vulture,
     "workflows": workflows,
 }
+PRODUCT = ("__init__.py", "nodes", "models")
+READ = (*PRODUCT, "training", "tools", "benchmarks", "testing", "devkit", "dev.py")
 NOT_COMFYUI = tuple(f":!{name}" for name in ("custom_nodes", "venv", ".venv", "python_embeded"))
 
 

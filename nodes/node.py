@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from comfy_api.latest import io
 
+from ..models.types.progress import OnStep
 from .given import taken
 
 
@@ -61,7 +61,7 @@ def usual(schema: io.Schema) -> dict[str, Any]:
     return {name: [v] for name, v in values.items()} if schema.is_input_list else values
 
 
-def progress(total: int) -> Callable[[int, int], None]:
+def progress(total: int) -> OnStep:
     """The host's progress bar, whose every update also stops on an interrupt."""
     import comfy.utils
 

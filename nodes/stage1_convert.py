@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
 from comfy_api.latest import io
 
 from ..models.files.convert import convert
 from ..models.host import folders, loading
+from ..models.types.progress import OnStep
 from .loader_inputs import LoaderNode
 from .node import progress
 from .sockets import CATEGORY, aliases
@@ -74,7 +74,7 @@ class MotionI2VConvertCheckpoint(LoaderNode):
         return io.NodeOutput("\n".join(lines), ui={"text": lines})
 
 
-def _bar() -> Callable[[int, int], None]:
+def _bar() -> OnStep:
     """A progress bar as long as its first step says."""
     bar = None
 

@@ -1,7 +1,5 @@
 """Warp Preview: the picture, moved by a motion field, without a learned model."""
 
-from collections.abc import Callable
-
 import torch
 from comfy_api.latest import io
 
@@ -9,6 +7,7 @@ from ..models.fields.moved_mask import carried, latent_frames, moving
 from ..models.picture.region import check_region, region_of, resized
 from ..models.picture.warp import FILLS, ORDERS, SPLATTINGS, warp_picture
 from ..models.types.motion_field import MotionField
+from ..models.types.progress import OnStep
 from .inputs import moved_output, new_output, picture_size, temporal_factor_input
 from .node import Node, progress
 from .shown_frames import shown
@@ -168,7 +167,7 @@ def _moved(
     directed: torch.Tensor | None,
     depth: torch.Tensor | None,
     region: torch.Tensor | None,
-    on_frame: Callable[[int, int], None],
+    on_frame: OnStep,
 ) -> torch.Tensor:
     """[M, H, W] what was directed, in the frames `at`, as the frames of the preview show it."""
     size = picture_size(picture)

@@ -9,12 +9,39 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from collections.abc import Iterator
 
 import pytest
+import torch
 
 import testing.pack  # noqa: F401
 from devkit import commands, setup
 from tests.host_process import HostProcess
+from tests.tolerances import TOLERANCES
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--device cuda --dtype float64`: where and how unit tests of mathematics compute."""
+    names = [str(dtype).removeprefix("torch.") for dtype in TOLERANCES]
+    parser.addoption("--device", default="cpu", help="of the tests of models' mathematics")
+    parser.addoption("--dtype", default="float32", choices=names, help="of their values")
+
+
+@pytest.fixture(scope="session")
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """The device of `--device`; skips where this machine has none of it."""
+    name = request.config.getoption("--device")
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = (str(error).splitlines() or ["torch was built without it"])[0]
+        pytest.skip(f"there is no device '{name}' here: {reason}")
+    return torch.device(name)
+
+
+@pytest.fixture(scope="session")
+def dtype(request: pytest.FixtureRequest) -> torch.dtype:
+    """The dtype of `--dtype`."""
+    return getattr(torch, request.config.getoption("--dtype"))
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,12 @@ from typing import Literal
 import numpy as np
 import torch
 
-from ..picture.lab import lab_of
+from ..picture.lab import edge_colours
+from ..picture.pixels import box_of
 from ..picture.region import region_of
+from ..picture.upsample import JointBilateral
 from ..types.motion_field import MotionField, check_size
+from ..types.progress import OnStep
 from ..types.tracks import Tracks
 from . import edge_aware
 
@@ -45,7 +48,7 @@ def densify(
     reach: float = 0.35,
     edges: float = 1.0,
     paths_outside: PathsOutside = "error",
-    on_step: Callable[[int, int], None] | None = None,
+    on_step: OnStep | None = None,
 ) -> MotionField:
     """Spreads the tracks' motion over the picture, inside objects and up to their edges.
 
@@ -78,7 +81,7 @@ def densify(
     _check_number("edges", edges, 0.0, 4.0)
     allowed = None if region is None else region_of(region, size)
     seeds = _seeds(tracks.rescaled(size), allowed, paths_outside)
-    colours = None if picture is None else lab_of(picture, size)
+    colours = None if picture is None else edge_colours(picture, size)
     flow = torch.zeros(tracks.frames, 2, size[1], size[0])
     if seeds.moving.any():
         window = _window(size, allowed)
@@ -215,9 +218,8 @@ def _merged(seeds: _Seeds, parting: np.ndarray) -> _Seeds:
 def _window(size: tuple[int, int], allowed: torch.Tensor | None) -> _Window:
     if allowed is None:
         return _Window(0, 0, *size)
-    rows = torch.nonzero(allowed.amax(1)).flatten()
-    columns = torch.nonzero(allowed.amax(0)).flatten()
-    return _Window(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    rows, columns = box_of(allowed > 0)
+    return _Window(columns.start, rows.start, columns.stop, rows.stop)
 
 
 def _interpolate(
@@ -227,7 +229,7 @@ def _interpolate(
     colours: np.ndarray | None,
     allowed: torch.Tensor | None,
     strength: tuple[float, float],
-    on_step: Callable[[int, int], None] | None,
+    on_step: OnStep | None,
 ) -> None:
     """Writes the field into `flow` [F, 2, H, W], frame by frame."""
     import cv2
@@ -243,7 +245,7 @@ def _interpolate(
     grid = edge_aware.Grid(small, _domain(part, shape), open_border=allowed is None)
     cells, seed_of = _cells(seeds, window, shape)
     values = edge_aware.spread(grid, cells, reach, edges, seeds.moving[seed_of])
-    upsample = edge_aware.Upsampling(small, full, shape, window.size, edges)
+    upsample = edge_aware.upsampling(small, full, shape, window.size, edges)
     frame_of = _frames_of(seeds, seed_of, values, upsample, shape, len(flow))
     hold = _Hold.around(seeds, window)
     for index in range(1, len(flow)):
@@ -286,7 +288,7 @@ def _frames_of(
     seeds: _Seeds,
     seed_of: np.ndarray,
     values: Callable[[np.ndarray], np.ndarray],
-    upsample: edge_aware.Upsampling,
+    upsample: JointBilateral,
     shape: tuple[int, int],
     frames: int,
 ) -> Callable[[int], torch.Tensor]:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..picture.upsample import TAPS, Cells, JointBilateral
 from . import whole_objects
 
 CELLS = 48_000
@@ -62,7 +63,13 @@ class Grid:
 
 
 def grid_shape(width: int, height: int) -> tuple[int, int]:
-    """(h, w) of the grid for a picture of `width` x `height` pixels: its shape, at most CELLS."""
+    """(h, w) of the grid for a picture of `width` x `height` pixels: its shape, at most CELLS.
+
+    >>> grid_shape(400, 120)
+    (120, 400)
+    >>> grid_shape(1920, 400)
+    (100, 480)
+    """
     shrink = max(1.0, (width * height / CELLS) ** 0.5)
     return max(1, round(height / shrink)), max(1, round(width / shrink))
 
@@ -245,11 +252,14 @@ def _factorised(
     return factor.solve
 
 
-class Upsampling:
-    """Joint bilateral upsampling from a grid to the pixels it stands for.
-
-    A pixel takes the weighted mean of the 3 x 3 cells around it, by distance and by likeness of
-    colour, so that what is constant stays constant and an edge stays as sharp as in the picture.
+def upsampling(
+    small: np.ndarray | None,
+    full: np.ndarray | None,
+    shape: tuple[int, int],
+    size: tuple[int, int],
+    edges: float,
+) -> JointBilateral:
+    """What enlarges maps of the grid to the pixels that it stands for.
 
     Args:
         small: [h, w, 3] float32 CIELAB colours of the cells, or None to go by distance alone.
@@ -258,58 +268,24 @@ class Upsampling:
         size: (W, H) of the picture.
         edges: how much likeness counts; 0 for not at all.
     """
+    import cv2
 
-    def __init__(
-        self,
-        small: np.ndarray | None,
-        full: np.ndarray | None,
-        shape: tuple[int, int],
-        size: tuple[int, int],
-        edges: float,
-    ) -> None:
-        import cv2
-
-        self.row, offset_y = _cells_of(size[1], shape[0])
-        self.column, offset_x = _cells_of(size[0], shape[1])
-        guide = pixels = None
-        if small is not None and full is not None:
-            # Noise in the colours would fray the outlines.
-            guide = _planes(cv2.bilateralFilter(small, 5, 20, 2))
-            pixels = _planes(cv2.medianBlur(full, 5))
-        weights = []
-        for dy, dx in self._taps():
-            y = torch.exp(-((offset_y - dy) ** 2) / (2 * 0.7**2))
-            x = torch.exp(-((offset_x - dx) ** 2) / (2 * 0.7**2))
-            weight = y[:, None] * x[None, :]
-            if guide is not None and pixels is not None and edges > 0:
-                unlike = (self._gather(guide, dy, dx) - pixels).square_().sum(0)
-                weight = weight * torch.exp(unlike * (-0.5 * (edges / 6.0) ** 2)) + weight * 1e-6
-            weights.append(weight)
-        total = torch.stack(weights).sum(0)
-        self.weights = [weight / total for weight in weights]
-
-    def __call__(self, values: torch.Tensor) -> torch.Tensor:
-        """[C, h, w] float32 -> [C, H, W]."""
-        result = values.new_zeros(values.shape[0], len(self.row), len(self.column))
-        for (dy, dx), weight in zip(self._taps(), self.weights, strict=True):
-            result += self._gather(values, dy, dx) * weight
-        return result
-
-    def _gather(self, values: torch.Tensor, dy: int, dx: int) -> torch.Tensor:
-        row = (self.row + dy).clamp(0, values.shape[1] - 1)
-        column = (self.column + dx).clamp(0, values.shape[2] - 1)
-        return values.index_select(2, column).index_select(1, row)
-
-    @staticmethod
-    def _taps() -> list[tuple[int, int]]:
-        return [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-
-
-def _cells_of(pixels: int, cells: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The cell that each pixel lies in, and where in it: -0.5..0.5 of a cell from its centre."""
-    position = (torch.arange(pixels, dtype=torch.float64) + 0.5) * (cells / pixels) - 0.5
-    cell = position.round().clamp(0, cells - 1)
-    return cell.long(), (position - cell).float()
+    cells = Cells(size, (shape[1], shape[0]))
+    guide = pixels = None
+    if small is not None and full is not None:
+        # Noise in the colours would fray the outlines.
+        guide = _planes(cv2.bilateralFilter(small, 5, 20, 2))
+        pixels = _planes(cv2.medianBlur(full, 5))
+    weights = []
+    for dx, dy in TAPS:
+        y = torch.exp(-((cells.y - dy) ** 2) / (2 * 0.7**2))
+        x = torch.exp(-((cells.x - dx) ** 2) / (2 * 0.7**2))
+        weight = y[:, None] * x[None, :]
+        if guide is not None and pixels is not None and edges > 0:
+            unlike = (cells.beside(guide, (dx, dy)) - pixels).square_().sum(0)
+            weight = weight * torch.exp(unlike * (-0.5 * (edges / 6.0) ** 2)) + weight * 1e-6
+        weights.append(weight)
+    return JointBilateral(cells, weights)
 
 
 def _planes(colours: np.ndarray) -> torch.Tensor:

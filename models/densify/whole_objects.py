@@ -78,7 +78,11 @@ class Edges:
 
 
 def border(shape: tuple[int, int]) -> np.ndarray:
-    """Flat indices of the cells along the border of a grid."""
+    """Flat indices of the cells along the border of a grid.
+
+    >>> border((3, 3)).tolist()
+    [0, 1, 2, 3, 5, 6, 7, 8]
+    """
     index = np.arange(shape[0] * shape[1]).reshape(shape)
     return np.unique(np.concatenate([index[0], index[-1], index[:, 0], index[:, -1]]))
 

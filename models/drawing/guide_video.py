@@ -9,12 +9,13 @@ places, which is how the frames of the training were stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
+from ..types.progress import OnStep
 from ..types.tracks import Tracks
 
 TRAIL = 50
@@ -26,7 +27,7 @@ SIDES, FRAMES = 32, 8
 """The model's compression: sides are multiples of SIDES, and frames of FRAMES, plus one."""
 
 
-def guide_video(tracks: Tracks, step: Callable[[int, int], None] | None = None) -> torch.Tensor:
+def guide_video(tracks: Tracks, step: OnStep | None = None) -> torch.Tensor:
     """Draws the tracks at the size that they belong to.
 
     Args:

@@ -28,6 +28,9 @@ def parse_json(text: str) -> Any:
     Raises:
         ValueError: with line, column and the text around the place that cannot be read; for NaN
             and Infinity too.
+
+    >>> parse_json("[(1, 2.5), {'a': None}]")
+    [[1, 2.5], {'a': None}]
     """
     try:
         return json.loads(_as_json(text), parse_constant=_reject_constant)
@@ -38,7 +41,11 @@ def parse_json(text: str) -> Any:
 
 
 def place(text: str, position: int) -> str:
-    """ " at line L, column C: ...text >>>here<<< text..." for messages."""
+    """ " at line L, column C: ...text >>>here<<< text..." for messages.
+
+    >>> place("[1,, 2]", 3)
+    ' at line 1, column 4: [1, >>>,<<<  2]'
+    """
     position = min(max(position, 0), len(text))
     line = text.count("\n", 0, position) + 1
     column = position - (text.rfind("\n", 0, position) + 1) + 1

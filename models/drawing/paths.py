@@ -116,6 +116,9 @@ def sample_paths(
 
     Returns:
         Tracks with one point a path, in the paths' order, all visible.
+
+    >>> sample_paths([Path(((0, 0), (4, 2)))], 3, (8, 8)).points[:, 0].tolist()
+    [[0.0, 0.0], [2.0, 1.0], [4.0, 2.0]]
     """
     check_frames(frames)
     check_size(size)
@@ -129,7 +132,13 @@ def sample_paths(
 
 
 def sample_path(path: Path, clip_time: np.ndarray, pin: Pin = "zero") -> np.ndarray:
-    """Positions [T, 2] in float64 pixels of one path at clip times [T] in 0..1."""
+    """Positions [T, 2] in float64 pixels of one path at clip times [T] in 0..1.
+
+    >>> sample_path(Path(((0, 0), (8, 4)), ease="ease_in"), np.array([0, 0.5, 1])).tolist()
+    [[0.0, 0.0], [2.0, 1.0], [8.0, 4.0]]
+    >>> sample_path(Path(((3, 5),)), np.array([0.0, 1.0])).tolist()
+    [[3.0, 5.0], [3.0, 5.0]]
+    """
     points = np.asarray(path.points, dtype=np.float64)
     if path.is_pin and pin == "released":
         points = np.concatenate([points, points + 1])

@@ -77,17 +77,13 @@ def rasterize(tracks: Tracks, half_size: int, region: torch.Tensor | None = None
 
 
 def at_latent_size(mask: torch.Tensor) -> torch.Tensor:
-    """The nearest samples of a mask [..., H, W], one a latent cell: [..., H // 8, W // 8]."""
+    """The nearest samples of a mask [..., H, W], one a latent cell: [..., H // 8, W // 8].
+
+    >>> at_latent_size(torch.zeros(1, 1, 32, 20)).shape
+    torch.Size([1, 1, 4, 2])
+    """
     rows, columns = (max(n // LATENT, 1) for n in mask.shape[-2:])
     return mask[..., ::LATENT, ::LATENT][..., :rows, :columns].contiguous()
-
-
-def box_region(box: tuple[int, int, int, int], size: tuple[int, int]) -> torch.Tensor:
-    """A region [H, W] that is 1 in the box (x0, y0, x1, y1), its right and bottom edge excluded."""
-    x0, y0, x1, y1 = box
-    region = torch.zeros(size[1], size[0])
-    region[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)] = 1.0
-    return region
 
 
 def _frozen(region: torch.Tensor | None, size: tuple[int, int]) -> torch.Tensor:

@@ -12,6 +12,7 @@ import math
 import torch
 
 from ..networks.splat import SplatPlan
+from ..picture.pixels import sampled
 from ..types.motion_field import MotionField, check_frames
 from ..types.tracks import Tracks
 
@@ -148,7 +149,11 @@ def tracks_at(field: MotionField, starts: torch.Tensor) -> Tracks:
 
 
 def grid_points(size: tuple[int, int], spacing: int) -> torch.Tensor:
-    """Points [P, 2] on a centred grid over a picture (W, H), `spacing` pixels apart."""
+    """Points [P, 2] on a centred grid over a picture (W, H), `spacing` pixels apart.
+
+    >>> grid_points((5, 3), 2).tolist()
+    [[0.0, 0.0], [2.0, 0.0], [4.0, 0.0], [0.0, 2.0], [2.0, 2.0], [4.0, 2.0]]
+    """
     if spacing < 1:
         raise ValueError(f"the grid's spacing is at least 1 pixel, not {spacing}")
     columns, rows = (
@@ -162,33 +167,17 @@ def landing(flow: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tenso
     """Where the pixels land that flow [F, 2, H, W] moves: x, y, and whether inside, all [F, H, W].
 
     A picture reaches half a pixel beyond its outermost pixels.
+
+    >>> flow = torch.tensor([[2.0, 0.0]]).view(1, 2, 1, 1).expand(1, 2, 1, 3)
+    >>> x, y, inside = landing(flow)
+    >>> x.tolist(), inside.tolist()
+    ([[[2.0, 3.0, 4.0]]], [[[True, False, False]]])
     """
     height, width = flow.shape[-2:]
     x = torch.arange(width, device=flow.device) + flow[:, 0]
     y = torch.arange(height, device=flow.device)[:, None] + flow[:, 1]
     inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
     return x, y, inside
-
-
-def sampled(maps: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Bilinear samples [F, C, ...] of maps [F, C, H, W] at pixels x, y [F, ...]; border repeated.
-
-    Whole pixels give exactly the stored value.
-    """
-    frames, channels, height, width = maps.shape
-    x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
-    left, top = x.floor(), y.floor()
-    flat = maps.flatten(2)
-
-    def at(row: torch.Tensor, column: torch.Tensor) -> torch.Tensor:
-        index = (row.clamp(max=height - 1) * width + column.clamp(max=width - 1)).long()
-        index = index.reshape(frames, 1, -1).expand(-1, channels, -1)
-        return flat.gather(2, index).reshape(frames, channels, *x.shape[1:])
-
-    right_part, low_part = (x - left).unsqueeze(1), (y - top).unsqueeze(1)
-    upper = torch.lerp(at(top, left), at(top, left + 1), right_part)
-    lower = torch.lerp(at(top + 1, left), at(top + 1, left + 1), right_part)
-    return torch.lerp(upper, lower, low_part)
 
 
 def _after(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 
 from ..drawing.draw_tracks import TracksLayer
 from ..types.motion_field import MotionField
+from ..types.progress import OnStep
 from ..types.tracks import Tracks
 from .flow_colors import flow_to_color
 
@@ -30,7 +30,7 @@ def preview_field(
     opacity: float = 0.8,
     legend: bool = True,
     arrows_across: int = 24,
-    on_step: Callable[[int, int], None] | None = None,
+    on_step: OnStep | None = None,
 ) -> torch.Tensor:
     """Draws every frame of a motion field.
 

@@ -20,7 +20,11 @@ SPANS = (
 
 
 def wheel() -> torch.Tensor:
-    """[55, 3] float32 RGB in 0..1, from red over yellow, green, cyan, blue and magenta."""
+    """[55, 3] float32 RGB in 0..1, from red over yellow, green, cyan, blue and magenta.
+
+    >>> wheel().shape, wheel()[0].tolist()
+    (torch.Size([55, 3]), [1.0, 0.0, 0.0])
+    """
     hues = []
     for index, (corner, steps) in enumerate(SPANS):
         start = torch.tensor(corner, dtype=torch.float32)
@@ -41,6 +45,9 @@ def flow_to_color(flow: torch.Tensor, scale: float | None = None) -> torch.Tenso
 
     Returns:
         [..., H, W, 3] float32 RGB in 0..1.
+
+    >>> flow_to_color(torch.zeros(2, 1, 1), scale=8.0).tolist()
+    [[[1.0, 1.0, 1.0]]]
     """
     if flow.ndim < 3 or flow.shape[-3] != 2:
         raise ValueError(f"flow is [..., 2, height, width], got {list(flow.shape)}")

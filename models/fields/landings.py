@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..picture.holes import torn_cells, torn_edges
+from ..picture.tears import torn_cells, torn_edges
 
 MOST_ZOOM = 8.0
 """Up to here a surface that grows as a whole is taken for one that grows, not for torn pixels."""

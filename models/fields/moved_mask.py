@@ -1,21 +1,20 @@
 """A mask of the reference picture, carried along a motion field, and what the motion uncovers.
 
 Both by forward splatting, with soft edges. Of a surface that grows, each pixel lands with the area
-that it has then; gaps too narrow for a tear (`picture.holes.TEAR`) are closed, and a pixel that
+that it has then; gaps too narrow for a tear (`picture.tears.TEAR`) are closed, and a pixel that
 has landings on all its sides is taken for a whole one.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..networks.splat import SplatPlan
-from ..picture.holes import TEAR, loose_pixels, torn_edges
+from ..picture.tears import TEAR, loose_pixels, torn_edges
 from ..types.motion_field import MotionField
+from ..types.progress import OnStep
 
 CONTRAST = 20.0
 """Importance of the pixel that is most in front; the one farthest behind has 0."""
@@ -37,7 +36,7 @@ def carried(
     field: MotionField,
     nearness: Tensor | None = None,
     at: Tensor | None = None,
-    on_frame: Callable[[int, int], None] = lambda done, total: None,
+    on_frame: OnStep = lambda done, total: None,
 ) -> tuple[Tensor, Tensor]:
     """Where a mask has come to in each frame, and which pixels are new there.
 

@@ -7,19 +7,19 @@ flow, or step, travels as a motion field of two frames, whose reference is the e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from ..picture.pixels import check_finite, nearest, sampled
 from ..types.motion_field import MotionField
-from .field_ops import landing, sampled
+from ..types.progress import OnStep
+from .field_ops import landing
 from .landings import landings
 
 
-def to_neighbours(
-    field: MotionField, on_step: Callable[[int, int], None] | None = None
-) -> list[MotionField]:
+def to_neighbours(field: MotionField, on_step: OnStep | None = None) -> list[MotionField]:
     """The steps of a motion field: n_i(r) = f_{i+1}(p) - f_i(p), where r = p + f_i(p).
 
     Exact, to float32, where the field is bilinear between its pixels; where several of them have
@@ -95,7 +95,7 @@ def advance(field: MotionField, step: Tensor) -> MotionField:
             f"the step is {list(step.shape)}, but the motion field of {width}x{height} px goes on "
             f"with one of [2, {height}, {width}]"
         )
-    _check_finite(step, "the step")
+    check_finite(step, "the step")
     return extended(field, [as_step(step.to(field.flow))])
 
 
@@ -157,12 +157,9 @@ def _seen_on(flow: Tensor, seen: Tensor, after: Tensor, known: Tensor | None) ->
 
 def _filled(flow: Tensor, found: Tensor) -> Tensor:
     """Flow [2, H, W] with the nearest found pixel's wherever none was found; 0 if none at all."""
-    from scipy.ndimage import distance_transform_edt
-
     if bool(found.all()) or not bool(found.any()):
         return flow
-    nearest = distance_transform_edt(~found.numpy(), return_distances=False, return_indices=True)
-    row, column = torch.from_numpy(nearest).long()
+    _, (row, column) = nearest(found)
     return flow[:, row, column]
 
 
@@ -181,9 +178,3 @@ def _check_steps(steps: Sequence[MotionField]) -> None:
                 f"{steps[0].size[0]}x{steps[0].size[1]}; bring them to one size with Resize "
                 f"Motion Field first"
             )
-
-
-def _check_finite(flow: Tensor, name: str) -> None:
-    bad = int((~torch.isfinite(flow)).sum())
-    if bad:
-        raise ValueError(f"{name} has {bad} values that are NaN or infinite")

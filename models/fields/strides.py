@@ -20,6 +20,11 @@ def parse_strides(text: str, frames: int) -> tuple[float, ...]:
 
     Raises:
         ValueError: for fewer than 2 frames, another count, or what is not a positive number.
+
+    >>> parse_strides("8", 4)
+    (8.0, 16.0, 24.0)
+    >>> parse_strides("[8, 16, 40]", 4)
+    (8.0, 16.0, 40.0)
     """
     if frames < 2:
         raise ValueError(

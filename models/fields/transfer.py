@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from ..picture.pixels import nearest, read
 from ..picture.region import region_of
 from ..types.motion_field import MotionField, check_size, still
 from .field_ops import mixed, scaled
@@ -48,6 +48,11 @@ def placement(
 
     Raises:
         ValueError: for another `how`, or a region that is needed and missing or empty.
+
+    >>> placement("crop", (100, 50), (100, 100))
+    Placement(scale=(2.0, 2.0), shift=(-50.0, 0.0))
+    >>> placement("fit", (100, 50), (100, 100))
+    Placement(scale=(1.0, 1.0), shift=(0.0, 25.0))
     """
     ratios = (target[0] / source[0], target[1] / source[1])
     if how == STRETCH:
@@ -76,10 +81,10 @@ def placed(field: MotionField, size: Size, where: Placement) -> MotionField:
     check_size(size)
     grid = _grid(field, size, where)
     ratio = field.flow.new_tensor(where.scale).view(1, 2, 1, 1)
-    flow = torch.cat([_sampled(frame[None], grid) for frame in field.flow]) * ratio
+    flow = torch.cat([read(frame[None], grid) for frame in field.flow]) * ratio
     if field.visibility is None:
         return MotionField(flow)
-    seen = torch.cat([_sampled(frame[None, None], grid) for frame in field.visibility])
+    seen = torch.cat([read(frame[None, None], grid) for frame in field.visibility])
     return MotionField(flow, seen[:, 0].clamp(0, 1))
 
 
@@ -128,10 +133,7 @@ def transfer(
 
 def continued(field: MotionField, solid: Tensor) -> MotionField:
     """Outside `solid` (bool [H, W]), the motion of the nearest pixel inside it."""
-    from scipy.ndimage import distance_transform_edt
-
-    _, nearest = distance_transform_edt(~solid.cpu().numpy(), return_indices=True)
-    rows, columns = (torch.from_numpy(index).to(field.flow.device) for index in nearest)
+    _, (rows, columns) = nearest(solid.to(field.flow.device))
     seen = field.visibility
     return MotionField(
         field.flow[:, :, rows, columns], None if seen is None else seen[:, rows, columns]
@@ -173,7 +175,3 @@ def _grid(field: MotionField, size: Size, where: Placement) -> Tensor:
         axes.append((2 * place - 1).to(field.flow))
     rows, columns = torch.meshgrid(axes[1], axes[0], indexing="ij")
     return torch.stack([columns, rows], dim=-1)[None]
-
-
-def _sampled(values: Tensor, grid: Tensor) -> Tensor:
-    return F.grid_sample(values, grid, padding_mode="border", align_corners=False)

@@ -17,14 +17,13 @@ from typing import BinaryIO
 
 import torch
 
+from ..types.progress import OnStep
 from .checkpoints import KINDS, Checkpoint, read_checkpoint
 from .trained import PREFIX
 
 CONVERTED = ("stage1_unet", "stage1_controlnet", "flow_vae", "motion_modules", "sd15_unet")
 DTYPE_NAMES = {torch.float16: "F16", torch.bfloat16: "BF16", torch.float32: "F32"}
 SUFFIXES = (".bin", ".ckpt", ".pt", ".pth", ".safetensors")
-
-OnStep = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import comfy.model_management as management
@@ -15,6 +14,7 @@ from ..fields.neighbour_flow import advance, as_step, extended
 from ..networks.mcdiff_shapes import CompletionShape
 from ..picture.warp import warp_picture
 from ..types.motion_field import MotionField, still
+from ..types.progress import OnStep
 from ..types.tracks import Tracks
 from ..types.view import View
 from .loading import hosted, take
@@ -27,8 +27,6 @@ MIRRORS: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))
 a tenth, and the same whichever way round a picture is."""
 ALIVE = 16
 """Features of the first level's size that are in memory at once, about."""
-
-OnStep = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import comfy.model_management
@@ -11,13 +11,12 @@ import comfy.utils
 import torch
 
 from ..files.checkpoints import Checkpoint
+from ..types.progress import OnStep
 
 CHUNK = 4
 """Frames that are on the device at once; the rest of a clip waits in memory."""
 MIN_TILE = 64
 """Smaller tiles would be mostly overlap."""
-
-OnStep = Callable[[int, int], None]
 
 
 def autoencoder_config(widths: tuple[int, ...], channels: int) -> dict[str, Any]:
@@ -106,14 +105,6 @@ class FlowVAE(comfy.sd.VAE):
                 decoded = self.decode(part)
             parts.append(decoded.movedim(-1, 1))
         return torch.cat(parts)
-
-    def posterior(self, flow01: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and log variance [N, 4, h, w] of flow01 [N, 2, H, W]."""
-        comfy.model_management.load_model_gpu(self.patcher)
-        x = flow01.to(self.device, self.vae_dtype)
-        moments = self.first_stage_model.quant_conv(self.first_stage_model.encoder(x))
-        mean, logvar = moments.float().chunk(2, dim=1)
-        return mean, logvar.clamp(-30, 20)
 
     def preview_projection(self) -> tuple[torch.Tensor, torch.Tensor]:
         """The best linear guess of displacements from latents, [2, 4] and [2], for previews."""

@@ -81,9 +81,8 @@ def load_trajectory_control(
     weights, compute = weight_dtypes(checkpoint, dtype)
     operations = comfy.ops.pick_operations(weights, compute)
     offload = management.unet_offload_device()
-    model = TrajectoryControlModel(
-        **_control_config(checkpoint), dtype=weights, device=offload, operations=operations
-    )
+    config = unet_config(checkpoint.shape, decoder=False, heads=checkpoint.trained.heads)
+    model = TrajectoryControlModel(**config, dtype=weights, device=offload, operations=operations)
     tensors = unet_tensors(checkpoint, weights)
     for layer in ("0", "2"):
         name = f"input_hint_block.{layer}.weight"
@@ -142,13 +141,6 @@ def unet_tensors(checkpoint: Checkpoint, dtype: torch.dtype) -> dict[str, torch.
     conv_in = tensors["input_blocks.0.0.weight"]
     tensors["input_blocks.0.0.weight"] = torch.cat([conv_in[:, 4:], conv_in[:, :4]], dim=1)
     return tensors
-
-
-def _control_config(checkpoint: Checkpoint) -> dict[str, Any]:
-    config = unet_config(checkpoint.shape)
-    del config["out_channels"]
-    config["num_heads"] = checkpoint.trained.heads
-    return config
 
 
 def weight_dtypes(

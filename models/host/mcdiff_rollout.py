@@ -19,6 +19,7 @@ from torch import Tensor
 from ..drawing.momentary_strokes import SparseFlow
 from ..fields.neighbour_flow import advance, step_of
 from ..types.motion_field import MotionField, still
+from ..types.progress import OnStep
 from ..types.tracks import Tracks
 from .future_frame import check_future_frame, with_step
 from .mcdiff_networks import CHANGE, CHANNELS, LATENT
@@ -137,7 +138,7 @@ def next_latent(
     flow: Tensor | SparseFlow,
     settings: Settings,
     step: int,
-    on_step: Callable[[int, int], None] | None = None,
+    on_step: OnStep | None = None,
 ) -> Tensor:
     """The next frame's latent [1, 4, h, w], not scaled.
 

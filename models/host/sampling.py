@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,8 @@ import comfy.samplers
 import comfy.utils
 import latent_preview
 import torch
+
+from ..types.progress import OnStep
 
 DDIM_LEADING = "DDIM leading"
 SCHEDULERS = [DDIM_LEADING, *comfy.samplers.SCHEDULER_NAMES]
@@ -40,7 +41,7 @@ def sample(
     positive: list,
     negative: list,
     settings: Settings,
-    on_step: Callable[[int, int], None] | None = None,
+    on_step: OnStep | None = None,
 ) -> torch.Tensor:
     """Denoises latents of any network.
 

@@ -123,9 +123,7 @@ def load_image_unet(
         dtype: of the weights; None lets the host choose for its device.
     """
     weights, compute = weight_dtypes(checkpoint, dtype)
-    network = unet_config(checkpoint.shape)
-    del network["num_classes"], network["adm_in_channels"]
-    config = TrainedConfig(network, checkpoint.trained)
+    config = TrainedConfig(unet_config(checkpoint.shape, stride=False), checkpoint.trained)
     config.set_inference_dtype(weights, compute)
     offload = management.unet_offload_device()
     model = comfy.model_base.BaseModel(config, model_type(checkpoint.trained), device=offload)

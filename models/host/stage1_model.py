@@ -25,13 +25,21 @@ def model_type(trained: Trained) -> comfy.model_base.ModelType:
     return types.V_PREDICTION if trained.prediction == V else types.EPS
 
 
-def unet_config(shape: UNetShape) -> dict[str, Any]:
-    """The host's configuration of an SD 1.5-like UNet with the stride embedding."""
+def unet_config(
+    shape: UNetShape, stride: bool = True, decoder: bool = True, heads: int | None = None
+) -> dict[str, Any]:
+    """The host's configuration of an SD 1.5-like UNet.
+
+    Args:
+        shape: what else there is to tell of it.
+        stride: whether it has stage 1's embedding of strides.
+        decoder: whether there is one; a ControlNet has none.
+        heads: of the attention over pixels; None where the host's model class tells them.
+    """
     first = shape.widths[0]
-    return {
+    config: dict[str, Any] = {
         "image_size": 32,
         "in_channels": shape.in_channels,
-        "out_channels": 4,
         "model_channels": first,
         "num_res_blocks": [2, 2, 2, 2],
         "channel_mult": tuple(width // first for width in shape.widths),
@@ -42,9 +50,14 @@ def unet_config(shape: UNetShape) -> dict[str, Any]:
         "use_spatial_transformer": True,
         "use_linear_in_transformer": False,
         "legacy": False,
-        "num_classes": "sequential",
-        "adm_in_channels": first,
     }
+    if decoder:
+        config["out_channels"] = 4
+    if stride:
+        config |= {"num_classes": "sequential", "adm_in_channels": first}
+    if heads is not None:
+        config["num_heads"] = heads
+    return config
 
 
 class TrainedConfig(comfy.supported_models.SD15):

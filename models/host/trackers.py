@@ -14,7 +14,8 @@ from ..trackers.clip_frames import ClipFrames
 from ..trackers.dot import Dot, DotNetworks, dot_size
 from ..trackers.pairwise import Chained, Direct
 from ..trackers.raft import Raft, RaftPairs
-from ..trackers.steps import Tick, Tracked, Tracker, nothing
+from ..trackers.steps import Tracked, Tracker
+from ..types.progress import Tick, nothing
 from .loading import hosted
 
 WORK_BYTES = 3 << 30

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import torch
-import torch.nn.functional as F
 
-from .splat import SplatPlan
+from .splat import SplatPlan, bags
 
 CPU_PART = 1 << 22
 """Bytes of warped tokens held at once on a CPU: they stay in its cache until they are used."""
@@ -61,17 +60,7 @@ class ReferenceWarp:
         """
         entries = slice(self._starts[part.start], self._starts[part.stop])
         offset = self.offset[part.start * self.fields : part.stop * self.fields + 1]
-        if entries.start == entries.stop:
-            shape = (part.stop - part.start, self.fields, reference.shape[1])
-            return reference.new_zeros(shape)
-        warped = F.embedding_bag(
-            self.column[entries],
-            reference,
-            offset - entries.start,
-            mode="sum",
-            per_sample_weights=self.value[entries],
-            include_last_offset=True,
-        )
+        warped = bags(reference, self.column[entries], offset - entries.start, self.value[entries])
         return warped.unflatten(0, (-1, self.fields))
 
     def constant(self, key: object, make: Callable[[], torch.Tensor]) -> torch.Tensor:

@@ -14,17 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 EPSILON = 1e-7
 """Added to every sum of weights, as in the released code: where nothing lands the result is 0."""
-
-_BACKWARD_ELEMENTS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -49,20 +45,12 @@ class _Matrix:
         counts = self.offset.diff().long()
         return torch.repeat_interleave(counts, output_size=self.entry.numel())
 
-    @cached_property
-    def transposed(self) -> tuple[Tensor, _Matrix]:
-        """The same entries sorted by column, and the order that sorts them."""
-        order, offset = _sorted_by(self.column.long(), self.columns)
-        row = self.row.to(self.column.dtype)
-        rows = self.offset.numel() - 1
-        return order, _Matrix(self.entry[order], row[order], offset, rows)
-
 
 class SplatPlan:
     """Everything about forward splatting that depends on the field only, computed once.
 
-    The plan follows the field's device. It is differentiable in the features, and in the flow
-    where the flow requires gradients.
+    The plan follows the field's device. Nothing here is differentiable in the flow: training takes
+    `rows_matrix` and learns what is carried.
 
     Args:
         flow: [B, 2, H, W] pixels, x then y: B fields from the reference frame.
@@ -71,7 +59,7 @@ class SplatPlan:
         fields: B.
         size: (W, H).
         coverage: [B, 1, H, W] float32 or float64, the sum of the weights that land on each target;
-            0 where nothing lands, 1 everywhere for a field of zeros. Not differentiable.
+            0 where nothing lands, 1 everywhere for a field of zeros.
 
     Raises:
         ValueError: for another shape, an integer dtype, or a displacement that is not finite.
@@ -87,12 +75,12 @@ class SplatPlan:
         self.pixels = height * width
         self._weight, self._target, self._kept = _corners(flow)
         self._matrices: dict[tuple[bool, bool], _Matrix] = {}
-        self._normalised: dict[tuple[bool, bool, torch.dtype], tuple[Tensor, Tensor]] = {}
+        self._normalised: dict[tuple[bool, torch.dtype], Tensor] = {}
 
     @cached_property
     def coverage(self) -> Tensor:
         matrix = self._matrix(shared=True, pixels_first=False)
-        total = _row_sums(matrix, self._weight.detach())
+        total = _row_sums(matrix, self._weight)
         width, height = self.size
         return total.view(self.fields, 1, height, width)
 
@@ -157,8 +145,9 @@ class SplatPlan:
         matrix = self._matrix(shared, pixels_first=False)
         for weight in (in_front, behind):
             tick()
-            values = weight.detach().index_select(0, matrix.entry)
-            total = self._maps_of(_Splat.apply(rows, weight, matrix, values, None), both)
+            total = self._maps_of(
+                _product(rows, matrix, weight.index_select(0, matrix.entry)), both
+            )
             coverage = total[:, -1:]
             layers += [total[:, :-1] / (coverage + EPSILON), coverage]
         front, front_coverage, back, back_coverage = layers
@@ -169,69 +158,33 @@ class SplatPlan:
         rows, shared = self._rows_of(x)
         matrix = self._matrix(shared, pixels_first=False)
         weight = self._weight.to(rows.dtype)
-        values = weight.detach().index_select(0, matrix.entry)
-        return self._maps_of(_Splat.apply(rows, weight, matrix, values, None), x)
-
-    def average_rows(self, x: Tensor, pixels_first: bool = False) -> Tensor:
-        """Splats one reference map, given as rows of features, with each of the B fields.
-
-        The form in which attention holds its tokens: no transposition takes place.
-
-        Args:
-            x: [H*W, C], or [G, H*W, C] for G references that the same fields move.
-            pixels_first: give [H*W, B, C], the layout of a sequence over frames at each pixel.
-
-        Returns:
-            [B, H*W, C], or [H*W, B, C] with `pixels_first`, contiguous. For G references
-            [G, B, H*W, C] or [G, H*W, B, C], a strided view (G varies next to C in memory).
-
-        Raises:
-            ValueError: for another shape, an integer dtype or another device than the plan's.
-        """
-        self._check_features(x)
-        if x.ndim not in (2, 3) or x.shape[-2] != self.pixels:
-            raise ValueError(
-                f"features have shape {tuple(x.shape)}, but this plan, of {self._described()}, "
-                f"needs rows [{self.pixels}, C] or [G, {self.pixels}, C]"
-            )
-        compute = _compute_dtype(x)
-        rows = x.to(compute)
-        if x.ndim == 3:
-            rows = rows.transpose(0, 1).flatten(1)
-        y = self._normalised_product(rows.contiguous(), None, True, pixels_first).to(x.dtype)
-        if pixels_first:
-            y = y.view(self.pixels, self.fields, *x.shape[:-2], x.shape[-1])
-        else:
-            y = y.view(self.fields, self.pixels, *x.shape[:-2], x.shape[-1])
-        return y if x.ndim == 2 else y.permute(2, 0, 1, 3)
+        return self._maps_of(_product(rows, matrix, weight.index_select(0, matrix.entry)), x)
 
     def rows_matrix(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The sparse matrix of `average_rows(x, pixels_first=True)`, for multiplying it in parts.
+        """The sparse matrix of `average`, for rows of features, multiplied in parts by `bags`.
 
         Returns:
             offset [H*W*B + 1], where each row (pixel, then field) starts; column [K], the source
-            pixel of each entry; value [K], its weight divided by its row's sum. Not differentiable.
+            pixel of each entry; value [K], its weight divided by its row's sum.
         """
         matrix = self._matrix(shared=True, pixels_first=True)
-        values, _ = _normalise(matrix, self._weight.detach())
-        return matrix.offset, matrix.column, values
+        return matrix.offset, matrix.column, _normalise(matrix, self._weight)
 
     def _maps(self, x: Tensor, weight: Tensor | None) -> Tensor:
         rows, shared = self._rows_of(x)
-        return self._maps_of(self._normalised_product(rows, weight, shared, False), x)
+        matrix = self._matrix(shared, pixels_first=False)
+        if weight is None:
+            values = self._usual(matrix, shared, rows.dtype)
+        else:
+            values = _normalise(matrix, weight)
+        return self._maps_of(_product(rows, matrix, values), x)
 
-    def _normalised_product(
-        self, rows: Tensor, weight: Tensor | None, shared: bool, pixels_first: bool
-    ) -> Tensor:
-        matrix = self._matrix(shared, pixels_first)
-        if weight is not None:
-            values, divisor = _normalise(matrix, weight.detach())
-            return _Splat.apply(rows, weight, matrix, values, divisor)
-        weight = self._weight.to(rows.dtype)
-        key = (shared, pixels_first, rows.dtype)
+    def _usual(self, matrix: _Matrix, shared: bool, dtype: torch.dtype) -> Tensor:
+        """The normalised bilinear weights, made once."""
+        key = (shared, dtype)
         if key not in self._normalised:
-            self._normalised[key] = _normalise(matrix, weight.detach())
-        return _Splat.apply(rows, weight, matrix, *self._normalised[key])
+            self._normalised[key] = _normalise(matrix, self._weight.to(dtype))
+        return self._normalised[key]
 
     def _rows_of(self, x: Tensor) -> tuple[Tensor, bool]:
         """[B, C, H, W] or [C, H, W] -> rows of features, and whether all fields share them."""
@@ -274,11 +227,10 @@ class SplatPlan:
         weight = self._weight.to(_compute_dtype(x))
         z = importance.to(weight.dtype).reshape(-1, self.pixels, 1)
         z = z.expand(self.fields, self.pixels, 4).reshape(-1)
-        with torch.no_grad():
-            reaching = torch.where(weight > 0, z, -torch.inf).index_select(0, matrix.entry)
-            largest = z.new_full((self.fields * self.pixels,), -torch.inf)
-            largest.scatter_reduce_(0, matrix.row, reaching, "amax")
-            largest = largest.index_select(0, self._target)
+        reaching = torch.where(weight > 0, z, -torch.inf).index_select(0, matrix.entry)
+        largest = z.new_full((self.fields * self.pixels,), -torch.inf)
+        largest.scatter_reduce_(0, matrix.row, reaching, "amax")
+        largest = largest.index_select(0, self._target)
         return weight * (z - largest).clamp(max=0).exp()
 
     def _matrix(self, shared: bool, pixels_first: bool) -> _Matrix:
@@ -328,92 +280,53 @@ def splat_average(x: Tensor, flow: Tensor) -> Tensor:
 
     Raises:
         ValueError: as `SplatPlan` and `SplatPlan.average`.
+
+    >>> x, flow = torch.tensor([[[1.0, 5.0, 0.0]]]), torch.zeros(1, 2, 1, 3)
+    >>> flow[0, 0, 0, 0] = 1
+    >>> splat_average(x, flow).round(decimals=4).tolist()
+    [[[[0.0, 3.0, 0.0]]]]
     """
     return SplatPlan(flow).average(x)
 
 
-def splat_softmax(x: Tensor, flow: Tensor, importance: Tensor) -> Tensor:
-    """Softmax splatting, planned from scratch; see `SplatPlan.softmax`.
+def bags(x: Tensor, column: Tensor, offset: Tensor, values: Tensor | None = None) -> Tensor:
+    """A sparse matrix [rows, N] times rows of features.
+
+    A bag of embeddings is a row of a sparse matrix: summed in order, in one pass, everywhere.
 
     Args:
-        x: [B, C, H, W] or [C, H, W].
-        flow: [B, 2, H, W] pixels.
-        importance: [B, 1, H, W], [1, 1, H, W] or [H, W].
+        x: [N, C].
+        column: [K] the row of x that each entry reads.
+        offset: [rows + 1] where each row's entries start.
+        values: [K] of the entries; None for ones.
 
     Returns:
-        [B, C, H, W] in x's dtype.
+        [rows, C]
 
-    Raises:
-        ValueError: as `SplatPlan` and `SplatPlan.softmax`.
+    >>> x, column = torch.tensor([[1.0], [10.0]]), torch.tensor([0, 1, 1])
+    >>> bags(x, column, offset=torch.tensor([0, 2, 3])).tolist()
+    [[11.0], [10.0]]
     """
-    return SplatPlan(flow).softmax(x, importance)
-
-
-class _Splat(torch.autograd.Function):
-    """A sparse matrix times rows of features, with the gradients written as gathers.
-
-    With u the weights, d the divisors and v = u / d the values: y = v x,
-    dL/dx = v^T g, and dL/du_k = (<g_row, x_column> - <g_row, y_row>) / d_row.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, matrix: _Matrix, values: Tensor, divisor: Tensor | None
-    ) -> Tensor:
-        y = _product(x.detach(), matrix, values)
-        ctx.matrix = matrix
-        ctx.weights = weight.numel()
-        ctx.save_for_backward(x, y if divisor is not None else None, values, divisor)
-        return y
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
-        x, y, values, divisor = ctx.saved_tensors
-        matrix: _Matrix = ctx.matrix
-        g = g.contiguous()
-        gx = gu = None
-        if ctx.needs_input_grad[0]:
-            order, transposed = matrix.transposed
-            gx = _product(g, transposed, values[order])
-        if ctx.needs_input_grad[1]:
-            step = max(1, _BACKWARD_ELEMENTS // max(1, x.shape[1]))
-            pairs = zip(matrix.row.split(step), matrix.column.split(step), strict=True)
-            per_entry = torch.cat([(g[r] * x[c.long()]).sum(1) for r, c in pairs])
-            if divisor is not None:
-                per_entry = (per_entry - (g * y).sum(1)[matrix.row]) / divisor[matrix.row]
-            gu = values.new_zeros(ctx.weights)
-            gu[matrix.entry.long()] = per_entry
-        return gx, gu, None, None, None
+    if x.numel() == 0 or offset.numel() == 1 or column.numel() == 0:
+        return x.new_zeros(offset.numel() - 1, x.shape[1])
+    return F.embedding_bag(
+        column, x, offset, mode="sum", per_sample_weights=values, include_last_offset=True
+    )
 
 
 def _product(x: Tensor, matrix: _Matrix, values: Tensor) -> Tensor:
-    # A bag of embeddings is a row of a sparse matrix: summed in order, in one pass, everywhere.
-    if x.numel() == 0 or matrix.offset.numel() == 1 or matrix.entry.numel() == 0:
-        return x.new_zeros(matrix.offset.numel() - 1, x.shape[1])
-    return F.embedding_bag(
-        matrix.column,
-        x,
-        matrix.offset,
-        mode="sum",
-        per_sample_weights=values,
-        include_last_offset=True,
-    )
+    return bags(x, matrix.column, matrix.offset, values)
 
 
 def _row_sums(matrix: _Matrix, weight: Tensor) -> Tensor:
     """[rows] the sum of each row's weights."""
-    if matrix.entry.numel() == 0:
-        return weight.new_zeros(matrix.offset.numel() - 1)
-    return F.embedding_bag(
-        matrix.entry, weight[:, None], matrix.offset, mode="sum", include_last_offset=True
-    )[:, 0]
+    return bags(weight[:, None], matrix.entry, matrix.offset)[:, 0]
 
 
-def _normalise(matrix: _Matrix, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """The entries' weights divided by their row's divisor, and the divisors."""
+def _normalise(matrix: _Matrix, weight: Tensor) -> Tensor:
+    """The entries' weights divided by their row's sum."""
     divisor = _row_sums(matrix, weight) + EPSILON
-    return weight.index_select(0, matrix.entry) / divisor.index_select(0, matrix.row), divisor
+    return weight.index_select(0, matrix.entry) / divisor.index_select(0, matrix.row)
 
 
 def _sorted_by(key: Tensor, keys: int) -> tuple[Tensor, Tensor]:
@@ -441,18 +354,18 @@ def _corners(flow: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The four bilinear targets of every source pixel.
 
     Returns:
-        weight: [B*H*W*4], 0 for targets outside the picture, differentiable in the flow.
+        weight: [B*H*W*4], 0 for targets outside the picture.
         target: [B*H*W*4] int64, field * H*W + pixel (0 for those outside).
         kept: [K] the entries that matter, in order.
     """
     fields, _, height, width = flow.shape
-    flow = flow.to(torch.float64 if flow.dtype == torch.float64 else torch.float32)
+    flow = flow.detach().to(torch.float64 if flow.dtype == torch.float64 else torch.float32)
     column = torch.arange(width, device=flow.device, dtype=flow.dtype)
     row = torch.arange(height, device=flow.device, dtype=flow.dtype)
     # Beyond two pixels outside nothing lands: the bound only keeps the integers small.
     x = (flow[:, 0] + column).clamp(-2, width + 1)
     y = (flow[:, 1] + row[:, None]).clamp(-2, height + 1)
-    left, top = x.detach().floor(), y.detach().floor()
+    left, top = x.floor(), y.floor()
     right_share, bottom_share = x - left, y - top
     left_share, top_share = 1 - right_share, 1 - bottom_share
     weight = torch.stack(
@@ -472,9 +385,7 @@ def _corners(flow: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     first = torch.arange(fields, device=flow.device).view(-1, 1, 1, 1) * (height * width)
     target = torch.where(inside, first + ty * width + tx, 0)
     weight = torch.where(inside, weight, 0)
-    # A weight of zero adds nothing, but at whole pixels its slope is that of the flow.
-    kept = inside if weight.requires_grad else weight > 0
-    return weight.reshape(-1), target.reshape(-1), kept.reshape(-1).nonzero()[:, 0]
+    return weight.reshape(-1), target.reshape(-1), (weight > 0).reshape(-1).nonzero()[:, 0]
 
 
 def _compute_dtype(x: Tensor) -> torch.dtype:

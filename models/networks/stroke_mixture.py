@@ -22,6 +22,10 @@ def cells_of(flow: Tensor, known: Tensor, cell: int) -> tuple[Tensor, Tensor]:
 
     Returns:
         The mean of the known flow [B, 2, h, w] and how much of a cell is known [B, 1, h, w].
+
+    >>> flow, known = torch.full((1, 2, 2, 2), 3.0), torch.tensor([[[[1.0, 0.0], [0.0, 0.0]]]])
+    >>> [part.flatten().tolist() for part in cells_of(flow, known, 2)]
+    [[3.0, 3.0], [0.25]]
     """
     share = F.avg_pool2d(known, cell)
     return F.avg_pool2d(flow * known, cell) / share.clamp(min=1e-6), share

@@ -37,6 +37,11 @@ def positions(
 
     Raises:
         ValueError: for an odd number of channels.
+
+    >>> positions(4)[0].tolist()
+    [0.0, 1.0, 0.0, 1.0]
+    >>> positions(4).shape
+    torch.Size([32, 4])
     """
     if channels % 2:
         raise ValueError(f"positions need an even number of channels, not {channels}")

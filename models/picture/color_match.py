@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
+
+from ..types.progress import OnStep
+from .lab import to_lab, to_rgb
+from .pixels import check_finite
 
 MEAN_AND_SPREAD, HISTOGRAM = "mean and spread", "histogram"
 METHODS = (MEAN_AND_SPREAD, HISTOGRAM)
@@ -16,7 +18,7 @@ def match_colors(
     reference: torch.Tensor,
     method: str = MEAN_AND_SPREAD,
     strength: float = 1.0,
-    on_step: Callable[[int, int], None] | None = None,
+    on_step: OnStep | None = None,
 ) -> torch.Tensor:
     """Gives each frame the overall colours of the reference; where things are does not matter.
 
@@ -37,12 +39,12 @@ def match_colors(
     _check(frames, reference, method, strength)
     if strength == 0:
         return frames
-    target = _to_lab(reference[0])
+    target = to_lab(reference[0])
     out = torch.empty_like(frames)
     for i, frame in enumerate(frames):
-        lab = _to_lab(frame)
+        lab = to_lab(frame)
         matched = _spread(lab, target) if method == MEAN_AND_SPREAD else _histogram(lab, target)
-        out[i] = torch.lerp(frame, _to_rgb(matched).to(frame), strength).clamp(0, 1)
+        out[i] = torch.lerp(frame, to_rgb(matched).to(frame), strength).clamp(0, 1)
         if on_step is not None:
             on_step(i + 1, len(frames))
     return out
@@ -67,19 +69,6 @@ def _histogram(lab: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(out)
 
 
-def _to_lab(picture: torch.Tensor) -> torch.Tensor:
-    """[H, W, 3] in 0..1 -> [3, H, W] of CIELAB."""
-    from kornia.color import rgb_to_lab
-
-    return rgb_to_lab(picture.float().cpu().movedim(-1, 0)[None])[0]
-
-
-def _to_rgb(lab: torch.Tensor) -> torch.Tensor:
-    from kornia.color import lab_to_rgb
-
-    return lab_to_rgb(lab[None])[0].movedim(0, -1)
-
-
 def _check(frames: torch.Tensor, reference: torch.Tensor, method: str, strength: float) -> None:
     if reference.ndim != 4 or reference.shape[0] != 1:
         raise ValueError(
@@ -96,5 +85,5 @@ def _check(frames: torch.Tensor, reference: torch.Tensor, method: str, strength:
         )
     if not 0 <= strength <= 1:
         raise ValueError(f"the strength of the colour match is 0..1, not {strength}")
-    if not bool(torch.isfinite(frames).all()) or not bool(torch.isfinite(reference).all()):
-        raise ValueError("the pictures whose colours are to be matched hold NaN or infinite values")
+    check_finite(frames, "the frames' colours")
+    check_finite(reference, "the reference for colours")

@@ -12,14 +12,15 @@ matting", CVPR 2001 (Gaussian colours of the sure pixels nearby, on either side)
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from . import holes
+from ..types.progress import Tick, nothing
+from . import tears
+from .pixels import nearest
 
 BAND = 4.0
 """How far a border may be off, in pixels of a picture of 720 pixels' diagonal."""
@@ -66,12 +67,16 @@ class Contours:
         if self.fringe.numel():
             flat = flow.flatten(1)
             apart = (flat[:, self.fringe] - flat[:, self.mover]).square().sum(0)
-            gone[self.fringe] = apart > holes.TEAR**2
+            gone[self.fringe] = apart > tears.TEAR**2
         return gone.view_as(flow[0])
 
 
 def scale_of(size: tuple[int, int]) -> float:
-    """How much larger than one of 720 pixels' diagonal a picture (W, H) is, at least 1."""
+    """How much larger than one of 720 pixels' diagonal a picture (W, H) is, at least 1.
+
+    >>> scale_of((1280, 960)) == 1600 / 720, scale_of((64, 64))
+    (True, 1.0)
+    """
     return max(1.0, float(np.hypot(*size)) / 720)
 
 
@@ -81,7 +86,7 @@ def contours(
     right: Tensor,
     down: Tensor,
     scale: float = 1.0,
-    tick: Callable[[], None] = lambda: None,
+    tick: Tick = nothing,
 ) -> Contours:
     """Finds the borders of a clip's motion that fade out, and where they belong.
 
@@ -90,16 +95,16 @@ def contours(
     Args:
         picture: [3, H, W] in 0..1.
         reach: [H, W] each pixel's largest displacement in the clip.
-        right, down: the torn edges of the whole clip, as from `holes.torn_edges`.
+        right, down: the torn edges of the whole clip, as from `tears.torn_edges`.
         scale: as from `scale_of`.
         tick: called after every part of the work.
     """
     nothing = torch.zeros(0, dtype=torch.int64, device=picture.device)
-    loose = holes.loose_pixels(right, down) & (reach > 0)
+    loose = tears.loose_pixels(right, down) & (reach > 0)
     if not bool(loose.any()):
         return Contours(nothing, nothing, nothing, nothing)
     band = round(BAND * scale)
-    front = holes.foreground(reach, right, down)
+    front = tears.foreground(reach, right, down)
     tick()
     whole = _without_specks(front, reach, SPECK * scale**2)
     unsure = _near_border(whole, band) & (_grown(loose, 4 * band) | _grown(front != whole, band))
@@ -116,14 +121,7 @@ def contours(
         tick()
     beside = _grown(unsure, band) & ~member & (reach > 0)
     fringe, mover = _nearest(beside, member, FRINGE * scale)
-    device = reach.device
-    return Contours(
-        torch.cat(pixels).to(device),
-        torch.cat(sources).to(device),
-        fringe.to(device),
-        mover.to(device),
-        member,
-    )
+    return Contours(torch.cat(pixels), torch.cat(sources), fringe, mover, member)
 
 
 def _grown(mask: Tensor, radius: int) -> Tensor:
@@ -201,12 +199,9 @@ def _mean(x: Tensor, radius: int) -> Tensor:
 
 def _nearest(wanted: Tensor, among: Tensor, limit: float) -> tuple[Tensor, Tensor]:
     """[K] flat indices of `wanted` pixels with one of `among` within the limit, and of that one."""
-    from scipy.ndimage import distance_transform_edt
-
-    goal = among.cpu().numpy()
-    if not goal.any():
-        return torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int64)
-    distance, (row, column) = distance_transform_edt(~goal, return_indices=True)
-    pixel = np.flatnonzero(wanted.cpu().numpy() & (distance <= limit))
-    source = (row * goal.shape[1] + column).ravel()[pixel]
-    return torch.from_numpy(pixel), torch.from_numpy(source).long()
+    if not bool(among.any()):
+        nothing_near = torch.zeros(0, dtype=torch.int64, device=among.device)
+        return nothing_near, nothing_near
+    distance, (row, column) = nearest(among)
+    pixel = (wanted & (distance <= limit).to(wanted.device)).flatten().nonzero()[:, 0]
+    return pixel, (row * among.shape[1] + column).flatten()[pixel]

@@ -7,6 +7,9 @@ and a minimum cut between them along edges, in turns.
 from __future__ import annotations
 
 import numpy as np
+import torch
+
+from .pixels import box_of
 
 TURNS = 4
 """Turns of GrabCut; its outlines hardly change after these."""
@@ -29,7 +32,8 @@ def cut_out(
     guess = likely & possible
     if possible.all() or not guess.any():
         return guess
-    rows, columns = _around(possible)
+    # Surroundings a quarter as large on each side are looked at, which are all of one kind.
+    rows, columns = box_of(torch.from_numpy(possible), lambda side: max(MARGIN, side // 4))
     mask = np.zeros(likely.shape, dtype=bool)
     mask[rows, columns] = _grab_cut(
         lab[rows, columns],
@@ -38,16 +42,6 @@ def cut_out(
         possible[rows, columns],
     )
     return mask
-
-
-def _around(mask: np.ndarray) -> tuple[slice, slice]:
-    """The mask's rectangle with surroundings a quarter as large on each side, which are alike."""
-    slices = []
-    for axis, extent in enumerate(mask.shape):
-        used = np.flatnonzero(mask.any(axis=1 - axis))
-        margin = max(MARGIN, (used[-1] - used[0] + 1) // 4)
-        slices.append(slice(max(0, used[0] - margin), min(extent, used[-1] + 1 + margin)))
-    return slices[0], slices[1]
 
 
 def _grab_cut(

@@ -7,17 +7,17 @@ fine texture, which a membrane lacks, is what lies opposite, across the nearest 
 
 Sources: Perez, Gangnet and Blake, "Poisson Image Editing", SIGGRAPH 2003 (the membrane);
 Bornemann and Deuflhard, "The cascadic multigrid method", Numer. Math. 1996; Otsu, "A threshold
-selection method from gray-level histograms", IEEE Trans. SMC 1979 (which tones differ); Gortler et
-al., "The Lumigraph", SIGGRAPH 1996 (`spread`).
+selection method from gray-level histograms", IEEE Trans. SMC 1979 (which tones differ).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from ..types.progress import Tick, nothing
+from .pixels import box_of, halved, nearest, spread
 
 SMOOTH = 5.0
 """What is finer than this many pixels is texture, what is coarser is tone."""
@@ -42,7 +42,7 @@ _LARGE = 512
 _COARSEST = 8
 
 
-def inpaint(picture: Tensor, hidden: Tensor, tick: Callable[[], None] = lambda: None) -> Tensor:
+def inpaint(picture: Tensor, hidden: Tensor, tick: Tick = nothing) -> Tensor:
     """Replaces the hidden pixels by what could be behind them.
 
     Args:
@@ -56,54 +56,18 @@ def inpaint(picture: Tensor, hidden: Tensor, tick: Callable[[], None] = lambda: 
     """
     if not bool(hidden.any()) or bool(hidden.all()):
         return picture
-    rows, columns = _surroundings(hidden)
+    # As much around it again, for the mirrored grain.
+    rows, columns = box_of(hidden, lambda length: max(length // 2, 32))
     part, unknown = picture[:, rows, columns], hidden[rows, columns]
     tone = _tone(part, unknown)
-    distance, nearest = _to_the_rim(unknown)
+    distance, rim = nearest(~unknown)
     tick()
     led_in = _led_in(tone, unknown)
     tick()
-    painted = led_in + _grain(part - tone, unknown, distance, nearest)
+    painted = led_in + _grain(part - tone, unknown, distance.float().to(tone.device), rim)
     result = picture.clone()
     result[:, rows, columns] = torch.where(unknown, painted.clamp(0, 1), part)
     return result
-
-
-def spread(values: Tensor, weight: Tensor) -> Tensor:
-    """Fills in smoothly where the weight is low, from wherever it is not.
-
-    Args:
-        values: [C, H, W]
-        weight: [H, W] in 0..1; where it is 1 the values stay as they are.
-    """
-    return _pull_push(values[None] * weight, weight[None, None])[0]
-
-
-def _pull_push(weighted: Tensor, weight: Tensor) -> Tensor:
-    height, width = weight.shape[-2:]
-    if max(height, width) > 1:
-        coarse_weight = 4 * _halved(weight)
-        kept = coarse_weight.clamp(max=1)
-        gain = kept / coarse_weight.clamp(min=1e-12)
-        coarse = _pull_push(4 * _halved(weighted) * gain, kept)
-        behind = F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
-        return weighted + (1 - weight) * behind
-    return weighted / weight.clamp(min=1e-12)
-
-
-def _halved(x: Tensor) -> Tensor:
-    return F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
-
-
-def _surroundings(hidden: Tensor) -> tuple[slice, slice]:
-    """The rectangle of what is hidden, with as much around it again, for the mirrored grain."""
-    spans = []
-    for axis, extent in ((1, hidden.shape[0]), (0, hidden.shape[1])):
-        there = hidden.any(axis).nonzero()
-        low, high = int(there.min()), int(there.max()) + 1
-        margin = max((high - low) // 2, 32)
-        spans.append(slice(max(low - margin, 0), min(high + margin, extent)))
-    return spans[0], spans[1]
 
 
 def _tone(picture: Tensor, unknown: Tensor) -> Tensor:
@@ -150,8 +114,8 @@ def _families(tone: Tensor, unknown: Tensor) -> list[Tensor]:
     grown = F.max_pool2d(unknown[None].float(), 5, stride=1, padding=2)[0] > 0
     rim = tone[:, grown & ~unknown]
     centres = torch.stack(_centres(rim, _DEPTH))
-    nearest = torch.cdist(tone.flatten(1).T[None], centres[None])[0].argmin(1).view(unknown.shape)
-    families = [(nearest == i) & ~unknown for i in range(len(centres))]
+    alike = torch.cdist(tone.flatten(1).T[None], centres[None])[0].argmin(1).view(unknown.shape)
+    families = [(alike == i) & ~unknown for i in range(len(centres))]
     return [family for family in families if bool(family.any())]
 
 
@@ -199,8 +163,8 @@ def _membrane(values: Tensor, unknown: Tensor) -> Tensor:
     if min(height, width) <= _COARSEST or not bool(unknown.any()):
         filled = spread(values, known)
     else:
-        share = _halved(known[None])
-        coarse = _halved(values[None])[0] / share.clamp(min=1e-6)
+        share = halved(known[None])
+        coarse = halved(values[None])[0] / share.clamp(min=1e-6)
         below = _membrane(torch.where(share[0] > 0, coarse, 0), share[0] == 0)
         up = F.interpolate(below[None], (height, width), mode="bilinear", align_corners=False)[0]
         filled = torch.where(unknown, up, values)
@@ -213,17 +177,6 @@ def _mean_of_neighbours(x: Tensor) -> Tensor:
     padded = F.pad(x[None], (1, 1, 1, 1), mode="replicate")[0]
     beside = padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
     return (beside + padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1]) / 4
-
-
-def _to_the_rim(unknown: Tensor) -> tuple[Tensor, Tensor]:
-    """[H, W] how far the nearest known pixel is, and [2, H, W] int64 which it is, y then x."""
-    from scipy.ndimage import distance_transform_edt
-
-    distance, nearest = distance_transform_edt(unknown.cpu().numpy(), return_indices=True)
-    device = unknown.device
-    return torch.from_numpy(distance).float().to(device), torch.from_numpy(nearest).long().to(
-        device
-    )
 
 
 def _grain(texture: Tensor, unknown: Tensor, distance: Tensor, rim: Tensor) -> Tensor:

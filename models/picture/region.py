@@ -10,7 +10,7 @@ import torch
 
 from ..types.motion_field import check_size
 from .cut_out import cut_out
-from .lab import lab_of
+from .lab import edge_colours
 
 Combination = Literal["union", "intersect", "subtract"]
 
@@ -157,7 +157,7 @@ def snapped(mask: np.ndarray, picture: torch.Tensor) -> np.ndarray:
     diagonal = float(np.hypot(*size))
     rim = min(SNAP_IN * diagonal, float(np.max(depth)) / 3)
     found = cut_out(
-        lab_of(picture, size), depth > 2 * rim, depth > rim, outside <= SNAP_OUT * diagonal
+        edge_colours(picture, size), depth > 2 * rim, depth > rim, outside <= SNAP_OUT * diagonal
     )
     smooth = cv2.medianBlur(found.astype(np.uint8), 5).astype(np.float32)
     full = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -174,6 +174,10 @@ def combine(regions: Sequence[torch.Tensor], how: Combination) -> torch.Tensor:
 
     Raises:
         ValueError: where nothing is left, for no region, or for another way to combine.
+
+    >>> first, second = torch.tensor([[1.0, 0.5]]), torch.tensor([[0.0, 0.5]])
+    >>> combine([first, second], "subtract").tolist()
+    [[1.0, 0.25]]
     """
     if not regions:
         raise ValueError("no region to combine: connect at least one")

@@ -25,6 +25,9 @@ def boxes_region(boxes: Any, size: tuple[int, int]) -> torch.Tensor:
     Raises:
         ValueError: where there is no box in the first frame, or one is no box, empty, or wholly
             outside the picture.
+
+    >>> boxes_region({"x": 1, "y": 0, "width": 2, "height": 1}, (4, 2)).tolist()
+    [[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0]]
     """
     check_size(size)
     if isinstance(boxes, Mapping):

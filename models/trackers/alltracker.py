@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..types.progress import Tick, nothing
 from .alltracker_network import AllTrackerNetwork, WindowState
 from .clip_frames import ClipFrames
 from .cotracker_windows import window_starts
-from .steps import Tick, Tracked, nothing
+from .steps import Tracked
 
 UPDATES = 4
 

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from torchvision.models.optical_flow._utils import make_coords_grid, upsample_flow
 from torchvision.models.optical_flow.raft import MotionEncoder
 
+from ..types.progress import Tick
 from .alltracker_blocks import AT_ONCE, SpaceBlock, TimeBlock, in_parts
 from .alltracker_encoder import ConvNeXtEncoder
 from .alltracker_shape import AllTrackerShape
 from .correlation import DEFAULT_BYTES, BorderCorrelation
 from .cotracker import Encoder
-from .steps import Tick
 
 CELL = 8
 MULTIPLE = 64

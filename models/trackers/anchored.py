@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..types.progress import Tick, nothing
 from . import fields
 from .clip_frames import ClipFrames
 from .dis import DenseInverseSearch, check_size
 from .fields import Array
 from .fill import filled
-from .steps import Tick, Tracked, nothing, tracked
+from .steps import Tracked, tracked
 
 LOCAL_MEAN = 21
 PHOTOMETRIC_CAP = 40.0

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..picture.pixels import check_finite
+
 MULTIPLE = 8
 
 
@@ -97,9 +99,7 @@ class ClipFrames:
             ValueError: where the frame has a value that is not finite.
         """
         frame = self.frames[i][..., :3].to(torch.float32)
-        if not bool(torch.isfinite(frame).all()):
-            bad = int((~torch.isfinite(frame)).sum())
-            raise ValueError(f"frame {i} of the clip has {bad} values that are NaN or infinite")
+        check_finite(frame, f"frame {i} of the clip")
         picture = frame.permute(2, 0, 1).clamp(0, 1)
         if self.read_size == self.own_size:
             return picture
@@ -139,6 +139,9 @@ def working_size(size: tuple[int, int], longest: int) -> tuple[int, int]:
 
     Raises:
         ValueError: for a bound below 64 that is not 0.
+
+    >>> working_size((1920, 1080), 512)
+    (512, 288)
     """
     if longest == 0 or max(size) <= longest:
         return size

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..picture.pixels import read
+
 LEVELS = 4
 DEFAULT_BYTES = 1 << 30
 
@@ -83,7 +85,8 @@ class BorderCorrelation(Correlation):
         for level, volume in enumerate(levels):
             last = centres.new_tensor([max(1, side - 1) for side in volume.shape[:1:-1]])
             places = (centres[:, None, None] / 2**level + offsets) * 2 / last - 1
-            values = F.grid_sample(volume, places, padding_mode="border", align_corners=True)
+            # The border goes on by the bound of the places: not every device has it in reading.
+            values = read(volume, places.clamp(-1, 1), padding="zeros", corners=True)
             found.append(values.flatten(1))
         return torch.cat(found, dim=1)
 

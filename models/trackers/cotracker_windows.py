@@ -7,9 +7,9 @@ from collections import OrderedDict
 import torch
 from torch import Tensor
 
+from ..types.progress import Tick, nothing
 from .clip_frames import ClipFrames
 from .cotracker import STRIDE, WINDOW, CoTracker, PointState, sample_map
-from .steps import Tick, nothing
 
 SIZE = (512, 384)
 SUPPORT = 6
@@ -20,7 +20,11 @@ SURELY = 10.0
 
 
 def window_starts(frames: int, hop: int = HOP) -> range:
-    """The first frames of windows of two hops over a clip."""
+    """The first frames of windows of two hops over a clip.
+
+    >>> list(window_starts(16))
+    [0, 4, 8]
+    """
     return range(0, max(1, frames - hop), hop)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..types.progress import Tick, nothing
 from .clip_frames import ClipFrames
 from .cotracker import CoTracker
 from .cotracker_windows import predict, window_starts
@@ -20,7 +21,7 @@ from .nearest import from_nearest
 from .queries import sample_queries
 from .raft import Raft
 from .refiner import PATCH, SMALLEST, Refiner
-from .steps import Tick, Tracked, nothing
+from .steps import Tracked
 
 TRAINED_FRAMES = 16
 
@@ -100,6 +101,10 @@ class Dot:
 
 
 def dot_size(size: tuple[int, int]) -> tuple[int, int]:
-    """The size nearest to `size` (w, h) that the refiner takes: multiples of 4, 64 at least."""
+    """The size nearest to `size` (w, h) that the refiner takes: multiples of 4, 64 at least.
+
+    >>> dot_size((511, 30))
+    (512, 64)
+    """
     w, h = (max(SMALLEST, round(side / PATCH) * PATCH) for side in size)
     return w, h

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from ..picture.pixels import check_finite
 from ..picture.region import region_of
 from ..types.motion_field import MotionField
+from ..types.progress import OnStep
 from .clip_frames import ClipFrames
+from .enlarge import EdgeAwareUpsampler
 from .shots import check_trackable
-from .steps import Tracked, Tracker
-from .upsample import EdgeAwareUpsampler
+from .steps import Tracker
 
-OnStep = Callable[[int, int], None]
 BYTES = 4 * 4
 """Of the result for a pixel of a frame: x, y, visibility, and the occlusion made of it."""
 
@@ -79,7 +79,7 @@ def extract_field(
     flow = torch.zeros(len(clip), 2, size[1], size[0])
     visibility = torch.ones(len(clip), size[1], size[0])
     for i, frame in enumerate(tracker(clip.at(work_size), progress.tick), start=1):
-        _check(frame, i)
+        check_finite(frame.flow, f"frame {i} as tracked", "are the weights whole, and in float32?")
         flow[i] = upsample.flow(frame.flow)
         visibility[i] = upsample(frame.visibility[None])[0].clamp(0, 1)
         progress.tick()
@@ -106,14 +106,6 @@ class _Progress:
         self.done += 1
         if self.on_step is not None:
             self.on_step(self.done, self.total)
-
-
-def _check(frame: Tracked, i: int) -> None:
-    if not bool(torch.isfinite(frame.flow).all()):
-        raise ValueError(
-            f"the tracker gave a displacement in frame {i} that is not a number; are its weights "
-            "whole, and in float32?"
-        )
 
 
 def _within(region: Tensor | None, flow: Tensor, visibility: Tensor) -> tuple[Tensor, Tensor]:

@@ -37,7 +37,12 @@ def sample(values: Array, positions: Array) -> Array:
 
 
 def chain(first: Array, then: Array) -> Array:
-    """The displacement over two steps: first, and from where it ends, then."""
+    """The displacement over two steps: first, and from where it ends, then.
+
+    >>> right = np.ones((1, 4, 2), np.float32) * [1, 0]
+    >>> chain(right.astype(np.float32), right.astype(np.float32))[0, 0].tolist()
+    [2.0, 0.0]
+    """
     return first + sample(then, targets(first))
 
 
@@ -50,7 +55,11 @@ def inside(flow: Array) -> Array:
 
 
 def length(flow: Array) -> Array:
-    """The length of each displacement, [h, w]."""
+    """The length of each displacement, [h, w].
+
+    >>> length(np.array([[[3.0, 4.0]]])).tolist()
+    [[5.0]]
+    """
     return np.sqrt((flow * flow).sum(-1))
 
 

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..types.progress import Tick, nothing
 from . import fields
 from .clip_frames import ClipFrames
 from .fields import Array
-from .steps import Tick, Tracked, nothing, tracked
+from .steps import Tracked, tracked
 
 
 class Pairs(Protocol):

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..types.progress import Tick, nothing
 from .clip_frames import ClipFrames
 from .raft import Raft
-from .steps import Tick, nothing
 
 BOUNDARY = 0.025
 POOL = 8

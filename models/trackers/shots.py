@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ..types.progress import Tick, nothing
 from . import fields
 from .clip_frames import ClipFrames
 from .dis import SMALLEST, DenseInverseSearch
-from .steps import Tick, nothing
 
 LOOK = 160
 BLANK = 1.0

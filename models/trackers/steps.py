@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 
+from ..types.progress import Tick
 from .clip_frames import ClipFrames
-
-Tick = Callable[[], None]
-"""Called once a unit of work; raises to interrupt."""
 
 
 class Tracked(NamedTuple):
@@ -32,10 +30,6 @@ class Tracker(Protocol):
 
     def __call__(self, clip: ClipFrames, tick: Tick) -> Iterator[Tracked]:
         """Yields frames 1, 2, ... of the clip, at the size at which the clip is read."""
-
-
-def nothing() -> None:
-    """A tick that nobody listens to."""
 
 
 def tracked(flow: np.ndarray, visible: np.ndarray) -> Tracked:

@@ -75,19 +75,32 @@ class MotionField(_Tensors):
 
 
 def still(frames: int, size: tuple[int, int]) -> MotionField:
-    """A field of `frames` frames over a picture of `size` (W, H) in which nothing moves."""
+    """A field of `frames` frames over a picture of `size` (W, H) in which nothing moves.
+
+    >>> field = still(3, (8, 4))
+    >>> field.frames, field.size, field.flow.any().item()
+    (3, (8, 4), False)
+    """
     check_frames(frames)
     check_size(size)
     return MotionField(torch.zeros(frames, 2, size[1], size[0]))
 
 
 def encode(flow: torch.Tensor) -> torch.Tensor:
-    """Pixels to the networks' range: (flow / (W, H) + 1) / 2, for flow [..., 2, H, W]."""
+    """Pixels to the networks' range: (flow / (W, H) + 1) / 2, for flow [..., 2, H, W].
+
+    >>> encode(torch.tensor([0.0, 2.0]).view(1, 2, 1, 1).expand(1, 2, 4, 8)).unique().tolist()
+    [0.5, 0.75]
+    """
     return (flow / _extent(flow) + 1) / 2
 
 
 def decode(flow01: torch.Tensor) -> torch.Tensor:
-    """The networks' range to pixels: clamp(2 flow01 - 1, -1, 1) * (W, H), for [..., 2, H, W]."""
+    """The networks' range to pixels: clamp(2 flow01 - 1, -1, 1) * (W, H), for [..., 2, H, W].
+
+    >>> decode(torch.tensor([0.75, 1.0]).view(2, 1, 1).expand(2, 4, 8))[:, 0, 0].tolist()
+    [4.0, 4.0]
+    """
     return (2 * flow01 - 1).clamp(-1, 1) * _extent(flow01)
 
 

@@ -41,6 +41,10 @@ def for_points(seen: torch.Tensor, points: int) -> torch.Tensor:
     anything, so where one column alone does, that one is the mask of the P - K + 1 points that have
     no column of their own. Where several hide, they are masks of sets of equal length if P / K is
     whole. Else a point is seen where any column shows it that may be its own.
+
+    >>> seen = torch.tensor([[True, True], [True, False]])
+    >>> for_points(seen, 3).tolist()
+    [[True, True, True], [True, False, False]]
     """
     columns = seen.shape[1]
     if columns == points:

@@ -91,6 +91,13 @@ def fit(picture: tuple[int, int], width: int, height: int, crop: bool) -> View:
 
     Raises:
         ValueError: for a working size that is not a multiple of 8.
+
+    >>> fit((1000, 600), 512, 320, crop=False)
+    View(picture=(1000, 600), box=(0, 0, 1000, 600), size=(512, 320))
+    >>> fit((1000, 600), 320, 320, crop=True).box
+    (200, 0, 800, 600)
+    >>> fit((1000, 600), 512, 0, crop=False).size
+    (512, 304)
     """
     check_size(picture)
     for name, value in (("width", width), ("height", height)):

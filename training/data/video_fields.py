@@ -18,7 +18,8 @@ from ...models.trackers.clip_frames import ClipFrames
 from ...models.trackers.dot import Dot, DotNetworks, dot_size
 from ...models.trackers.methods import ANCHORED, WITHOUT_WEIGHTS, without_weights
 from ...models.trackers.shots import check_trackable
-from ...models.trackers.steps import Tracked, Tracker, nothing
+from ...models.trackers.steps import Tracked, Tracker
+from ...models.types.progress import nothing
 from .clip_plans import ClipPlan
 from .videos import Video, digest, read_frames
 

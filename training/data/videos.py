@@ -10,7 +10,7 @@ import hashlib
 import os
 import random
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,6 +21,8 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+
+from ...models.types.progress import OnStep
 
 SUFFIXES = {
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg"),
@@ -184,9 +186,7 @@ def random_crop(
     return Crop(left, top, width, height)
 
 
-def problems(
-    videos: Sequence[Path], frames: int, on_step: Callable[[int, int], None] | None = None
-) -> dict[Path, str]:
+def problems(videos: Sequence[Path], frames: int, on_step: OnStep | None = None) -> dict[Path, str]:
     """Looks at every video: what is wrong, of those that cannot be used.
 
     The first, the middle and the last frame are decoded.

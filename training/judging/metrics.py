@@ -11,11 +11,11 @@ import math
 from collections.abc import Iterable, Sequence
 
 import torch
-import torch.nn.functional as F
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from ...models.networks.splat import SplatPlan
+from ...models.picture import pixels
 
 COVERED = 0.25
 """From this sum of bilinear weights on, a pixel is reached. A surface that is stretched by less
@@ -74,8 +74,7 @@ def at_points(flow: Tensor, points: Tensor) -> Tensor:
         [F, 2, P].
     """
     grid = _grid(points.to(flow), flow.shape[-2:])[None, None].expand(flow.shape[0], -1, -1, -1)
-    read = F.grid_sample(flow, grid, padding_mode="border", align_corners=False)
-    return read[:, :, 0]
+    return pixels.read(flow, grid)[:, :, 0]
 
 
 def along(moved: Tensor, drawn: Tensor) -> float:
@@ -172,7 +171,7 @@ def followed(frames: Tensor, flow: Tensor) -> Tensor:
     row, column = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     here = torch.stack([column, row]).to(flow)
     grid = _grid((here + flow).movedim(1, -1), (height, width))
-    return F.grid_sample(frames.to(flow), grid, padding_mode="border", align_corners=False)
+    return pixels.read(frames.to(flow), grid)
 
 
 def flicker(frames: Tensor, flow: Tensor, visible: Tensor) -> float:

@@ -9,9 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from motion_i2v.models.drawing.paths import Path, sample_paths
-from motion_i2v.models.drawing.rasterize import box_region, rasterize
+from motion_i2v.models.drawing.rasterize import rasterize
 from motion_i2v.models.types.tracks import Tracks
 from safetensors.torch import load_file
+
+from tests.parity.drag import box_region
 
 ROOT = File(__file__).resolve().parents[3]
 SHARED = File(os.environ.get("MOTION_I2V_REFERENCE", ROOT.parent / "shared" / "reference" / "tiny"))

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from motion_i2v.models.picture.contours import contours
-from motion_i2v.models.picture.holes import torn_edges
+from motion_i2v.models.picture.tears import torn_edges
 from motion_i2v.models.picture.warp import warp_picture
 from motion_i2v.models.types.motion_field import MotionField
 

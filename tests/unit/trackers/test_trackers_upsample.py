@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from motion_i2v.models.trackers.upsample import EdgeAwareUpsampler
+from motion_i2v.models.trackers.enlarge import EdgeAwareUpsampler
 
 
 def picture_with_edge(size, column):

@@ -1,22 +1,17 @@
-"""What a picture shows where something has moved away: nothing known, so guessed from behind it."""
+"""Where a motion tears a picture, and which side of a tear is in front of the other."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .inpaint import inpaint
+from .pixels import nearest
 
 TEAR = 3.0
 """Neighbouring pixels that land further apart than this (in pixels) were torn apart: the gap shows
 what is behind. Nearer than this they are one stretched surface, which has no gaps."""
-
-FRINGE = 2
-"""Pixels around the foreground that hold some of its colour, by the camera's blur."""
 
 
 def torn_edges(flow: Tensor) -> tuple[Tensor, Tensor]:
@@ -27,6 +22,11 @@ def torn_edges(flow: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         [H, W-1] bool, between a pixel and its right neighbour; [H-1, W] bool, and the one below.
+
+    >>> flow = torch.zeros(2, 1, 3)
+    >>> flow[0, 0, 2] = 5
+    >>> torn_edges(flow)[0].tolist()
+    [[False, True]]
     """
     right_x, right_y = flow[:, :, 1:] - flow[:, :, :-1]
     down_x, down_y = flow[:, 1:] - flow[:, :-1]
@@ -75,7 +75,7 @@ def foreground(importance: Tensor, right: Tensor, down: Tensor) -> Tensor:
     Returns:
         [H, W] bool, without any fringe.
     """
-    from scipy.ndimage import distance_transform_edt, label
+    from scipy.ndimage import label
 
     front = torch.zeros_like(importance, dtype=torch.bool)
     back = front.clone()
@@ -92,12 +92,9 @@ def foreground(importance: Tensor, right: Tensor, down: Tensor) -> Tensor:
     if not bool(front.any()):
         return front
     levels = []
-    for seeds in (front, back):
-        row, column = distance_transform_edt(
-            ~seeds.cpu().numpy(), return_distances=False, return_indices=True
-        )
-        nearest = torch.from_numpy(row), torch.from_numpy(column)
-        levels.append(importance[nearest[0].to(seeds.device), nearest[1].to(seeds.device)])
+    for side in (front, back):
+        _, (row, column) = nearest(side)
+        levels.append(importance[row, column])
     in_front = importance > (levels[0] + levels[1]) / 2
     parts = torch.from_numpy(label(~in_front.cpu().numpy())[0]).to(importance.device)
     behind = torch.zeros(int(parts.max()) + 1, dtype=torch.bool, device=importance.device)
@@ -126,40 +123,6 @@ def _without_pockets(front: Tensor, importance: Tensor) -> Tensor:
     pocket = own - base > (around - base) / 2
     pocket[0] = False
     return front | torch.from_numpy(pocket[parts]).to(front.device)
-
-
-def inward(front: Tensor) -> Tensor:
-    """[2, H, W] int64 steps, y then x, from each pixel to the nearest one that lies inside the
-    foreground with all its neighbours (or merely inside, where the foreground is all thin)."""
-    from scipy.ndimage import binary_erosion, distance_transform_edt
-
-    mask = front.cpu().numpy()
-    inner = binary_erosion(mask, np.ones((3, 3)), border_value=1)
-    goal = inner if inner.any() else mask
-    if not goal.any():
-        return torch.zeros(2, *front.shape, dtype=torch.int64, device=front.device)
-    nearest = distance_transform_edt(~goal, return_distances=False, return_indices=True)
-    steps = torch.from_numpy(nearest - np.indices(mask.shape)).to(front.device)
-    return steps.long()
-
-
-def background_plate(
-    picture: Tensor, hidden: Tensor, tick: Callable[[], None] = lambda: None
-) -> Tensor:
-    """The picture with its foreground taken out and painted over from around it.
-
-    Args:
-        picture: [3, H, W] in 0..1.
-        hidden: [H, W] bool, the foreground; a fringe of it is taken out too.
-        tick: called after every part of the work.
-
-    Returns:
-        [3, H, W], equal to the picture away from the foreground. Unchanged where nothing or
-        everything is hidden.
-    """
-    size = 2 * FRINGE + 1
-    grown = F.max_pool2d(hidden[None].float(), size, stride=1, padding=FRINGE)[0] > 0
-    return inpaint(picture, grown, tick)
 
 
 def _all_torn(edges: Tensor, dim: int) -> Tensor:

@@ -1,0 +1,153 @@
+"""What every tool for pictures and masks needs: values between pixels, the nearest pixel of a mask,
+the rectangle around one, holes filled smoothly, a check for NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def read(
+    maps: Tensor,
+    grid: Tensor,
+    mode: str = "bilinear",
+    padding: str = "border",
+    corners: bool = False,
+) -> Tensor:
+    """Reads maps [B, C, H, W] at a grid [B, h, w, 2] (x, y): [B, C, h, w].
+
+    Args:
+        grid: -1 to 1 over the whole picture, or (`corners`) from its first pixel's centre to its
+            last one's.
+        padding: what lies outside, "border", "reflection" or "zeros".
+    """
+    return F.grid_sample(maps, grid, mode=mode, padding_mode=padding, align_corners=corners)
+
+
+def read_at(
+    image: Tensor, place: Tensor, mode: str = "bilinear", padding: str = "border"
+) -> Tensor:
+    """Reads [C, H, W] at places [2, K] in pixels, x then y: [C, K]."""
+    _, height, width = image.shape
+    extent = place.new_tensor([max(width - 1, 1), max(height - 1, 1)])
+    grid = 2 * place.T / extent - 1
+    return read(image[None], grid[None, None], mode, padding, corners=True)[0, :, 0]
+
+
+def sampled(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Bilinear samples [F, C, ...] of maps [F, C, H, W] at pixels x, y [F, ...]; border repeated.
+
+    Whole pixels give exactly the stored value, which `read_at` misses by its rounding of places.
+
+    >>> maps = torch.tensor([[[[0.0, 10.0]]]])
+    >>> sampled(maps, torch.tensor([[0.25, 9.0]]), torch.tensor([[0.0, 0.0]])).tolist()
+    [[[2.5, 10.0]]]
+    """
+    frames, channels, height, width = maps.shape
+    x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
+    left, top = x.floor(), y.floor()
+    flat = maps.flatten(2)
+
+    def at(row: Tensor, column: Tensor) -> Tensor:
+        index = (row.clamp(max=height - 1) * width + column.clamp(max=width - 1)).long()
+        index = index.reshape(frames, 1, -1).expand(-1, channels, -1)
+        return flat.gather(2, index).reshape(frames, channels, *x.shape[1:])
+
+    right_part, low_part = (x - left).unsqueeze(1), (y - top).unsqueeze(1)
+    upper = torch.lerp(at(top, left), at(top, left + 1), right_part)
+    lower = torch.lerp(at(top + 1, left), at(top + 1, left + 1), right_part)
+    return torch.lerp(upper, lower, low_part)
+
+
+def nearest(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Which pixel of a mask lies nearest to each pixel.
+
+    Args:
+        mask: [H, W] bool, not all False.
+
+    Returns:
+        how far it is [H, W] px, float64, on the CPU; and which it is, [2, H, W] int64, y then x, on
+        the mask's device.
+
+    >>> distance, (row, column) = nearest(torch.tensor([[True, False, False, False, True]]))
+    >>> distance.tolist(), column.tolist()
+    ([[0.0, 1.0, 2.0, 1.0, 0.0]], [[0, 0, 0, 4, 4]])
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    distance, place = distance_transform_edt(~mask.cpu().numpy(), return_indices=True)
+    return torch.from_numpy(distance), torch.from_numpy(place).long().to(mask.device)
+
+
+def span_of(there: Tensor) -> tuple[int, int]:
+    """The first of those that are there, of [N] bool, and the one after the last.
+
+    >>> span_of(torch.tensor([False, True, False, True, False]))
+    (1, 4)
+    """
+    which = there.nonzero()
+    return int(which.min()), int(which.max()) + 1
+
+
+def box_of(mask: Tensor, margin: Callable[[int], int] = lambda length: 0) -> tuple[slice, slice]:
+    """The rows and columns that hold a mask, and some margin where there is room for it.
+
+    Args:
+        mask: [H, W] bool, not all False.
+        margin: the length of the mask along an axis -> pixels more at either end.
+
+    >>> mask = torch.zeros(9, 9, dtype=torch.bool)
+    >>> mask[2:4, 5] = True
+    >>> box_of(mask, lambda length: 3 * length)
+    (slice(0, 9, None), slice(2, 9, None))
+    """
+    spans = []
+    for axis, extent in enumerate(mask.shape):
+        low, high = span_of(mask.any(1 - axis))
+        more = margin(high - low)
+        spans.append(slice(max(low - more, 0), min(high + more, extent)))
+    return spans[0], spans[1]
+
+
+def spread(values: Tensor, weight: Tensor) -> Tensor:
+    """Fills in smoothly where the weight is low, from wherever it is not: pull and push.
+
+    Args:
+        values: [C, H, W]
+        weight: [H, W] in 0..1; where it is 1 the values stay as they are.
+
+    Source: Gortler et al., "The Lumigraph", SIGGRAPH 1996.
+    """
+    return _pull_push(values[None] * weight, weight[None, None])[0]
+
+
+def halved(x: Tensor) -> Tensor:
+    """[..., C, H, W] at half the size: the means of squares of four pixels, at the border of two or
+    of one."""
+    return F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
+
+
+def check_finite(values: Tensor, name: str, cure: str = "") -> None:
+    """Raises ValueError, saying what to do, for a value that is NaN or infinite."""
+    bad = int((~torch.isfinite(values)).sum())
+    if bad:
+        raise ValueError(
+            f"{name} holds NaN or infinite values ({bad} of {values.numel()} are not finite)"
+            f"{cure and '; '}{cure}"
+        )
+
+
+def _pull_push(weighted: Tensor, weight: Tensor) -> Tensor:
+    height, width = weight.shape[-2:]
+    if max(height, width) > 1:
+        coarse_weight = 4 * halved(weight)
+        kept = coarse_weight.clamp(max=1)
+        gain = kept / coarse_weight.clamp(min=1e-12)
+        coarse = _pull_push(4 * halved(weighted) * gain, kept)
+        behind = F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
+        return weighted + (1 - weight) * behind
+    return weighted / weight.clamp(min=1e-12)

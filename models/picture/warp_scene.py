@@ -1,0 +1,166 @@
+"""What all frames of a warped picture have in common: what is in front, and what it uncovers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..types.progress import Tick
+from . import tears
+from .inpaint import inpaint
+from .pixels import nearest
+from .warp_motion import WarpMotion
+
+MOTION_CONTRAST = 20.0
+"""Importance of the pixel that moves most; a still one has 0."""
+
+DEPTH_CONTRAST = 50.0
+"""Importance of depth 1 over depth 0."""
+
+SURFACE_CONTRAST = 10.0
+"""Importance that the foreground has besides: its slow parts, too, cover what is behind."""
+
+FRINGE = 2
+"""Pixels around the foreground that hold some of its colour, by the camera's blur."""
+
+
+@dataclass(frozen=True)
+class WarpScene:
+    """What all frames have in common.
+
+    Args:
+        picture: [3, H, W]
+        importance: [2, H, W], larger covers smaller; and how much of it is the same surface.
+        foreground: [H, W] bool, what uncovers something when it moves.
+        cutout: [6, H, W], the foreground's colours, the two of its importance, and its soft
+            outline; all but the last are carried on beyond that outline.
+        inward: [2, H, W] int64, from each pixel to the nearest well inside the foreground, y then
+            x; 0 there.
+        plate: [3, H, W], the picture without its foreground; None where holes stay black.
+        average: mix all that lands in one place instead of ordering it.
+        tick: to be called after every part of a frame.
+    """
+
+    picture: Tensor
+    importance: Tensor
+    foreground: Tensor
+    cutout: Tensor
+    inward: Tensor
+    plate: Tensor | None
+    average: bool
+    tick: Tick
+
+    def cropped(self, row: slice, column: slice) -> WarpScene:
+        return WarpScene(
+            self.picture[:, row, column],
+            self.importance[:, row, column],
+            self.foreground[row, column],
+            self.cutout[:, row, column],
+            self.inward[:, row, column],
+            None if self.plate is None else self.plate[:, row, column],
+            self.average,
+            self.tick,
+        )
+
+
+def scene_of(
+    source: Tensor,
+    motion: WarpMotion,
+    near: Tensor | None,
+    order: str,
+    splatting: str,
+    fill: str,
+    tick: Tick,
+) -> WarpScene:
+    """Looks once through the clip for what is in front and what it will uncover."""
+    reach = motion.reach(tick)
+    right, down, gone = motion.torn(tick)
+    # By the clip's largest displacement: the order must not flip while something turns back.
+    importance = MOTION_CONTRAST * reach / reach.max().clamp(min=1e-6)
+    by_depth = near is not None and order in ("auto", "depth")
+    if near is not None and by_depth:
+        importance = DEPTH_CONTRAST * near
+    if motion.contours is not None and motion.contours.front is not None and not by_depth:
+        front = motion.contours.front
+    else:
+        front = tears.foreground(importance, right, down)
+    plate = None
+    if fill == "background":
+        hidden = front | tears.loose_pixels(right, down) | gone
+        tick()
+        plate = _background_plate(source, hidden, tick)
+    tick()
+    importance = importance + SURFACE_CONTRAST * front
+    if order == "none":
+        importance = torch.zeros_like(importance)
+    importance = torch.stack([importance, _slack(importance, right, down)])
+    inward = _inward(front)
+    cutout = _cutout(source, importance, front, inward)
+    average = splatting == "average" or order == "none"
+    return WarpScene(source, importance, front, cutout, inward, plate, average, tick)
+
+
+def _cutout(source: Tensor, importance: Tensor, front: Tensor, inward: Tensor) -> Tensor:
+    """The foreground's `cutout` of a WarpScene."""
+    weight = front.float()
+    taps = torch.tensor([0.25, 0.5, 0.25]).to(source)
+    outline = F.pad(weight[None, None], (1, 1, 1, 1), mode="replicate")
+    outline = F.conv2d(F.conv2d(outline, taps.view(1, 1, 1, 3)), taps.view(1, 1, 3, 1))[0]
+    carried = moved_by(torch.cat([source, importance]), torch.where(front, 0, inward))
+    return torch.cat([carried, outline])
+
+
+def moved_by(image: Tensor, step: Tensor) -> Tensor:
+    """Reads [C, H, W] at every pixel plus whole steps [2, H, W], y then x."""
+    _, height, width = image.shape
+    row = torch.arange(height, device=image.device).view(-1, 1) + step[0]
+    column = torch.arange(width, device=image.device) + step[1]
+    return image[:, row.clamp(0, height - 1), column.clamp(0, width - 1)]
+
+
+def _slack(importance: Tensor, right: Tensor, down: Tensor) -> Tensor:
+    """[H, W] how far importances may differ on one surface nearby: thrice what untorn neighbours
+    differ by, and 1."""
+    slack = torch.zeros_like(importance)
+    for torn, axis in ((right, 1), (down, 0)):
+        step = torch.where(torn, 0, importance.diff(dim=axis).abs())
+        for start in (0, 1):
+            part = slack.narrow(axis, start, step.shape[axis])
+            part.copy_(torch.maximum(part, step))
+    return 1 + 3 * slack
+
+
+def _inward(front: Tensor) -> Tensor:
+    """[2, H, W] int64 steps, y then x, from each pixel to the nearest one that lies inside the
+    foreground with all its neighbours (or merely inside, where the foreground is all thin)."""
+    from scipy.ndimage import binary_erosion
+
+    inner = binary_erosion(front.cpu().numpy(), np.ones((3, 3)), border_value=1)
+    goal = torch.from_numpy(inner).to(front.device) if inner.any() else front
+    if not bool(goal.any()):
+        return torch.zeros(2, *front.shape, dtype=torch.int64, device=front.device)
+    _, (row, column) = nearest(goal)
+    height, width = front.shape
+    row = row - torch.arange(height, device=front.device).view(-1, 1)
+    return torch.stack([row, column - torch.arange(width, device=front.device)])
+
+
+def _background_plate(picture: Tensor, hidden: Tensor, tick: Tick) -> Tensor:
+    """The picture with its foreground taken out and painted over from around it.
+
+    Args:
+        picture: [3, H, W] in 0..1.
+        hidden: [H, W] bool, the foreground; a fringe of it is taken out too.
+        tick: called after every part of the work.
+
+    Returns:
+        [3, H, W], equal to the picture away from the foreground. Unchanged where nothing or
+        everything is hidden.
+    """
+    size = 2 * FRINGE + 1
+    grown = F.max_pool2d(hidden[None].float(), size, stride=1, padding=FRINGE)[0] > 0
+    return inpaint(picture, grown, tick)

@@ -1,0 +1,25 @@
+"""What every picture tool needs is written once: a second copy is where results begin to differ."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = [file for room in ("nodes", "models", "training") for file in (ROOT / room).rglob("*.py")]
+
+
+@pytest.mark.parametrize(
+    ("words", "file"),
+    [
+        ("distance_transform_edt(", "models/picture/pixels.py"),
+        ("F.grid_sample(", "models/picture/pixels.py"),
+        ("F.embedding_bag(", "models/networks/splat.py"),
+        ("rgb_to_lab(", "models/picture/lab.py"),
+        ("COLOR_RGB2LAB", "models/picture/lab.py"),
+        ("Callable[[int, int], None]", "models/types/progress.py"),
+    ],
+)
+def test_it_is_written_in_one_place(words: str, file: str):
+    found = [str(path.relative_to(ROOT)) for path in FILES if words in path.read_text("utf-8")]
+    assert found == [file]
+    assert (ROOT / file).read_text("utf-8").count(words) == 1
