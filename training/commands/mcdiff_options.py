@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 from ...models.files.trained import EPS, PREDICTIONS
 from ...models.host.mcdiff_file import STROKES
 from ...models.networks.mcdiff_shapes import CompletionShape, FrameShape
 from ..data.keypoint_flow import Correction
-from ..data.sparse_flow import Sampling
+from ..data.sparse_flow import USUAL, Sampling
 from ..data.step_folder import PACES
 from ..objectives.mcdiff import FLOW, STEPS, TOGETHER, McdiffInputs
 from ..objectives.noise import Schedule
-from .data_options import video_arguments
-from .options import loop_arguments
+from .data_options import check_source, source_arguments, video_arguments
+from .options import TYPES, add_options, bounded, loop_arguments, read_with, whole_numbers
 
 FLOW_SHAPE = CompletionShape(64, (1, 2, 3, 4))
 FRAME_SHAPE = FrameShape(192, (1, 2, 4), 2)
@@ -26,9 +25,26 @@ WIDTH_UNIT = 32
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `mcdiff` takes."""
-    _data_arguments(parser)
+    video_arguments(parser, required=False, size=(160, 96), frames=3)
+    parser.add_argument(
+        "--pace",
+        type=TYPES["Range"],
+        metavar="LOW-HIGH",
+        help="frames of the video from one frame of a clip to the next; default: {}-{}; of "
+        "--synthetic, in 120ths of a scene's motion, default {}-{}".format(
+            *PACES, *SYNTHETIC_PACES
+        ),
+    )
+    source_arguments(parser, batch=8)
+    keypoints = parser.add_argument_group("keypoints, which correct the flow of videos")
+    add_options(keypoints, Correction, prefix="keypoint_")
     _network_arguments(parser)
-    _stroke_arguments(parser)
+    strokes = parser.add_argument_group("strokes")
+    names = ("strokes", "background", "each", "anywhere", "nothing", "many")
+    add_options(strokes, Sampling, names)
+    strokes.add_argument(
+        "--half-size", type=TYPES["Whole"], default=USUAL.half_size[0], help="of a square, px"
+    )
     loop_arguments(parser, steps=30_000)
 
 
@@ -39,10 +55,7 @@ def check(args: argparse.Namespace) -> None:
         ValueError: for options that do not.
     """
     step = args.step
-    if args.synthetic == (args.videos is not None):
-        raise ValueError("give either --videos FOLDER --cache FOLDER, or --synthetic")
-    if args.batch < 1:
-        raise ValueError(f"a batch has at least 1 clip, not {args.batch}")
+    check_source(args)
     if args.half_size > STROKES[1]:
         raise ValueError(f"a stroke's half size is at most {STROKES[1]} px, not {args.half_size}")
     if args.apart and step != TOGETHER:
@@ -57,41 +70,10 @@ def check(args: argparse.Namespace) -> None:
             f"step '{TOGETHER}' goes on from both halves: name a finished file of each "
             "(--flow-start, --frame-start), or one that holds both"
         )
-    if starts and (args.width or args.levels or args.blocks):
+    if starts and (args.width or args.mult or args.blocks):
         raise ValueError("the file to go on from has its own --width, --levels and --blocks")
     if not starts:
         Schedule(args.prediction or EPS, args.zero_terminal_snr)
-
-
-def _data_arguments(parser: argparse.ArgumentParser) -> None:
-    video_arguments(parser, required=False, size="160x96", frames=3)
-    parser.add_argument(
-        "--pace",
-        type=_bounds,
-        metavar="LOW-HIGH",
-        help="frames of the video from one frame of a clip to the next; default: {}-{}; of "
-        "--synthetic, in 120ths of a scene's motion, default {}-{}".format(
-            *PACES, *SYNTHETIC_PACES
-        ),
-    )
-    parser.add_argument(
-        "--synthetic",
-        action="store_true",
-        help="endless synthetic clips with exact motion, instead of --videos",
-    )
-    parser.add_argument("--batch", type=int, default=8, help="clips a batch and process")
-    group = parser.add_argument_group("keypoints, which correct the flow of videos")
-    usual = Correction()
-    for name, text in (
-        ("radius", "pixels up to so far take a keypoint's motion"),
-        ("moving", "px a step; what moves less stays as it is"),
-        ("agreement", "px; keypoints that come back farther from their beginning are left out"),
-        ("residual", "grey levels of 255; those, too, whose surroundings differ more"),
-        ("contradiction", "those, too, that differ from the flow by more than this share of it"),
-    ):
-        group.add_argument(
-            f"--keypoint-{name}", type=_positive, default=getattr(usual, name), help=text
-        )
 
 
 def _network_arguments(parser: argparse.ArgumentParser) -> None:
@@ -120,110 +102,27 @@ def _network_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="G's last timestep is pure noise; needs v prediction",
     )
-    shapes = FLOW_SHAPE, FRAME_SHAPE
-    told = "default: {} for F, {} for G"
-    group.add_argument(
-        "--width",
-        type=_width,
-        help="channels of the first level; " + told.format(*(shape.width for shape in shapes)),
-    )
-    group.add_argument(
-        "--levels",
-        type=_levels,
-        metavar="LIST",
-        help="each level's channels, in widths; "
-        + told.format(*(",".join(map(str, shape.mult)) for shape in shapes)),
-    )
-    group.add_argument(
-        "--blocks",
-        type=_count,
-        help="residual blocks a level; " + told.format(*(shape.blocks for shape in shapes)),
-    )
-    usual = McdiffInputs
-    group.add_argument(
-        "--moving",
-        type=_positive,
-        default=usual.moving,
-        help="how much more F's error on moving pixels weighs",
-    )
-    for name, text in (
-        ("coded", "share of frames that F sees through the VAE"),
-        ("dropped", "share of steps in which G is told no flow, for guidance"),
-        ("blurred", "most noise on the latent that G goes on from, in standard deviations"),
+    levels = read_with("a list of whole numbers as 1,2,4", whole_numbers)
+    for name, of, kind, text in (
+        ("--width", "width", _width, "channels of the first level"),
+        ("--levels", "mult", levels, "each level's channels, in widths"),
+        ("--blocks", "blocks", TYPES["Count"], "residual blocks a level"),
     ):
-        group.add_argument(f"--{name}", type=_share, default=getattr(usual, name), help=text)
+        usual = "default: {} for F, {} for G".format(
+            *(_told(getattr(shape, of)) for shape in (FLOW_SHAPE, FRAME_SHAPE))
+        )
+        group.add_argument(name, dest=of, metavar="N", type=kind, help=f"{text}; {usual}")
+    add_options(group, McdiffInputs, ("moving", "coded", "dropped", "blurred"))
 
 
-def _stroke_arguments(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("strokes")
-    usual = Sampling()
-    group.add_argument(
-        "--strokes",
-        type=_bounds,
-        default="{}-{}".format(*usual.strokes),
-        metavar="LOW-HIGH",
-        help="how many on what moves",
-    )
-    group.add_argument(
-        "--background", type=_whole, default=usual.background, help="how many at most on what rests"
-    )
-    group.add_argument(
-        "--half-size", type=_whole, default=usual.half_size[0], help="of a stroke's square, px"
-    )
-    for name, text in (
-        ("each", "share of drawings with a stroke on every thing that moves (--synthetic)"),
-        ("anywhere", "share of strokes at any pixel instead of at a keypoint"),
-        ("nothing", "share of steps without a stroke"),
-        ("many", "share of drawings with very many strokes"),
-    ):
-        group.add_argument(f"--{name}", type=_share, default=getattr(usual, name), help=text)
+def _told(value: int | tuple[int, ...]) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _bounds(text: str) -> tuple[int, int]:
-    low, _, high = text.partition("-")
-    high = high or low
-    if not (low.isdecimal() and high.isdecimal() and 1 <= int(low) <= int(high)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a range of whole numbers as 1-6")
-    return int(low), int(high)
-
-
-def _levels(text: str) -> tuple[int, ...]:
-    parts = text.split(",")
-    if not all(part.isdecimal() and int(part) >= 1 for part in parts):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers as 1,2,4")
-    return tuple(int(part) for part in parts)
-
-
-def _width(text: str) -> int:
-    if not text.isdecimal() or int(text) < WIDTH_UNIT or int(text) % WIDTH_UNIT:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a multiple of {WIDTH_UNIT}")
+def _unit(text: str) -> int:
+    if int(text) % WIDTH_UNIT:
+        raise ValueError
     return int(text)
 
 
-def _whole(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or above")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if _whole(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
-
-
-def _share(text: str) -> float:
-    value = _positive(text)
-    if value > 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a share in 0..1")
-    return value
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number, 0 or above")
-    return value
+_width = bounded(f"a multiple of {WIDTH_UNIT}", _unit, WIDTH_UNIT)
