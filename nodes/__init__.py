@@ -43,6 +43,7 @@ from .stage2_apply import MotionI2VApplyMotionAttention
 from .stage2_chain import MotionI2VChainShots, MotionI2VMatchColors
 from .stage2_loader import MotionI2VLoadMotionModule
 from .stage2_sampler import MotionI2VAnimateDiffSampler
+from .track_tools import MotionI2VRetimeTracks, MotionI2VTracksToGuideVideo
 from .tracks_text import MotionI2VTracksFromText, MotionI2VTracksToText
 from .trajectory_editor import MotionI2VTrajectoryEditor
 from .transfer_motion import MotionI2VTransferMotion
@@ -81,10 +82,12 @@ NODES: list[type[io.ComfyNode]] = [
     MotionI2VRegionMask,
     MotionI2VResizeMotionField,
     MotionI2VRetimeMotionField,
+    MotionI2VRetimeTracks,
     MotionI2VSaveMotionField,
     MotionI2VScaleMotionField,
     MotionI2VStepsToField,
     MotionI2VTracksFromText,
+    MotionI2VTracksToGuideVideo,
     MotionI2VTracksToText,
     MotionI2VTrajectoryControlNet,
     MotionI2VTrajectoryEditor,
