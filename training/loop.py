@@ -43,6 +43,8 @@ class LoopSettings:
     Args:
         steps: of the optimizer, in all; with `schedule` "cosine" the learning rate ends there.
         learning_rate: the highest, reached after `warmup` steps.
+        warmup: steps until the highest learning rate.
+        schedule: of the learning rate after the warm-up.
         weight_decay: AdamW's.
         clip: the largest norm of a gradient; 0: any.
         ema: decay of the average of the weights, which is what is published.

@@ -84,10 +84,9 @@ class Evaluation:
             ("seed", int, 0, "of scenes, crops and noise"),
         ):
             parser.add_argument(f"--{name}", type=kind, default=default, help=text)
-        parser.add_argument("--size", type=int, nargs=2, default=(128, 128), metavar=("W", "H"))
-        parser.add_argument(
-            "--json", type=Path, metavar="FILE", help="write the figures there, too"
-        )
+        size: Any = {"type": int, "nargs": 2, "default": (128, 128), "metavar": ("W", "H")}
+        parser.add_argument("--size", **size, help="of a clip, px")
+        parser.add_argument("--json", type=Path, metavar="FILE", help="the figures go there, too")
 
     def run(self, args: argparse.Namespace) -> int:
         """Prints the tables, what was left out and the goals; returns 0.
