@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from comfy_api.latest import io
@@ -41,3 +42,10 @@ def usual(schema: io.Schema) -> dict[str, Any]:
     values = {i.id: getattr(i, "default", None) for i in schema.inputs if not i.optional}
     values = {name: value for name, value in values.items() if value is not None}
     return {name: [v] for name, v in values.items()} if schema.is_input_list else values
+
+
+def progress(total: int) -> Callable[[int, int], None]:
+    """The host's progress bar, whose every update also stops on an interrupt."""
+    import comfy.utils
+
+    return comfy.utils.ProgressBar(total).update_absolute

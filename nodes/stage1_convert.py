@@ -1,14 +1,16 @@
 """The released checkpoints as smaller .safetensors files."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import Any
 
 from comfy_api.latest import io
 
 from ..models.files.convert import convert
 from ..models.host import folders, loading
-from .node import Node
+from .node import Node, progress
 from .sockets import CATEGORY, aliases
-from .stage1_flow_vae import progress
 
 PRECISIONS = ("float16", "bfloat16", "float32")
 
@@ -49,11 +51,11 @@ class MotionI2VConvertCheckpoint(Node):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, file, **others):
+    def fingerprint_inputs(cls, file: str, **others: Any) -> str:
         return folders.fingerprint(file)
 
     @classmethod
-    def execute(cls, file, precision) -> io.NodeOutput:
+    def execute(cls, file: str, precision: str) -> io.NodeOutput:
         import logging
 
         lines: list[str] = []

@@ -18,10 +18,8 @@ import torch
 
 from ..types.motion_field import check_frames, check_size
 from ..types.tracks import Tracks
+from .document_schema import CURVES, EASES, SPACINGS
 
-CURVES = ("smooth", "straight")
-SPACINGS = ("arc", "index", "timed")
-EASES = ("linear", "ease_in", "ease_out", "ease_in_out")
 PINS = ("zero", "released")
 FAR = 1e6
 """How far from the picture's corner a point may lie, in pixels; beyond it, text was misread."""

@@ -204,7 +204,7 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VLoadMotionField", {"file": "../secret.safetensors"}, "secret"),
     ("MotionI2VLoadMotionField", {"file": "nothing.safetensors"}, "nothing.safetensors"),
     ("MotionI2VMotionFieldToTracks", {"field": FIELD, "spacing": 0}, "spacing"),
-    ("MotionI2VLoadMotionFieldModel", {**NO_FILE, "window_overlap": 5}, "nothing.bin"),
+    ("MotionI2VLoadMotionFieldModel", NO_FILE, "nothing.bin"),
     ("MotionI2VLoadTrajectoryControlNet", NO_FILE, "nothing.bin"),
     ("MotionI2VLoadFlowVAE", NO_FILE, "nothing.bin"),
     ("MotionI2VLoadMotionModule", NO_FILE, "nothing.bin"),
@@ -234,5 +234,7 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VMCDiffSampler", {**ROLLOUT_OF, "model": TRACKS, "vae": PICTURE}, ("MODEL", "VAE")),
     ("MotionI2VMCDiffContinue", {**ROLLOUT_FROM, "strokes": "of the whole clip"}, ("model", "vae")),
     ("MotionI2VMotionFieldConditioning", {"picture": PICTURE}, ("positive", "negative", "vae")),
+    ("MotionI2VMotionFieldConditioning", {"window_overlap": 32}, ("window_overlap", "max of 31")),
     ("MotionI2VMotionFieldSampler", {"picture": PICTURE}, ("model", "vae", "flow_vae")),
+    ("MotionI2VMotionFieldSampler", {"window_overlap": -2}, ("window_overlap", "min of -1")),
 ]

@@ -58,7 +58,6 @@ class Stage1Prompts:
     def base(self, files: dict[str, str] = FILES, frames: int = FRAMES) -> dict:
         """Loaders, texts, picture and tracks; ids are words."""
         prompt = {kind: node(LOADERS[kind], file=files[kind], precision="auto") for kind in STAGE1}
-        prompt["stage1_unet"]["inputs"]["window_overlap"] = 5
         prompt["positive"] = node("NarrowText", text="a cup that moves", width=48)
         prompt["negative"] = node("NarrowText", text="", width=48)
         prompt["vae"] = node("NarrowVAE", file=str(self.host.base / "image_vae.safetensors"))

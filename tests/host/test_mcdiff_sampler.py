@@ -258,7 +258,7 @@ def test_other_models_and_samplers_are_told(mcdiff):
     prompt = mcdiff.parts()
     prompt["stage1_unet"] = node(
         "MotionI2VLoadMotionFieldModel",
-        **{"file": FILES["stage1_unet"], "precision": "auto", "window_overlap": 5},
+        **{"file": FILES["stage1_unet"], "precision": "auto"},
     )
     mcdiff.sampler(prompt, model=["stage1_unet", 0])
     assert "connect the MODEL of 'Load MCDiff'" in refusal(mcdiff, prompt, "video")

@@ -24,7 +24,7 @@ from ..judging import evaluation, report
 from ..judging.trials import trials
 
 if TYPE_CHECKING:
-    from ...models.host.stage1_sampling import Settings
+    from ...models.host.sampling import Settings
     from ..judging.judged_networks import Networks
 
 SMALL = Path(__file__).resolve().parents[2] / "small_model"
@@ -125,7 +125,7 @@ class Evaluation:
 
 def sampled_by(args: argparse.Namespace) -> Settings:
     """How networks are sampled."""
-    from ...models.host.stage1_sampling import Settings
+    from ...models.host.sampling import Settings
 
     return Settings(args.steps, args.cfg, args.seed, args.sampler, args.scheduler)
 
