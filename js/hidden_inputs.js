@@ -1,8 +1,8 @@
 // Inputs that only saved workflows still tell: their values stay, and are queued, without a widget.
 
-import { app } from "../../scripts/app.js";
+import { register } from "./register.js";
 
-const EXTENSION = {
+register({
   name: "motioni2v.HiddenInputs",
 
   // Pages know such inputs by themselves, but older ones hide them in Nodes 2.0 alone.
@@ -12,7 +12,4 @@ const EXTENSION = {
     for (const widget of hidden) widget.hidden = true;
     if (hidden.length) node.setSize([node.size[0], node.computeSize()[1]]);
   },
-};
-
-// A second copy of the pack, in a folder of another name, brings this file too.
-if (!app.extensions.some(({ name }) => name === EXTENSION.name)) app.registerExtension(EXTENSION);
+});

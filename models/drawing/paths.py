@@ -124,7 +124,8 @@ def sample_paths(
     columns = [sample_path(path, clip_time, pin) for path in paths]
     points = np.stack(columns, axis=1) if columns else np.zeros((frames, 0, 2))
     tensor = torch.from_numpy(points.astype(np.float32))
-    return Tracks(tensor, torch.ones(tensor.shape[:2], dtype=torch.bool), (size[0], size[1]))
+    seen = torch.ones(tensor.shape[:2], dtype=torch.bool)
+    return Tracks(tensor, seen, (size[0], size[1]), drawn=True)
 
 
 def sample_path(path: Path, clip_time: np.ndarray, pin: Pin = "zero") -> np.ndarray:

@@ -51,6 +51,14 @@ SOURCES: dict[str, dict[str, Any]] = {
             **{"paths_outside": "error", "width": 64, "height": 48},
         },
     },
+    "latents": {
+        "class_type": "EmptyLatentImage",
+        "inputs": {"width": 64, "height": 48, "batch_size": 6},
+    },
+    "later frames": {
+        "class_type": "LatentFromBatch",
+        "inputs": {"samples": ["latents", 0], "batch_index": 3, "length": 3},
+    },
     "one frame": {
         "class_type": "MotionI2VRetimeMotionField",
         "inputs": {"field": ["field", 0], "frames": 1},
@@ -75,6 +83,8 @@ WARP = {
     **{"picture": PICTURE, "field": FIELD, "order": "auto", "invert_depth": False},
     **{"splatting": "softmax", "fill": "background"},
 }
+CARRY = {"mask": MASK, "field": FIELD, "temporal_factor": 1}
+NOISE = {"field": FIELD, "latent": From("latents"), "noise_seed": 0, "degradation": 0.0}
 SMALL_MODEL = "small model (comes with the pack)"
 COMPLETION = {"picture": PICTURE, "tracks": TRACKS, "first_step": 0, "steps": 0, "size": -1}
 ROLLOUT = {
@@ -158,6 +168,15 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VWarpPreview", {**WARP, "order": "random"}, "random"),
     ("MotionI2VWarpPreview", {**WARP, "splatting": "median"}, "median"),
     ("MotionI2VWarpPreview", {**WARP, "fill": "magic"}, "magic"),
+    ("MotionI2VWarpPreview", {**WARP, "temporal_factor": 2}, ("2n + 1", "has 4")),
+    ("MotionI2VMoveMask", CARRY, "mask is empty"),
+    ("MotionI2VMoveMask", {**CARRY, "field": PICTURE}, "MOTION_FIELD"),
+    ("MotionI2VMoveMask", {**CARRY, "temporal_factor": 0}, "temporal_factor"),
+    ("MotionI2VMoveMask", {**CARRY, "temporal_factor": 4}, ("4n + 1", "has 4")),
+    ("MotionI2VWarpNoise", {**NOISE, "field": MASK}, "MOTION_FIELD"),
+    ("MotionI2VWarpNoise", {**NOISE, "latent": PICTURE}, "LATENT"),
+    ("MotionI2VWarpNoise", {**NOISE, "degradation": 1.5}, "degradation"),
+    ("MotionI2VWarpNoise", {**NOISE, "latent": From("later frames")}, ("number 5", "has 4 frames")),
     ("MotionI2VFieldPreview", {**PREVIEW, "style": "spirals"}, "spirals"),
     ("MotionI2VFieldPreview", {**PREVIEW, "opacity": 2.0}, "opacity"),
     ("MotionI2VFieldPreview", {**PREVIEW, "field": PICTURE}, "MOTION_FIELD"),

@@ -83,7 +83,7 @@ def _stage1(args: argparse.Namespace, base: Pretrained, *told: Any) -> Objective
 
 
 def _controlnet(args: argparse.Namespace, base: Pretrained, *told: Any) -> Objective:
-    unet = start_stage1(base)
+    unet: Any = start_stage1(base)
     load_file_into(unet, args.stage1, "stage1_unet")
     shape = networks.UNetShape(base.shape.widths, base.shape.context, 8)
     control = networks.stage1_control(shape, base.heads)

@@ -128,8 +128,8 @@ def load_vae(path: Path | None) -> comfy.sd.VAE:
     path = path or FOLDER / PARTS["image_vae"]
     if not path.is_file():
         raise ValueError(f"there is no VAE {path}")
-    tensors, _ = load_tensors(path)
-    tensors = tensors.get("state_dict", tensors)
+    found: Any = load_tensors(path)[0]
+    tensors = found.get("state_dict", found)
     if any("up_blocks" in name for name in tensors):
         return load_image_vae(read_checkpoint(path, "image_vae"))
     try:
