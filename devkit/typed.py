@@ -16,7 +16,7 @@ from devkit.host import put_pack
 FOLDER = places.ROOT / ".mypy_cache" / "pack"
 NAME = "motion_i2v"
 """As in testing/pack.py."""
-ROOMS = (f"{NAME}.nodes", f"{NAME}.models", "devkit", "testing", "tools")
+ROOMS = (f"{NAME}.nodes", f"{NAME}.models", f"{NAME}.training", "devkit", "testing", "tools")
 SETTINGS = ("--config-file", str(places.ROOT / "pyproject.toml"))
 
 

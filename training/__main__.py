@@ -5,7 +5,6 @@ Makes the pack and ComfyUI importable, then hands over to command.py.
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import os
 import sys
@@ -63,11 +62,19 @@ def load_comfyui(folder: Path) -> None:
     args.cpu = not torch.cuda.is_available()
 
 
+def taken_out(words: list[str]) -> tuple[str | None, list[str]]:
+    """What `--comfyui` names, and the rest of the command line, which command.py reads."""
+    for place, word in enumerate(words):
+        if word == "--comfyui" and place + 1 < len(words):
+            return words[place + 1], words[:place] + words[place + 2 :]
+        if word.startswith("--comfyui="):
+            return word.partition("=")[2], words[:place] + words[place + 1 :]
+    return None, words
+
+
 def main() -> int | str:
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    early.add_argument("--comfyui")
-    named, rest = early.parse_known_args()
-    folder = comfyui(named.comfyui)
+    named, rest = taken_out(sys.argv[1:])
+    folder = comfyui(named)
     # For worker processes, which import this file again where they cannot be forked.
     os.environ["COMFYUI_DIR"] = str(folder)
     try:

@@ -27,7 +27,7 @@ from . import checkpoint
 from .average import average_of
 from .checkpoint import TrainingError
 from .data.batches import Batch, MakeBatch, batches, placed
-from .data.seeds import seed_of
+from .data.seeds import begin, seed_of
 from .objective import Objective
 
 logger = logging.getLogger(__name__)
@@ -43,15 +43,19 @@ class LoopSettings:
     Args:
         steps: of the optimizer, in all; with `schedule` "cosine" the learning rate ends there.
         learning_rate: the highest, reached after `warmup` steps.
+        warmup: steps until the highest learning rate.
+        schedule: of the learning rate after the warm-up.
         weight_decay: AdamW's.
         clip: the largest norm of a gradient; 0: any.
         ema: decay of the average of the weights, which is what is published.
-        precision: "no" is float32; "bf16" and "fp16" autocast.
+        precision: "no" is float32; "bf16" and "fp16" autocast. What `accelerate launch` was told,
+            where it was told.
         accumulate: batches a step.
         save_every: steps between checkpoints; a stop always saves one.
         keep: checkpoints to keep, at least 2.
         report_every: steps between reports; 0: none.
         log_every: steps between lines on the console and points in TensorBoard.
+        seed: of everything random.
         workers: processes that make batches ahead of time; 0: none.
         threads: of torch on the CPU; 0: torch's own choice.
         minutes: to stop after, saved and resumable; 0: no limit.
@@ -277,8 +281,7 @@ class Run:
         each = self.settings.accumulate
         number = self.step * each + part
         seed = seed_of(self.settings.seed, number, self.accelerator.process_index)
-        torch.manual_seed(seed)
-        self.generator.manual_seed(seed)
+        begin(seed, self.generator)
         batch = placed(batch, self.accelerator.device)
         last = part == each - 1
         with nullcontext() if last else self.accelerator.no_sync(self.model):

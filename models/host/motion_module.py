@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import comfy.model_management as management
@@ -20,7 +19,7 @@ from ..files.trained import Trained
 from ..networks.motion_attention import MotionAttention
 from ..networks.temporal import plain_attention
 from .loading import hosted, read_again, take, weight_dtypes
-from .temporal_layers import host_attention, layer_at, make_temporal_layers
+from .temporal_layers import Follow, follow, host_attention, make_temporal_layers
 
 PREFIX = "motion_modules."
 
@@ -74,28 +73,21 @@ def load_motion_module(checkpoint: Checkpoint, dtype: torch.dtype | None = None)
     return MotionModule(patcher, checkpoint.widths, checkpoint.source, checkpoint.trained)
 
 
-Follow = Callable[[nn.Module, torch.Tensor], torch.Tensor]
-
-
 @contextmanager
-def inserted(module: MotionModule, unet: Any, follow: Follow) -> Iterator[None]:
+def inserted(module: MotionModule, unet: Any, each: Follow) -> Iterator[None]:
     """Inside, each of the UNet's 21 layers is followed by its temporal layer.
 
-    Hooks, not layers in the blocks: the UNet's names, which LoRAs refer to, stay as they are, and
-    after the block nothing is left of them, whatever was raised inside.
+    After the block nothing is left of them, whatever was raised inside.
 
     Args:
-        follow: (temporal layer, the UNet layer's output) -> what goes on instead of the output.
+        each: (temporal layer, the UNet layer's output) -> what goes on instead of the output.
     """
-
-    def hook(temporal: nn.Module, _layer: Any, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
-        return follow(temporal, output)
-
-    with ExitStack() as stack:
-        for site, temporal in zip(module.sites, module.layers, strict=True):
-            handle = layer_at(unet, site).register_forward_hook(partial(hook, temporal))
-            stack.callback(handle.remove)
+    handles = follow(unet, module.sites, module.layers, each)
+    try:
         yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def short_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, heads: int) -> torch.Tensor:

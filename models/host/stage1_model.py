@@ -16,7 +16,7 @@ from ..files.layout import UNetShape, sites
 from ..files.trained import HEADS, RELEASED, Trained, V
 from .previews import FlowLatents
 from .stage1_clip import Stage1Clip
-from .temporal_layers import ClipLength, clip_length, follow, layer_at, make_temporal_layers
+from .temporal_layers import ClipLength, clip_length, follow, follow_clip, make_temporal_layers
 
 
 def model_type(trained: Trained) -> comfy.model_base.ModelType:
@@ -93,8 +93,7 @@ class MotionFieldUNet(UNetModel):
             places, kwargs["operations"], kwargs.get("dtype"), kwargs.get("device")
         )
         self.clip = ClipLength()
-        for site, temporal in zip(places, self.motion_modules, strict=True):
-            follow(layer_at(self, site), temporal, self.clip)
+        follow(self, places, self.motion_modules, follow_clip(self.clip))
 
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         """As the host's; `transformer_options["cond_or_uncond"]` tells how many clips x holds."""

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from comfy.ldm.modules.attention import optimized_attention
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from ..files.layout import Site
 from ..networks.temporal import TemporalSelfAttention, TemporalTransformer
@@ -60,18 +61,39 @@ class ClipLength:
     resting: bool = False
 
 
-def follow(layer: nn.Module, temporal: nn.Module, clip: ClipLength) -> None:
-    """From now on, `layer` is followed by `temporal`.
+Follow = Callable[[nn.Module, torch.Tensor], torch.Tensor]
+"""(temporal layer, the UNet layer's output) -> what goes on instead of the output."""
 
-    A hook, not a layer more in the block: the host's names, which LoRAs refer to, stay as they are.
-    Not a closure: the copy of a network for another GPU must call its own layers.
+
+def follow(
+    unet: Any, sites: Iterable[Site], layers: Iterable[nn.Module], each: Follow
+) -> list[RemovableHandle]:
+    """From now on, the UNet's layers at some sites are followed by temporal ones.
+
+    Hooks, not layers more in the blocks: the host's names, which LoRAs refer to, stay as they are.
+    Not closures: the copy of a network for another GPU must call its own layers.
+
+    Returns:
+        What takes the hooks away again.
     """
-    layer.register_forward_hook(partial(_follow, temporal, clip))
+    return [
+        layer_at(unet, site).register_forward_hook(partial(_hook, each, temporal))
+        for site, temporal in zip(sites, layers, strict=True)
+    ]
 
 
-def _follow(
-    temporal: nn.Module, clip: ClipLength, _layer: nn.Module, _inputs: tuple, output: torch.Tensor
+def follow_clip(clip: ClipLength) -> Follow:
+    """The temporal layers see clips of that length, or rest."""
+    return partial(_follow_clip, clip)
+
+
+def _hook(
+    each: Follow, temporal: nn.Module, _layer: nn.Module, _inputs: Any, output: torch.Tensor
 ) -> torch.Tensor:
+    return each(temporal, output)
+
+
+def _follow_clip(clip: ClipLength, temporal: nn.Module, output: torch.Tensor) -> torch.Tensor:
     return output if clip.resting else temporal(output, clip.frames)
 
 

@@ -16,7 +16,7 @@ from ..files.layout import HINT_CHANNELS, sites
 from .hints import Hint
 from .stage1_clip import Stage1Clip
 from .stage1_windows import window_frames
-from .temporal_layers import ClipLength, clip_length, follow, layer_at, make_temporal_layers
+from .temporal_layers import ClipLength, clip_length, follow, follow_clip, make_temporal_layers
 
 
 class TrajectoryControlModel(comfy.cldm.cldm.ControlNet):
@@ -36,8 +36,7 @@ class TrajectoryControlModel(comfy.cldm.cldm.ControlNet):
         places = sites(tuple(first * mult for mult in self.channel_mult), decoder=False)
         self.motion_modules = make_temporal_layers(places, operations, **make)
         self.clip = ClipLength()
-        for site, temporal in zip(places, self.motion_modules, strict=True):
-            follow(layer_at(self, site), temporal, self.clip)
+        follow(self, places, self.motion_modules, follow_clip(self.clip))
 
     def forward(self, x: torch.Tensor, *args: Any, clips: int = 1, **kwargs: Any) -> Any:
         """Residuals for x [clips * N, 8, h, w]: noisy latents, then the reference's."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 
 import torch
 
@@ -20,7 +21,8 @@ class ReferenceWarp:
 
     Args:
         flow: [N - 1, 2, h, w] float32 displacements in pixels of this resolution, on the device of
-            the features; N - 1 may be 0.
+            the features; N - 1 may be 0. Of several clips [B, N - 1, 2, h, w]: they are one picture
+            with the pixels of all of them.
         strength: 0..1, the weight of a warped token next to a real one; 1 is what modules are
             trained with, at 0 there are no warped tokens.
 
@@ -31,12 +33,14 @@ class ReferenceWarp:
     def __init__(self, flow: torch.Tensor, strength: float = 1.0) -> None:
         if not 0 <= strength <= 1:
             raise ValueError(f"the strength of the warp is 0..1, not {strength}")
-        self.fields, _, height, width = flow.shape
-        self.pixels = height * width
+        clips = flow if flow.ndim == 5 else flow[None]
+        self.fields = clips.shape[1]
+        self.pixels = len(clips) * flow.shape[-2] * flow.shape[-1]
         self.strength = strength if self.fields else 0.0
         self._constants: dict[object, torch.Tensor] = {}
         if self.strength:
-            self.offset, self.column, self.value = SplatPlan(flow).rows_matrix()
+            matrices = [SplatPlan(clip).rows_matrix() for clip in clips]
+            self.offset, self.column, self.value = joined(matrices, self.pixels // len(clips))
             # One transfer, so that no part has to ask the device where it begins.
             self._starts = self.offset[:: self.fields].tolist()
 
@@ -68,3 +72,16 @@ class ReferenceWarp:
         if key not in self._constants:
             self._constants[key] = make()
         return self._constants[key]
+
+
+def joined(
+    matrices: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]], pixels: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Sparse matrices (offset, column, value) along one diagonal, each of so many columns."""
+    if len(matrices) == 1:
+        return matrices[0]
+    offsets, columns, values = zip(*matrices, strict=True)
+    before = [0, *accumulate(len(value) for value in values)]
+    ends = [offset[1:] + first for offset, first in zip(offsets, before[:-1], strict=True)]
+    moved = [column + pixels * clip for clip, column in enumerate(columns)]
+    return torch.cat([offsets[0][:1], *ends]), torch.cat(moved), torch.cat(values)

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from ...models.trackers.methods import ANCHORED, WITHOUT_WEIGHTS
-from ..data.batches import LONGEST, MakeBatch, StrideTimes
+from ..data.batches import MakeBatch
 from ..data.captions import read_captions
-from ..data.clip_plans import CENTER, EVEN, RANDOM, ClipOptions
+from ..data.clip_plans import EVEN, RANDOM, ClipOptions
 from ..data.field_cache import CLIPS_PER_VIDEO, FieldCache, usable_videos
 from ..data.folder_data import FolderClips
 from ..data.photographs import Photographs
-from ..data.scene_batches import RandomTimes, Shape, synthetic_batch
+from ..data.scene_batches import RandomTimes, StrideTimes, SyntheticClips, TimesOf
+from ..data.scenes import LAST_STRIDE
 from ..data.video_fields import DOT, TrackerSettings
 from ..data.videos import list_videos
+from .options import TYPES, add_options, read_with, whole_numbers
 
 logger = logging.getLogger(__name__)
 
 
 def video_arguments(
-    parser: argparse.ArgumentParser, required: bool, size: str = "512x320", frames: int = 16
+    parser: argparse.ArgumentParser,
+    required: bool,
+    size: tuple[int, int] = ClipOptions.size,
+    frames: int = ClipOptions.frames,
 ) -> None:
     """What says which clips of which videos, and how their motion is found.
 
@@ -36,16 +42,15 @@ def video_arguments(
     parser.add_argument(
         "--cache", type=Path, required=required, help="folder in which motion fields are kept"
     )
-    parser.add_argument("--size", type=_size, default=size, help="of a clip")
-    parser.add_argument("--frames", type=int, default=frames, help="of a clip, the first included")
-    parser.add_argument("--crop", choices=(CENTER, RANDOM), default=CENTER, help="of a frame")
+    shown = "{}x{}".format(*size)
+    add_options(parser, ClipOptions, ("size", "frames", "crop"), size=shown, frames=frames)
+    add_options(parser, ClipOptions, ("seed",), prefix="data_")
     parser.add_argument(
         "--clips-per-video",
-        type=_count,
+        type=TYPES["Count"],
         default=CLIPS_PER_VIDEO,
         help="how many different clips a video gives",
     )
-    parser.add_argument("--data-seed", type=int, default=0, help="of which clips they are")
     parser.add_argument(
         "--skip-broken", action="store_true", help="leave out videos that cannot be used"
     )
@@ -65,11 +70,11 @@ def stride_arguments(parser: argparse.ArgumentParser) -> None:
     """How far from the reference the frames are, for what learns fields from a reference."""
     parser.add_argument(
         "--strides",
-        type=_strides,
+        type=read_with(f"{EVEN}, {RANDOM} or numbers as 8,16,24", _strides),
         help=f"how far ahead the frames are: '{EVEN}' steps (more than 2 frames), '{RANDOM}' "
         "(2 frames), or numbers as 8,16,24",
     )
-    parser.add_argument("--longest", type=int, default=120, help="the largest stride")
+    add_options(parser, ClipOptions, ("longest",))
 
 
 def folder_arguments(parser: argparse.ArgumentParser, required: bool = False) -> None:
@@ -85,19 +90,20 @@ def folder_arguments(parser: argparse.ArgumentParser, required: bool = False) ->
     )
 
 
-def data_arguments(parser: argparse.ArgumentParser, batch: int = 1) -> None:
-    """Adds what says where clips come from: `--videos` and its options, or `--synthetic`.
-
-    Args:
-        batch: the default of `--batch`.
-    """
-    folder_arguments(parser)
+def source_arguments(parser: argparse.ArgumentParser, batch: int) -> None:
+    """`--synthetic`, instead of `--videos`, and `--batch` with its default."""
     parser.add_argument(
         "--synthetic",
         action="store_true",
         help="endless synthetic clips with exact motion, instead of --videos",
     )
     parser.add_argument("--batch", type=int, default=batch, help="clips a batch and process")
+
+
+def data_arguments(parser: argparse.ArgumentParser, batch: int = 1) -> None:
+    """Adds what says where clips come from."""
+    folder_arguments(parser)
+    source_arguments(parser, batch)
 
 
 def options_of(args: argparse.Namespace) -> ClipOptions:
@@ -107,7 +113,7 @@ def options_of(args: argparse.Namespace) -> ClipOptions:
     )
 
 
-def cache_of(args: argparse.Namespace) -> FieldCache:
+def cache_of(args: argparse.Namespace, kind: type[FieldCache] = FieldCache) -> FieldCache:
     """The cache and the tracker that the arguments ask for.
 
     Raises:
@@ -115,16 +121,9 @@ def cache_of(args: argparse.Namespace) -> FieldCache:
     """
     if args.cache is None:
         raise ValueError("--videos needs --cache, a folder in which motion fields are kept")
-    given = any((args.raft, args.cotracker, args.refiner))
-    settings = TrackerSettings(
-        args.tracker or (DOT if given else ANCHORED),
-        args.tracker_step,
-        args.raft,
-        args.cotracker,
-        args.refiner,
-        args.tracker_device,
-    )
-    return FieldCache(args.cache, settings)
+    files = args.raft, args.cotracker, args.refiner
+    name = args.tracker or (DOT if any(files) else ANCHORED)
+    return kind(args.cache, TrackerSettings(name, args.tracker_step, *files, args.tracker_device))
 
 
 def folder_clips(args: argparse.Namespace, batch: int = 1) -> FolderClips:
@@ -139,15 +138,16 @@ def folder_clips(args: argparse.Namespace, batch: int = 1) -> FolderClips:
     videos = usable_videos(listed, options.needed, args.skip_broken)
     with_caption = sum(bool(captions[path]) for path in videos)
     logger.info("%d videos, %d with a caption", len(videos), with_caption)
-    return FolderClips(
-        videos,
-        captions,
-        cache,
-        options,
-        clips_per_video=args.clips_per_video,
-        batch=batch,
-        skip_broken=args.skip_broken,
-    )
+    each, skip = args.clips_per_video, args.skip_broken
+    return FolderClips(videos, cache, options, captions, each, batch, skip)
+
+
+def check_source(args: argparse.Namespace) -> None:
+    """Raises ValueError for no source or two, or an empty batch."""
+    if args.synthetic == (args.videos is not None):
+        raise ValueError("give either --videos FOLDER --cache FOLDER, or --synthetic")
+    if args.batch < 1:
+        raise ValueError(f"a batch has at least 1 clip, not {args.batch}")
 
 
 def batches_of(args: argparse.Namespace) -> MakeBatch:
@@ -156,62 +156,34 @@ def batches_of(args: argparse.Namespace) -> MakeBatch:
     Raises:
         ValueError: for no source or two, and for options or files that cannot be used.
     """
-    if args.synthetic == (args.videos is not None):
-        raise ValueError("give either --videos FOLDER --cache FOLDER, or --synthetic")
-    if args.batch < 1:
-        raise ValueError(f"a batch has at least 1 clip, not {args.batch}")
-    if args.synthetic:
-        return _synthetic(args)
-    return folder_clips(args, args.batch).make_batch
+    check_source(args)
+    return _synthetic(args) if args.synthetic else folder_clips(args, args.batch).make_batch
 
 
 def _synthetic(args: argparse.Namespace) -> MakeBatch:
     options = options_of(args)
-    strides = options.kind
-    if strides == EVEN:
-        step = options.longest // (options.frames - 1)
-        strides = tuple(step * frame for frame in range(1, options.frames))
-    longest = strides[-1] if isinstance(strides, tuple) else options.longest
-    if longest > LONGEST:
-        raise ValueError(f"synthetic clips have strides up to {LONGEST}, not {longest}")
-    return partial(
-        synthetic_batch,
-        seed=options.seed,
-        shape=Shape(options.size, options.frames, args.batch),
-        times_of=StrideTimes(strides)
-        if isinstance(strides, tuple)
-        else RandomTimes(options.frames),
-        photographs=Photographs("train"),
-    )
+    kind, longest = options.kind, options.longest
+    times: Callable[[int], TimesOf] = RandomTimes
+    if kind == EVEN:
+        step = longest // (options.frames - 1)
+        kind = tuple(step * frame for frame in range(1, options.frames))
+    if isinstance(kind, tuple):
+        times, longest = partial(_at_strides, kind), kind[-1]
+    if longest > LAST_STRIDE:
+        raise ValueError(f"synthetic clips have strides up to {LAST_STRIDE}, not {longest}")
+    pictures = options.frames * args.batch
+    sizes, frames = (options.size,), (options.frames,)
+    return SyntheticClips(Photographs("train"), options.seed, sizes, frames, pictures, times)
 
 
-def told_of(args: argparse.Namespace) -> str:
+def _at_strides(strides: tuple[int, ...], _: int) -> StrideTimes:
+    return StrideTimes(strides)
+
+
+def told_of(synthetic: bool) -> str:
     """What a file says of the data that it was trained on."""
-    return (
-        "synthetic clips, see training/data/scenes.py" if args.synthetic else "a folder of videos"
-    )
-
-
-def _size(text: str) -> tuple[int, int]:
-    try:
-        width, height = (int(side) for side in text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size as 512x320") from None
-    return width, height
+    return "synthetic clips, see training/data/scenes.py" if synthetic else "a folder of videos"
 
 
 def _strides(text: str) -> str | tuple[int, ...]:
-    if text in (EVEN, RANDOM):
-        return text
-    try:
-        return tuple(int(stride) for stride in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not {EVEN}, {RANDOM} or numbers as 8,16,24"
-        ) from None
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of clips, 1 at least")
-    return int(text)
+    return text if text in (EVEN, RANDOM) else whole_numbers(text)

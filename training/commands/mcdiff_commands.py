@@ -6,41 +6,160 @@ import argparse
 import json
 import logging
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import cv2
-import torch
 
-from ...models.files.trained import EPS, Trained
-from ...models.host.mcdiff_file import COMPLETION, FUTURE, McdiffFile, read_mcdiff
-from ..data.batches import LONGEST, MakeBatch
+from ...models.files.trained import EPS, PREDICTIONS, Trained
+from ...models.host.mcdiff_file import COMPLETION, FUTURE, STROKES, McdiffFile, read_mcdiff
+from ...models.networks.mcdiff_shapes import CompletionShape, FrameShape
+from ..data.batches import MakeBatch
 from ..data.field_cache import usable_videos
 from ..data.keypoint_flow import Correction
 from ..data.photographs import Photographs
-from ..data.sparse_flow import Sampling
+from ..data.scenes import LAST_STRIDE
+from ..data.seeds import begin
+from ..data.sparse_flow import USUAL, Sampling
 from ..data.step_clips import SyntheticSteps
 from ..data.step_folder import PACES, Drawn, StepFields, StepFolder, StepOptions
 from ..data.videos import list_videos
 from ..loop import train
 from ..objectives import networks, pretrained
-from ..objectives.mcdiff import FLOW, TOGETHER, McdiffInputs, McdiffObjective
+from ..objectives.mcdiff import FLOW, STEPS, TOGETHER, McdiffInputs, McdiffObjective
 from ..objectives.noise import Schedule
-from . import mcdiff_options
-from .data_options import cache_of, told_of
-from .mcdiff_options import FLOW_SHAPE, FRAME_SHAPE, SYNTHETIC_PACES
-from .options import settings_of
+from .data_options import cache_of, check_source, source_arguments, told_of, video_arguments
+from .options import (
+    TYPES,
+    add_options,
+    bounded,
+    loop_arguments,
+    read_options,
+    read_with,
+    settings_of,
+    whole_numbers,
+)
 
 logger = logging.getLogger(__name__)
 
-add_arguments = mcdiff_options.add_arguments
+FLOW_SHAPE = CompletionShape(64, (1, 2, 3, 4))
+FRAME_SHAPE = FrameShape(192, (1, 2, 4), 2)
+"""Of new networks, unless the options say otherwise."""
+SYNTHETIC_PACES = (4, 30)
+WIDTH_UNIT = 32
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `mcdiff` takes."""
+    video_arguments(parser, required=False, size=(160, 96), frames=3)
+    parser.add_argument(
+        "--pace",
+        type=TYPES["Range"],
+        metavar="LOW-HIGH",
+        help="frames of the video from one frame of a clip to the next; default: {}-{}; of "
+        "--synthetic, in 120ths of a scene's motion, default {}-{}".format(
+            *PACES, *SYNTHETIC_PACES
+        ),
+    )
+    source_arguments(parser, batch=8)
+    keypoints = parser.add_argument_group("keypoints, which correct the flow of videos")
+    add_options(keypoints, Correction, prefix="keypoint_")
+    _network_arguments(parser)
+    strokes = parser.add_argument_group("strokes")
+    names = ("strokes", "background", "each", "anywhere", "nothing", "many")
+    add_options(strokes, Sampling, names)
+    strokes.add_argument(
+        "--half-size", type=TYPES["Whole"], default=USUAL.half_size[0], help="of a square, px"
+    )
+    loop_arguments(parser, steps=30_000)
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Says what does not go together before anything is read.
+
+    Raises:
+        ValueError: for options that do not.
+    """
+    step = args.step
+    check_source(args)
+    if args.half_size > STROKES[1]:
+        raise ValueError(f"a stroke's half size is at most {STROKES[1]} px, not {args.half_size}")
+    if args.apart and step != TOGETHER:
+        raise ValueError(f"--apart is a way of step '{TOGETHER}', not of '{step}'")
+    if args.flow_start and step not in (FLOW, TOGETHER):
+        raise ValueError(f"step '{step}' has no use for flow completion: leave out --flow-start")
+    if args.frame_start and step == FLOW:
+        raise ValueError(f"step '{step}' has no use for the future frame: leave out --frame-start")
+    starts = args.flow_start or args.frame_start
+    if step == TOGETHER and not starts:
+        raise ValueError(
+            f"step '{TOGETHER}' goes on from both halves: name a finished file of each "
+            "(--flow-start, --frame-start), or one that holds both"
+        )
+    if starts and (args.width or args.mult or args.blocks):
+        raise ValueError("the file to go on from has its own --width, --levels and --blocks")
+    if not starts:
+        Schedule(args.prediction or EPS, args.zero_terminal_snr)
+
+
+def _network_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("mcdiff")
+    group.add_argument(
+        "--step",
+        choices=STEPS,
+        required=True,
+        help="flow: F, flow completion; frame: G, the future frame, on true flow; together: both, "
+        "G's loss through F; sparse: G on strokes alone, the paper's ablation",
+    )
+    group.add_argument(
+        "--apart", action="store_true", help="of together: G's loss does not reach F"
+    )
+    for name, text in (
+        ("--flow-start", "a finished mcdiff file whose flow completion to go on from"),
+        ("--frame-start", "a finished mcdiff file whose future frame to go on from"),
+        ("--vae", "SD 1.5's VAE, or one that image-vae trained; the small model's without it"),
+    ):
+        group.add_argument(name, type=Path, metavar="FILE", help=text)
+    group.add_argument(
+        "--prediction", choices=PREDICTIONS, help=f"what G predicts; default: {EPS}, as published"
+    )
+    group.add_argument(
+        "--zero-terminal-snr",
+        action="store_true",
+        help="G's last timestep is pure noise; needs v prediction",
+    )
+    levels = read_with("a list of whole numbers as 1,2,4", whole_numbers)
+    for name, of, kind, text in (
+        ("--width", "width", _width, "channels of the first level"),
+        ("--levels", "mult", levels, "each level's channels, in widths"),
+        ("--blocks", "blocks", TYPES["Count"], "residual blocks a level"),
+    ):
+        usual = "default: {} for F, {} for G".format(
+            *(_told(getattr(shape, of)) for shape in (FLOW_SHAPE, FRAME_SHAPE))
+        )
+        group.add_argument(name, dest=of, metavar="N", type=kind, help=f"{text}; {usual}")
+    add_options(group, McdiffInputs, ("moving", "coded", "dropped", "blurred"))
+
+
+def _told(value: int | tuple[int, ...]) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _unit(text: str) -> int:
+    if int(text) % WIDTH_UNIT:
+        raise ValueError
+    return int(text)
+
+
+_width = bounded(f"a multiple of {WIDTH_UNIT}", _unit, WIDTH_UNIT)
 
 
 def run(args: argparse.Namespace) -> int:
     """Trains one step of MCDiff."""
     settings = settings_of(args)
-    mcdiff_options.check(args)
+    _check(args)
     if args.workers:
         # Threads of OpenCV do not survive the fork of a worker, which would wait for them.
         cv2.setNumThreads(0)
@@ -48,15 +167,15 @@ def run(args: argparse.Namespace) -> int:
     make = _batches(args)
     trial = make(0, 0, 1) if settings.report_every else None
     vae = pretrained.load_vae(args.vae)
-    schedule = Schedule(starts.trained.prediction, starts.trained.zero_terminal_snr)
-    inputs = McdiffInputs(
-        partial(pretrained.encoded, vae),
-        partial(pretrained.decoded, vae),
-        schedule,
-        **{name: getattr(args, name) for name in ("moving", "coded", "dropped", "blurred")},
+    inputs = read_options(
+        args,
+        McdiffInputs,
+        image=partial(pretrained.encoded, vae),
+        decode=partial(pretrained.decoded, vae),
+        schedule=Schedule(starts.trained.prediction, starts.trained.zero_terminal_snr),
     )
     metadata = _metadata(args, starts.trained)
-    torch.manual_seed(settings.seed)
+    begin(settings.seed)
     objective = McdiffObjective(
         args.step, starts.flow(args), starts.frame(args), inputs, args.apart, metadata, trial
     )
@@ -100,15 +219,15 @@ def _starts(args: argparse.Namespace) -> _Starts:
     flow, frame = args.flow_start, args.frame_start
     if args.step == TOGETHER:
         flow, frame = flow or frame, frame or flow
-    completion = read_mcdiff(flow) if flow else None
-    future = read_mcdiff(frame) if frame else None
-    if completion is not None:
-        completion.demand(COMPLETION)
-    if future is not None:
-        future.demand(FUTURE)
+    completion, future = (read_mcdiff(path) if path else None for path in (flow, frame))
+    for half, needed in ((completion, COMPLETION), (future, FUTURE)):
+        if half is not None:
+            half.demand(needed)
     file = future or completion
     if file is None:
-        return _Starts(None, None, _trained(args))
+        # G attends to nothing, and sees two frames.
+        prediction = args.prediction or EPS
+        return _Starts(None, None, Trained(prediction, args.zero_terminal_snr, heads=1, frames=2))
     told = replace(file.trained, prediction=file.trained.prediction or EPS)
     if args.prediction not in (None, told.prediction) or (
         args.zero_terminal_snr and not told.zero_terminal_snr
@@ -120,66 +239,39 @@ def _starts(args: argparse.Namespace) -> _Starts:
     return _Starts(completion, future, told)
 
 
-def _trained(args: argparse.Namespace) -> Trained:
-    """How G is trained from nothing: it attends to nothing, and sees two frames."""
-    return Trained(args.prediction or EPS, args.zero_terminal_snr, heads=1, frames=2)
-
-
 def _shaped(args: argparse.Namespace, usual: Any) -> Any:
-    given = {"width": args.width, "mult": args.levels, "blocks": args.blocks}
+    given = {name: getattr(args, name) for name in ("width", "mult", "blocks")}
     return replace(usual, **{name: value for name, value in given.items() if value is not None})
 
 
 def _batches(args: argparse.Namespace) -> MakeBatch:
-    """The batches that the options ask for."""
-    paces = args.pace or (SYNTHETIC_PACES if args.synthetic else PACES)
-    options = StepOptions(args.size, args.frames, paces, args.crop, args.data_seed)
-    sampling = _sampling(args)
-    if not args.synthetic:
-        correction = Correction(
-            **{item.name: getattr(args, f"keypoint_{item.name}") for item in fields(Correction)}
-        )
-        return _folder(args, options, Drawn(correction, sampling)).make_batch
-    if paces[1] > LONGEST // (args.frames - 1):
-        raise ValueError(
-            f"a synthetic clip of {args.frames} frames has a pace up to "
-            f"{LONGEST // (args.frames - 1)}, not {paces[1]}: give a lower --pace"
-        )
-    return SyntheticSteps(
-        Photographs("train"),
-        args.data_seed,
-        (args.size,),
-        args.frames,
-        args.batch * (args.frames - 1),
-        sampling,
-        (paces[0] / LONGEST, paces[1] / LONGEST),
-    )
-
-
-def _folder(args: argparse.Namespace, options: StepOptions, drawn: Drawn) -> StepFolder:
-    """The clips of the folder that the options ask for.
+    """The batches that the options ask for.
 
     Raises:
-        ValueError: for videos that cannot be used, naming them all.
+        ValueError: for options that cannot be, or videos that cannot be used, naming them all.
     """
-    cache = StepFields(args.cache, cache_of(args).settings)
+    paces = args.pace or (SYNTHETIC_PACES if args.synthetic else PACES)
+    options = StepOptions(args.size, args.frames, paces, args.crop, args.data_seed)
+    sampling = read_options(args, Sampling, half_size=(args.half_size, args.half_size))
+    steps = args.frames - 1
+    if args.synthetic:
+        if paces[1] > LAST_STRIDE // steps:
+            raise ValueError(
+                f"a synthetic clip of {args.frames} frames has a pace up to "
+                f"{LAST_STRIDE // steps}, not {paces[1]}: give a lower --pace"
+            )
+        low, high = (pace / LAST_STRIDE for pace in paces)
+        sizes, pictures = (args.size,), args.batch * steps
+        scenes = Photographs("train")
+        return SyntheticSteps(
+            scenes, args.data_seed, sizes, args.frames, pictures, sampling, (low, high)
+        )
+    drawn = Drawn(read_options(args, Correction, prefix="keypoint_"), sampling)
+    cache = cache_of(args, StepFields)
     videos = usable_videos(list_videos(args.videos), options.needed, args.skip_broken)
     logger.info("%d videos", len(videos))
-    return StepFolder(
-        videos,
-        cache,
-        options,
-        drawn,
-        clips_per_video=args.clips_per_video,
-        batch=args.batch,
-        skip_broken=args.skip_broken,
-    )
-
-
-def _sampling(args: argparse.Namespace) -> Sampling:
-    names = ("strokes", "background", "each", "anywhere", "nothing", "many")
-    given = {name: getattr(args, name) for name in names}
-    return Sampling(**given, half_size=(args.half_size, args.half_size))
+    each, skip = args.clips_per_video, args.skip_broken
+    return StepFolder(videos, cache, options, {}, each, args.batch, skip, drawn=drawn).make_batch
 
 
 def _metadata(args: argparse.Namespace, trained: Trained) -> dict[str, str]:
@@ -187,7 +279,7 @@ def _metadata(args: argparse.Namespace, trained: Trained) -> dict[str, str]:
     configuration = {"step": args.step, "vae": args.vae.name if args.vae else "the small model's"}
     return {
         **trained.metadata(),
-        "motion_i2v.data": told_of(args),
+        "motion_i2v.data": told_of(args.synthetic),
         "motion_i2v.side": str(round(math.sqrt(args.size[0] * args.size[1]))),
         "motion_i2v.stroke": str(args.half_size),
         "motion_i2v.configuration": json.dumps(configuration),

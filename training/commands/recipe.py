@@ -7,29 +7,32 @@ that do not wait for one another may run side by side (`--part`).
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import cv2
 import torch
 from safetensors.torch import load_file, save_file
 
-from ...models.host.small_text import construct_text, encode_captions
+from ...models.files.trained import Trained
 from ...models.types.motion_field import encode
 from ..checkpoint import TrainingError
 from ..data.batches import MakeBatch
 from ..data.photographs import Photographs
 from ..data.scene_batches import RandomTimes, make_clips, random_crops
 from ..data.scene_captions import VOCABULARY
+from ..data.seeds import begin
+from ..data.text_vectors import construct_text, encode_captions
 from ..loop import LoopSettings, train
 from ..objective import Objective
 from ..objectives.linear_vae import Pca, blocks_of, encode_linear, fit_pca
 from ..objectives.noise import Schedule
+from .options import add_options
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +41,8 @@ CONTEXT = 64
 LICENCE = "Apache-2.0; trained on public-domain and CC0 photographs"
 DATA = "synthetic clips of photographs, see training/data/scenes.py"
 CODES = "codes.safetensors"
+PART = "only this one (may be given again); by default all, and then the files are put together"
+NO_NAMES: Mapping[str, str] = {}
 COARSE = ((96, 96), (120, 72), (72, 120))
 FINE = ((128, 128), (160, 96), (96, 160))
 SETTINGS = LoopSettings(
@@ -85,17 +90,14 @@ class Foundation:
     flow: Pca
     text: dict[str, torch.Tensor]
 
-    @property
-    def encode_image(self) -> Callable[[torch.Tensor], torch.Tensor]:
-        return partial(encode_linear, self.image)
+    def encode_image(self, pictures: torch.Tensor) -> torch.Tensor:
+        return encode_linear(self.image, pictures)
 
-    @property
-    def encode_flow(self) -> Callable[[torch.Tensor], torch.Tensor]:
-        return partial(encode_linear, self.flow)
+    def encode_flow(self, fields: torch.Tensor) -> torch.Tensor:
+        return encode_linear(self.flow, fields)
 
-    @property
-    def encode_text(self) -> Callable[[list[str]], torch.Tensor]:
-        return partial(encode_captions, self.text)
+    def encode_text(self, captions: list[str]) -> torch.Tensor:
+        return encode_captions(self.text, captions)
 
 
 def foundation(folder: Path, seed: int) -> Foundation:
@@ -107,25 +109,26 @@ def foundation(folder: Path, seed: int) -> Foundation:
         pictures = random_crops(seed, 512, FINE[0], photographs) * 2 - 1
         clips = make_clips(seed, range(256), FINE[0], RandomTimes(5), photographs)
         fields = encode(torch.cat([clip.flow[1:] for clip in clips]))
-        codes = {
-            "image": fit_pca(blocks_of(pictures), "image_vae"),
-            "flow": fit_pca(blocks_of(fields), "flow_vae"),
-        }
+        tensors: dict[str, torch.Tensor] = {}
+        for name, pixels in (("image", pictures), ("flow", fields)):
+            code = asdict(fit_pca(blocks_of(pixels), f"{name}_vae"))
+            tensors |= {f"{name}.{key}": value.contiguous() for key, value in code.items()}
         folder.mkdir(parents=True, exist_ok=True)
-        tensors = {
-            f"{name}.{key}": value.contiguous()
-            for name, pca in codes.items()
-            for key, value in asdict(pca).items()
-        }
         save_file(tensors, path)
-    read = load_file(path)
-    image, flow = (
-        Pca(*(read[f"{name}.{key}"] for key in ("mean", "components", "scales")))
-        for name in ("image", "flow")
-    )
-    return Foundation(
-        photographs, Photographs("held_out"), image, flow, construct_text(VOCABULARY, CONTEXT)
-    )
+    read, parts = load_file(path), ("mean", "components", "scales")
+    image, flow = (Pca(*(read[f"{name}.{key}"] for key in parts)) for name in ("image", "flow"))
+    text = construct_text(VOCABULARY, CONTEXT)
+    return Foundation(photographs, Photographs("held_out"), image, flow, text)
+
+
+def told(part: str, recipe: str, trained: Trained) -> dict[str, str]:
+    """What every file of a recipe says of itself."""
+    return {
+        **trained.metadata(),
+        "motion_i2v.data": DATA,
+        "motion_i2v.configuration": json.dumps({"recipe": recipe, "part": part}),
+        "motion_i2v.licence": LICENCE,
+    }
 
 
 def schedule(at_end: float) -> Schedule:
@@ -149,23 +152,11 @@ class Recipe:
 
 
 def add_arguments(parser: argparse.ArgumentParser, recipe: Recipe) -> None:
+    names = [part.name for part in recipe.parts]
     parser.add_argument("--out", type=Path, default=recipe.out, help="where the trainings run")
-    parser.add_argument(
-        "--part",
-        action="append",
-        choices=[part.name for part in recipe.parts],
-        help="only this one (may be given again); by default all, and then the files are put "
-        "together",
-    )
-    parser.add_argument(
-        "--minutes", type=float, default=0.0, help="stop each part after so long; 0: no limit"
-    )
-    parser.add_argument(
-        "--steps", type=int, default=0, help="of each part, instead of the recipe's"
-    )
-    parser.add_argument(
-        "--threads", type=int, default=1, help="torch's threads on a CPU; 0: its own choice"
-    )
+    parser.add_argument("--part", action="append", choices=names, help=PART)
+    add_options(parser, LoopSettings, ("minutes", "threads"), minutes=0.0, threads=1)
+    parser.add_argument("--steps", type=int, default=0, help="of each, instead of the recipe's")
     parser.add_argument(
         "--pack", type=Path, metavar="FOLDER", help="only put the files together, there"
     )
@@ -185,13 +176,10 @@ def run(args: argparse.Namespace, recipe: Recipe) -> int:
     base = foundation(args.out, seed=0)
     for part in parts:
         _check_needs(part, args.out)
-        settings = replace(
-            part.settings,
-            minutes=args.minutes,
-            threads=args.threads,
-            steps=args.steps or part.settings.steps,
-        )
+        steps = args.steps or part.settings.steps
+        settings = replace(part.settings, minutes=args.minutes, threads=args.threads, steps=steps)
         began = time.monotonic()
+        begin(settings.seed)
         objective, data = part.make(base, args.out)
         reached = train(objective, data, settings, args.out / part.name)
         logger.info("%s: %.0f minutes", part.name, (time.monotonic() - began) / 60)
@@ -204,7 +192,7 @@ def run(args: argparse.Namespace, recipe: Recipe) -> int:
 
 
 def gather(
-    parts: tuple[RecipePart, ...], folder: Path, target: Path, names: Mapping[str, str]
+    parts: tuple[RecipePart, ...], folder: Path, target: Path, names: Mapping[str, str] = NO_NAMES
 ) -> None:
     """Copies the parts' files to where the model lies.
 
@@ -221,10 +209,6 @@ def gather(
             if not source.is_file():
                 raise TrainingError(f"{source} is not there: train the part '{part.name}' first")
             shutil.copyfile(source, target / names.get(file, file))
-
-
-def tell_size(target: Path) -> None:
-    """Logs how large a model is."""
     total = sum(path.stat().st_size for path in target.glob("*.safetensors"))
     logger.info("%s: %.1f MB", target, total / 1e6)
 
@@ -232,6 +216,5 @@ def tell_size(target: Path) -> None:
 def _check_needs(part: RecipePart, folder: Path) -> None:
     for name in part.needs:
         if not (folder / name / "files").is_dir():
-            raise TrainingError(
-                f"'{part.name}' begins with what '{name}' learned: train that first"
-            )
+            message = f"'{part.name}' begins with what '{name}' learned: train that first"
+            raise TrainingError(message)

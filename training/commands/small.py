@@ -9,36 +9,34 @@ only at pure noise, where stage 1 is a regression of what was drawn.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors.torch import load_file, save_file
 
 from ...models.files.layout import UNetShape
 from ...models.files.trained import Trained
-from ...models.host.small_text import construct_text
-from ..data import vae_batches
 from ..data.batches import MakeBatch
 from ..data.photographs import Photographs
-from ..data.scene_batches import RandomTimes, random_crops, shape_of, synthetic_batch
+from ..data.scene_batches import RandomTimes, SteadyTimes, SyntheticClips, SyntheticPictures
 from ..data.scene_captions import VOCABULARY
 from ..data.strokes import Drawing
+from ..data.text_vectors import construct_text
+from ..data.vae_batches import FieldPixels, PicturePixels
 from ..objective import Objective
-from ..objectives import networks, vae_objective
+from ..objectives import networks
 from ..objectives.linear_vae import decode_linear
 from ..objectives.stage1 import Stage1Inputs, Stage1Objective
 from ..objectives.stage2 import ImageObjective, MotionObjective
+from ..objectives.vae_objective import DecoderObjective
 from ..objectives.warp_start import look_at_warp
 from . import recipe
 from .recipe import (
     COARSE,
     CONTEXT,
-    DATA,
     FINE,
     LICENCE,
     SETTINGS,
@@ -47,8 +45,9 @@ from .recipe import (
     RecipePart,
     gather,
     schedule,
-    tell_size,
 )
+
+Training = tuple[Objective, MakeBatch]
 
 WIDTHS = (64, 64, 64, 64)
 HEADS = 2
@@ -60,65 +59,17 @@ DRAWING = Drawing(blocks=0.15, strokes=0.55, brush=0.2, every=0.85)
 
 def metadata(part: str) -> dict[str, str]:
     """What every file of the small model says of itself."""
-    configuration = {"recipe": "training/commands/small.py", "part": part}
-    return {
-        **Trained("v", True, HEADS, FRAMES).metadata(),
-        "motion_i2v.data": DATA,
-        "motion_i2v.configuration": json.dumps(configuration),
-        "motion_i2v.licence": LICENCE,
-    }
+    return recipe.told(part, "training/commands/small.py", Trained("v", True, HEADS, FRAMES))
 
 
-def clip_batches(
-    photographs: Photographs,
-    seed: int,
-    sizes: tuple[tuple[int, int], ...],
-    frames: tuple[int, ...],
-    pictures: int,
-    times: Callable[[int], Any],
-) -> MakeBatch:
-    """Batches of synthetic clips whose size and length change from step to step."""
-
-    def make(step: int, rank: int, world: int) -> dict[str, Any]:
-        shape = shape_of(step, seed, sizes, frames, pictures)
-        return synthetic_batch(step, rank, world, seed, shape, times(shape.frames), photographs)
-
-    return make
+def _image_vae(base: Foundation, _: Path) -> Training:
+    objective = DecoderObjective("image_vae", WIDTHS, base.image, metadata("image_vae"))
+    return objective, PicturePixels(base.photographs, 1)
 
 
-@dataclass(frozen=True)
-class SteadyTimes:
-    """Even times up to a random end: most clips show the whole motion, some its beginning."""
-
-    frames: int
-
-    def __call__(self, random: np.random.Generator) -> list[float]:
-        end = 1.0 if random.uniform() < 0.6 else random.uniform(0.3, 1.0)
-        return [float(time) for time in np.linspace(0, end, self.frames)]
-
-
-def picture_batches(photographs: Photographs, seed: int, count: int) -> MakeBatch:
-    """Batches of single pictures without captions."""
-
-    def make(step: int, rank: int, world: int) -> dict[str, Any]:
-        state = np.random.SeedSequence((seed, step, rank)).generate_state(1)
-        size = FINE[step % len(FINE)]
-        pictures = random_crops(int(state[0]), count, size, photographs)
-        return {"frames": pictures[:, None], "caption": [""] * count}
-
-    return make
-
-
-def _image_vae(base: Foundation, _: Path) -> tuple[Objective, MakeBatch]:
-    objective = vae_objective.DecoderObjective(
-        "image_vae", WIDTHS, base.image, metadata("image_vae")
-    )
-    return objective, vae_batches.image_batches(base.photographs, 1)
-
-
-def _flow_vae(base: Foundation, _: Path) -> tuple[Objective, MakeBatch]:
-    objective = vae_objective.DecoderObjective("flow_vae", WIDTHS, base.flow, metadata("flow_vae"))
-    return objective, vae_batches.flow_batches(base.photographs, 2)
+def _flow_vae(base: Foundation, _: Path) -> Training:
+    objective = DecoderObjective("flow_vae", WIDTHS, base.flow, metadata("flow_vae"))
+    return objective, FieldPixels(base.photographs, 2)
 
 
 @dataclass(frozen=True)
@@ -141,9 +92,10 @@ class Fields:
     pictures: int
     times: Callable[[int], Any]
 
-    def __call__(self, base: Foundation, folder: Path) -> tuple[Objective, MakeBatch]:
-        unet = networks.stage1_unet(UNetShape(WIDTHS, CONTEXT, 8), HEADS)
-        control = networks.stage1_control(UNetShape(WIDTHS, CONTEXT, 8), HEADS)
+    def __call__(self, base: Foundation, folder: Path) -> Training:
+        shape = UNetShape(WIDTHS, CONTEXT, 8)
+        unet = networks.stage1_unet(shape, HEADS)
+        control = networks.stage1_control(shape, HEADS)
         if self.before:
             _load(unet, "stage1_unet", folder / self.before)
             _load(control, "stage1_controlnet", folder / self.before)
@@ -160,23 +112,21 @@ class Fields:
         return objective, self._batches(base.photographs, 3, self.sizes, self.frames)
 
     def _batches(self, photographs: Photographs, seed: int, sizes: Any, frames: Any) -> MakeBatch:
-        return clip_batches(photographs, seed, sizes, frames, self.pictures, self.times)
+        return SyntheticClips(photographs, seed, sizes, frames, self.pictures, self.times)
 
 
-def _image_unet(base: Foundation, _: Path) -> tuple[Objective, MakeBatch]:
+def _image_unet(base: Foundation, _: Path) -> Training:
     unet = networks.image_unet(UNetShape(WIDTHS, CONTEXT, 4), HEADS)
-    objective = ImageObjective(
-        unet, base.encode_image, base.encode_text, schedule(0.05), metadata("image_unet")
-    )
-    return objective, picture_batches(base.photographs, 5, 32)
+    encode, text = base.encode_image, base.encode_text
+    objective = ImageObjective(unet, encode, text, schedule(0.05), metadata("image_unet"))
+    return objective, SyntheticPictures(base.photographs, 5, 32, FINE)
 
 
-def _motion(base: Foundation, folder: Path) -> tuple[Objective, MakeBatch]:
+def _motion(base: Foundation, folder: Path) -> Training:
     unet = networks.image_unet(UNetShape(WIDTHS, CONTEXT, 4), HEADS)
     _load(unet, "sd15_unet", folder / "image_unet", "image_unet.safetensors")
     layers = networks.motion_layers(WIDTHS)
     look_at_warp(layers)
-    trial = clip_batches(base.held_out, 8, FINE[:1], (8,), 32, SteadyTimes)(0, 0, 1)
     objective = MotionObjective(
         unet,
         layers,
@@ -186,62 +136,41 @@ def _motion(base: Foundation, folder: Path) -> tuple[Objective, MakeBatch]:
         whole=True,
         metadata=metadata("motion"),
         decode=partial(decode_linear, base.image),
-        trial=trial,
+        trial=SyntheticClips(base.held_out, 8, FINE[:1], (8,), 32, SteadyTimes)(0, 0, 1),
     )
-    return objective, clip_batches(base.photographs, 6, FINE, (8, 8, 16), 32, SteadyTimes)
+    return objective, SyntheticClips(base.photographs, 6, FINE, (8, 8, 16), 32, SteadyTimes)
 
 
+def _part(
+    name: str,
+    files: tuple[str, ...],
+    needs: tuple[str, ...],
+    seconds: float,
+    steps: int,
+    make: Callable[[Foundation, Path], Training],
+    rate: float = SETTINGS.learning_rate,
+) -> RecipePart:
+    written = tuple(f"{file}.safetensors" for file in files)
+    settings = replace(SETTINGS, steps=steps, learning_rate=rate)
+    return RecipePart(name, written, needs, seconds, settings, make)
+
+
+_FIELD = Fields("", "field", 0.8, COARSE, (2,), 80, RandomTimes)
+_FINER = Fields("field", "field", 0.6, FINE, (2,), 56, RandomTimes)
+_WHOLE = Fields("fine", "whole", 0.4, FINE, (8, 8, 16), 32, SteadyTimes)
+_STAGE1 = ("stage1_unet", "stage1_controlnet")
+_STAGE2 = ("image_unet", "motion_module")
 PARTS = (
-    RecipePart(
-        "image_vae",
-        ("image_vae.safetensors",),
-        (),
-        0.9,
-        replace(SETTINGS, steps=420, learning_rate=1e-3),
-        _image_vae,
-    ),
-    RecipePart(
-        "flow_vae",
-        ("flow_vae.safetensors",),
-        (),
-        0.9,
-        replace(SETTINGS, steps=400, learning_rate=1e-3),
-        _flow_vae,
-    ),
-    RecipePart("image_unet", (), (), 0.6, replace(SETTINGS, steps=500), _image_unet),
-    RecipePart(
-        "field",
-        (),
-        (),
-        1.3,
-        replace(SETTINGS, steps=1000),
-        Fields("", "field", 0.8, COARSE, (2,), 80, RandomTimes),
-    ),
-    RecipePart(
-        "fine",
-        (),
-        ("field",),
-        1.3,
-        replace(SETTINGS, steps=800, learning_rate=7e-4),
-        Fields("field", "field", 0.6, FINE, (2,), 56, RandomTimes),
-    ),
-    RecipePart(
-        "whole",
-        ("stage1_unet.safetensors", "stage1_controlnet.safetensors"),
-        ("fine",),
-        1.7,
-        replace(SETTINGS, steps=640, learning_rate=5e-4),
-        Fields("fine", "whole", 0.4, FINE, (8, 8, 16), 32, SteadyTimes),
-    ),
-    RecipePart(
-        "motion",
-        ("image_unet.safetensors", "motion_module.safetensors"),
-        ("image_unet",),
-        1.7,
-        replace(SETTINGS, steps=1920),
-        _motion,
-    ),
+    _part("image_vae", ("image_vae",), (), 0.9, 420, _image_vae, 1e-3),
+    _part("flow_vae", ("flow_vae",), (), 0.9, 400, _flow_vae, 1e-3),
+    _part("image_unet", (), (), 0.6, 500, _image_unet),
+    _part("field", (), (), 1.3, 1000, _FIELD),
+    _part("fine", (), ("field",), 1.3, 800, _FINER, 7e-4),
+    _part("whole", _STAGE1, ("fine",), 1.7, 640, _WHOLE, 5e-4),
+    _part("motion", _STAGE2, ("image_unet",), 1.7, 1920, _motion),
 )
+NAMES = {"stage1_controlnet.safetensors": "controlnet.safetensors"}
+"""What the loader calls files otherwise."""
 
 
 def pack(folder: Path, target: Path) -> None:
@@ -250,14 +179,10 @@ def pack(folder: Path, target: Path) -> None:
     Raises:
         TrainingError: where a part was not trained.
     """
-    gather(PARTS, folder, target, NAMES)
+    target.mkdir(parents=True, exist_ok=True)
     text = {"motion_i2v.kind": "text", "motion_i2v.licence": LICENCE}
     save_file(construct_text(VOCABULARY, CONTEXT), target / "text.safetensors", metadata=text)
-    tell_size(target)
-
-
-NAMES = {"stage1_controlnet.safetensors": "controlnet.safetensors"}
-"""What the loader calls files otherwise."""
+    gather(PARTS, folder, target, NAMES)
 
 
 RECIPE = Recipe(PARTS, Path("output/small_model"), pack)
@@ -267,5 +192,4 @@ run = partial(recipe.run, recipe=RECIPE)
 
 def _load(network: Any, kind: str, folder: Path, file: str = "") -> None:
     tensors = load_file(folder / "files" / (file or f"{kind}.safetensors"))
-    floats = {name: tensor.float() for name, tensor in tensors.items()}
-    networks.load_released(network, kind, floats, networks.entries(kind, WIDTHS, CONTEXT))
+    networks.load_released(network, kind, tensors, networks.entries(kind, WIDTHS, CONTEXT))

@@ -9,7 +9,6 @@ without the end to end ("apart").
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,18 +26,7 @@ from ..objectives import networks
 from ..objectives.linear_vae import decode_linear
 from ..objectives.mcdiff import FILE, FLOW, FRAME, SPARSE, TOGETHER, McdiffInputs, McdiffObjective
 from . import recipe
-from .recipe import (
-    COARSE,
-    DATA,
-    FINE,
-    LICENCE,
-    Foundation,
-    Recipe,
-    RecipePart,
-    gather,
-    schedule,
-    tell_size,
-)
+from .recipe import COARSE, FINE, Foundation, Recipe, RecipePart, gather, schedule
 
 COMPLETION = CompletionShape(96, (1, 1, 1), attention=2, fold=4)
 FUTURE = FrameShape(64, (1, 1, 1), blocks=1)
@@ -54,19 +42,15 @@ FEW = Sampling(each=0.9, many=0.1)
 
 def metadata(part: str) -> dict[str, str]:
     """What the file says of itself."""
-    configuration = {"recipe": "training/commands/small_mcdiff.py", "part": part}
     return {
-        **Trained("v", True, 1, 2).metadata(),
+        **recipe.told(part, "training/commands/small_mcdiff.py", Trained("v", True, 1, 2)),
         "motion_i2v.side": str(SIDE),
         "motion_i2v.stroke": str(USUAL.half_size[0]),
-        "motion_i2v.data": DATA,
-        "motion_i2v.configuration": json.dumps(configuration),
-        "motion_i2v.licence": LICENCE,
     }
 
 
 @dataclass(frozen=True)
-class Training:
+class StepTraining:
     """One part of the recipe.
 
     Args:
@@ -118,24 +102,23 @@ SETTINGS: LoopSettings = replace(recipe.SETTINGS, ema=0.998)
 
 
 def _part(
-    training: Training, seconds: float, steps: int, rate: float, files: tuple[str, ...] = ()
+    training: StepTraining, seconds: float, steps: int, rate: float, files: tuple[str, ...] = ()
 ) -> RecipePart:
     settings = replace(SETTINGS, steps=steps, learning_rate=rate)
     return RecipePart(training.part, files, training.before, seconds, settings, training)
 
 
+_SPREAD = StepTraining("spread", FLOW, sizes=COARSE, pictures=16, sampling=MANY)
+_TOGETHER = StepTraining("together", TOGETHER, AFTER, pictures=16, sampling=FEW)
+_FRAME = StepTraining("frame", FRAME, pictures=64, frames=5)
 PARTS = (
-    _part(Training("spread", FLOW, sizes=COARSE, pictures=16, sampling=MANY), 0.5, 1400, 1e-3),
-    _part(Training("flow", FLOW, ("spread",), COARSE, 16, sampling=FEW), 0.5, 1000, 8e-4),
-    _part(Training("fine", FLOW, ("flow",), pictures=16, sampling=FEW), 0.8, 1500, 8e-4),
-    _part(Training("frame", FRAME, pictures=64, frames=5), 0.7, 2000, 1e-3),
-    _part(Training("sparse", SPARSE, pictures=64, frames=5), 0.7, 2000, 1e-3),
-    _part(
-        Training("together", TOGETHER, AFTER, pictures=16, sampling=FEW), 0.9, 220, 2e-4, (FILE,)
-    ),
-    _part(
-        Training("apart", TOGETHER, AFTER, pictures=16, sampling=FEW, apart=True), 0.9, 220, 2e-4
-    ),
+    _part(_SPREAD, 0.5, 1400, 1e-3),
+    _part(StepTraining("flow", FLOW, ("spread",), COARSE, 16, sampling=FEW), 0.5, 1000, 8e-4),
+    _part(StepTraining("fine", FLOW, ("flow",), pictures=16, sampling=FEW), 0.8, 1500, 8e-4),
+    _part(_FRAME, 0.7, 2000, 1e-3),
+    _part(replace(_FRAME, part="sparse", step=SPARSE), 0.7, 2000, 1e-3),
+    _part(_TOGETHER, 0.9, 220, 2e-4, (FILE,)),
+    _part(replace(_TOGETHER, part="apart", apart=True), 0.9, 220, 2e-4),
 )
 
 
@@ -145,8 +128,7 @@ def pack(folder: Path, target: Path) -> None:
     Raises:
         TrainingError: where the last part was not trained.
     """
-    gather(PARTS, folder, target, {})
-    tell_size(target)
+    gather(PARTS, folder, target)
 
 
 RECIPE = Recipe(PARTS, Path("output/small_mcdiff"), pack)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
+from ..data.seeds import begin
 from ..loop import train
 from ..objective import Objective
 from ..objectives import networks
@@ -15,13 +17,16 @@ from ..objectives.stage1 import STEPS, Stage1Inputs, Stage1Objective
 from ..objectives.stage2 import ImageObjective, MotionObjective
 from ..objectives.warp_start import look_at_warp
 from .data_options import batches_of, data_arguments, told_of
-from .options import loop_arguments, settings_of
+from .options import Group, loop_arguments, settings_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the four take."""
     command = parser.get_default("command")
     data_arguments(parser, batch=1)
-    _given_arguments(parser)
+    given = parser.add_argument_group("what is given")
+    _file(given, "--checkpoint", "a whole SD 1.5 checkpoint; the small model without it")
+    _file(given, "--flow-vae", "the VAE of fields; the small model's without")
     loop_arguments(parser, steps=30_000)
     group = parser.add_argument_group(command)
     if command == "stage1":
@@ -41,20 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         _file(group, "--start", "motion modules to begin with: AnimateDiff v2's; else from nothing")
 
 
-def _given_arguments(parser: argparse.ArgumentParser) -> None:
-    """What a training begins with and is fed by."""
-    group = parser.add_argument_group("what is given")
-    group.add_argument(
-        "--checkpoint",
-        type=Path,
-        metavar="FILE",
-        help="a whole SD 1.5 checkpoint (UNet, VAE and CLIP); the small model without it",
-    )
-    group.add_argument(
-        "--flow-vae", type=Path, metavar="FILE", help="the VAE of fields; the small model's without"
-    )
-
-
 def run(args: argparse.Namespace) -> int:
     """Trains one part."""
     if args.command == "stage1":
@@ -69,9 +60,10 @@ def run(args: argparse.Namespace) -> int:
         "image-unet": _image_unet,
         "motion-module": _motion_module,
     }
-    objective: Objective = making[args.command](args, base, base.metadata(told_of(args)), trial)
-    reached = train(objective, make, settings, args.out)
-    return 0 if reached else 1
+    begin(settings.seed)
+    metadata = base.metadata(told_of(args.synthetic))
+    objective = making[args.command](args, base, metadata, trial)
+    return 0 if train(objective, make, settings, args.out) else 1
 
 
 def _check_step(args: argparse.Namespace) -> None:
@@ -81,31 +73,31 @@ def _check_step(args: argparse.Namespace) -> None:
         raise ValueError(f"step '{args.step}' goes on from an earlier one: name its file (--start)")
 
 
-def _stage1(args, base: Pretrained, metadata: dict[str, str], trial) -> Objective:
-    unet = start_stage1(base)
+def _stage1(args: argparse.Namespace, base: Pretrained, *told: Any) -> Objective:
+    unet: Any = start_stage1(base)
     if args.motion:
         load_file_into(unet.motion_modules, args.motion, "motion_modules")
     if args.start:
         load_file_into(unet, args.start, "stage1_unet")
-    return Stage1Objective(unet, None, _inputs(base), args.step, metadata, trial)
+    return Stage1Objective(unet, None, _inputs(base), args.step, *told)
 
 
-def _controlnet(args, base: Pretrained, metadata: dict[str, str], trial) -> Objective:
-    unet = start_stage1(base)
+def _controlnet(args: argparse.Namespace, base: Pretrained, *told: Any) -> Objective:
+    unet: Any = start_stage1(base)
     load_file_into(unet, args.stage1, "stage1_unet")
     shape = networks.UNetShape(base.shape.widths, base.shape.context, 8)
     control = networks.stage1_control(shape, base.heads)
     networks.copy_encoder(control, unet)
     if args.start:
         load_file_into(control, args.start, "stage1_controlnet")
-    return Stage1Objective(unet, control, _inputs(base), "control", metadata, trial)
+    return Stage1Objective(unet, control, _inputs(base), "control", *told)
 
 
-def _image_unet(args, base: Pretrained, metadata: dict[str, str], trial) -> Objective:
-    return ImageObjective(_painter(base), base.image, base.text(), base.schedule, metadata)
+def _image_unet(_: argparse.Namespace, base: Pretrained, *told: Any) -> Objective:
+    return ImageObjective(_painter(base), base.image, base.text(), base.schedule, told[0])
 
 
-def _motion_module(args, base: Pretrained, metadata: dict[str, str], trial) -> Objective:
+def _motion_module(args: argparse.Namespace, base: Pretrained, *told: Any) -> Objective:
     layers = networks.motion_layers(base.shape.widths)
     look_at_warp(layers)
     if args.start:
@@ -116,9 +108,9 @@ def _motion_module(args, base: Pretrained, metadata: dict[str, str], trial) -> O
         base.image,
         base.text(),
         base.schedule,
-        metadata=metadata,
+        metadata=told[0],
         decode=base.picture,
-        trial=trial,
+        trial=told[1],
     )
 
 
@@ -132,5 +124,5 @@ def _inputs(base: Pretrained) -> Stage1Inputs:
     return Stage1Inputs(base.image, base.flow, base.text(), base.schedule, base.field)
 
 
-def _file(group, name: str, text: str, required: bool = False) -> None:
+def _file(group: Group, name: str, text: str, required: bool = False) -> None:
     group.add_argument(name, type=Path, metavar="FILE", required=required, help=text)

@@ -14,11 +14,12 @@ from torch import Tensor
 from ...models.files.checkpoints import read_checkpoint
 from ..data.batches import MakeBatch
 from ..data.photographs import Photographs
-from ..data.vae_batches import flow_batches, image_batches, pixels_of
+from ..data.seeds import begin
+from ..data.vae_batches import ClipPixels, FieldPixels, PicturePixels
 from ..loop import train
 from ..objectives.linear_vae import Pca, blocks_of, fit_pca, linear_part
 from ..objectives.vae_objective import KL, AutoencoderObjective, DecoderObjective
-from .data_options import folder_arguments, folder_clips
+from .data_options import folder_arguments, folder_clips, told_of
 from .options import loop_arguments, settings_of
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
     make, trial, data = _data(kind, args)
     metadata = {"motion_i2v.data": data}
     start = read_checkpoint(args.start, kind) if args.start else None
+    begin(settings.seed)
     widths = start.widths if start else tuple(int(width) for width in args.widths.split(","))
     objective: DecoderObjective | AutoencoderObjective
     if args.encoder == "linear":
@@ -64,19 +66,16 @@ def run(args: argparse.Namespace) -> int:
 def _data(kind: str, args: argparse.Namespace) -> tuple[MakeBatch, Tensor, str]:
     """Batches, pixels for reports, and what to call them."""
     if args.videos:
-        make = pixels_of(kind, folder_clips(args, args.batch).make_batch)
-        return make, make(-1, 0, 1)["pixels"][:8], "a folder of videos"
-    makers = [
-        image_batches(photographs, args.seed, 4 * args.batch, (args.size,))
-        if kind == "image_vae"
-        else flow_batches(photographs, args.seed, args.batch, 4, (args.size,))
-        for photographs in (Photographs("train"), Photographs("held_out"))
-    ]
-    return (
-        makers[0],
-        makers[1](0, 0, 1)["pixels"][:8],
-        "synthetic clips, see training/data/scenes.py",
-    )
+        make = ClipPixels(kind, folder_clips(args, args.batch).make_batch)
+        return make, make(-1, 0, 1)["pixels"][:8], told_of(synthetic=False)
+
+    def pixels(photographs: Photographs) -> MakeBatch:
+        if kind == "image_vae":
+            return PicturePixels(photographs, args.seed, 4 * args.batch, (args.size,))
+        return FieldPixels(photographs, args.seed, args.batch, 4, (args.size,))
+
+    trial = pixels(Photographs("held_out"))(0, 0, 1)["pixels"][:8]
+    return pixels(Photographs("train")), trial, told_of(synthetic=True)
 
 
 def _code(kind: str, make: MakeBatch, folder: Path) -> Pca:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -71,17 +70,3 @@ def placed(batch: Batch, device: torch.device) -> Batch:
         key: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
         for key, value in batch.items()
     }
-
-
-LONGEST = 120
-"""The stride at which the motion of a synthetic clip ends."""
-
-
-@dataclass(frozen=True)
-class StrideTimes:
-    """Frames at given strides, in times of a synthetic clip."""
-
-    strides: tuple[int, ...]
-
-    def __call__(self, _: np.random.Generator) -> list[float]:
-        return [0.0, *(stride / LONGEST for stride in self.strides)]

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from .batches import Batch
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class TrainingClip:
 TENSORS = ("frames", "flow", "visible", "objects", "strides")
 
 
-def stack(clips: Sequence[TrainingClip]) -> dict[str, Tensor | list[str]]:
+def stack(clips: Sequence[TrainingClip]) -> Batch:
     """Makes a batch of clips of one shape: tensors with a leading clip axis, a list of captions.
 
     Raises:
@@ -42,8 +45,10 @@ def stack(clips: Sequence[TrainingClip]) -> dict[str, Tensor | list[str]]:
     shapes = {tuple(clip.frames.shape) for clip in clips}
     if len(shapes) > 1:
         raise ValueError(f"the clips of a batch must have one shape; these have {sorted(shapes)}")
-    batch: dict[str, Tensor | list[str]] = {
-        name: torch.stack([getattr(clip, name) for clip in clips]) for name in TENSORS
-    }
-    batch["caption"] = [clip.caption for clip in clips]
-    return batch
+    tensors = {name: torch.stack([getattr(clip, name) for clip in clips]) for name in TENSORS}
+    return {**tensors, "caption": [clip.caption for clip in clips]}
+
+
+def pictures_of(pixels: np.ndarray) -> Tensor:
+    """uint8 [F, H, W, 3] as float32 [F, 3, H, W] in 0..1."""
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).to(torch.float32) / 255

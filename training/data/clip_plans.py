@@ -5,11 +5,15 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
+from .ranges import Size
+from .seeds import python_of
 from .videos import Crop, Video, VideoError, center_crop, random_crop
 
 EVEN, RANDOM = "even", "random"
 CENTER = "center"
+CROPS = (CENTER, RANDOM)
 MULTIPLE = 8
 POOL = 15
 """With random strides, so many are tracked at once; each sample takes some of them."""
@@ -31,6 +35,22 @@ class ClipPlan:
     crop: Crop
     size: tuple[int, int]
 
+    def chosen(self, count: int, draw: random.Random) -> list[int]:
+        """Which of the strides a sample takes: their places, ascending."""
+        return sorted(draw.sample(range(len(self.strides)), count))
+
+
+class Plans(Protocol):
+    """What the clips of a folder are like: `ClipOptions`, or `step_folder.StepOptions`."""
+
+    @property
+    def frames(self) -> int: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    def plan(self, video: Video, number: int, attempt: int = 0) -> ClipPlan: ...
+
 
 @dataclass(frozen=True)
 class ClipOptions:
@@ -51,7 +71,7 @@ class ClipOptions:
         ValueError: for options that fit no video.
     """
 
-    size: tuple[int, int] = (512, 320)
+    size: Size = (512, 320)
     frames: int = 16
     strides: str | tuple[int, ...] | None = None
     longest: int = 120
@@ -66,7 +86,7 @@ class ClipOptions:
             )
         if self.frames < 2:
             raise ValueError(f"a clip has 2 frames at least, not {self.frames}")
-        if self.crop not in (CENTER, RANDOM):
+        if self.crop not in CROPS:
             raise ValueError(f"crop is {CENTER} or {RANDOM}, not {self.crop!r}")
         if isinstance(self.kind, tuple):
             self._check_given(self.kind)
@@ -109,19 +129,16 @@ class ClipOptions:
             raise VideoError(
                 f"{video.path} is too short: {video.frames} frames, but {self.needed} are needed"
             )
-        draw = random.Random(f"{self.seed}/{video.digest}/{number}/{attempt}")
+        draw = python_of(self.seed, video.digest, number, attempt)
         # Shots may be short: every second attempt halves what is asked of them. Of a short video,
         # a third is left for different beginnings.
         longest = min(self.longest >> attempt // 2, video.frames * 2 // 3)
         strides, reach = self._strides(max(longest, self.frames - 1), draw)
         start = draw.randint(0, video.frames - 1 - reach)
+        cut = center_crop(video, self.size)
         if self.crop == RANDOM:
-            return ClipPlan(start, strides, random_crop(video, self.size, draw), self.size)
-        return ClipPlan(start, strides, center_crop(video, self.size), self.size)
-
-    def chosen(self, plan: ClipPlan, draw: random.Random) -> list[int]:
-        """Which of the plan's strides a sample takes: their places, ascending."""
-        return sorted(draw.sample(range(len(plan.strides)), self.frames - 1))
+            cut = random_crop(video, self.size, draw)
+        return ClipPlan(start, strides, cut, self.size)
 
     def _strides(self, longest: int, draw: random.Random) -> tuple[tuple[int, ...], int]:
         """The strides, and how many frames after the reference must be there."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...models.trackers.steps import Tracker
-from .clip_plans import ClipOptions, ClipPlan
+from .clip_plans import ClipPlan, Plans
 from .field_store import FieldStore
 from .video_fields import TrackerSettings, Untrackable, VideoField, extract
 from .videos import Video, VideoError, probe, problems
@@ -70,9 +70,7 @@ class FieldCache:
             raise Untrackable(kept)
         return kept
 
-    def usable(
-        self, video: Video, number: int, options: ClipOptions
-    ) -> tuple[ClipPlan, VideoField]:
+    def usable(self, video: Video, number: int, options: Plans) -> tuple[ClipPlan, VideoField]:
         """The `number`-th clip of a video and its motion.
 
         Where it holds a cut or a blank frame, another is drawn, ever shorter.
@@ -108,7 +106,7 @@ class FieldCache:
 def fill(
     cache: FieldCache,
     videos: Sequence[Path],
-    options: ClipOptions,
+    options: Plans,
     clips_per_video: int,
     skip_broken: bool,
 ) -> int:

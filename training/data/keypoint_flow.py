@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .ranges import Amount
 from .sparse_flow import MOVES, keypoints
 
 WINDOW = (11, 11)
@@ -41,11 +42,11 @@ class Correction:
         ValueError: for one below 0.
     """
 
-    radius: float = 2.0
-    moving: float = MOVES
-    agreement: float = 0.5
-    residual: float = 8.0
-    contradiction: float = 0.5
+    radius: Amount = 2.0
+    moving: Amount = MOVES
+    agreement: Amount = 0.5
+    residual: Amount = 8.0
+    contradiction: Amount = 0.5
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -150,7 +151,8 @@ def _kept(dense: Tensor, points: Tensor, moved: Tensor, correction: Correction) 
 def _follow(
     before: np.ndarray, after: np.ndarray, points: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    there, found, residual = cv2.calcOpticalFlowPyrLK(
+    # OpenCV's types ask for what its documentation leaves out.
+    there, found, residual = cv2.calcOpticalFlowPyrLK(  # type: ignore[call-overload]
         before, after, points, None, winSize=WINDOW, maxLevel=LEVELS
     )
     return there, found[:, 0] == 1, residual[:, 0]

@@ -1,22 +1,80 @@
 """The photographs that synthetic clips are made of: free ones that installed packages bring.
 
-`photograph_sources.py` lists them, and where they are from. No file is fetched.
+They come from scikit-image's wheel and from the pack's example workflows, which took theirs from
+scikit-image too; no file is fetched. photographs.json lists their files, authors, licences (as the
+functions of skimage.data state them) and the outlines of their objects. Some are held out: no
+training sees them, and what is trained is judged on them. Photographs whose licence is not stated
+(moon, motorcycle) are not used, and two files of one photograph never stand in the table.
 """
 
+from __future__ import annotations
+
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 
-from .photograph_sources import SOURCES, Outline, PhotographSource, Split
-
 PACK_INPUT = Path(__file__).resolve().parents[2] / "example_workflows" / "input"
 CUT_OUT_SIDE = 224
 SHRINK = 2**0.5
+
+
+Split = Literal["train", "held_out"]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """An object in a photograph: what it is called, and a polygon in pixels of the file.
+
+    Without points, the object is what the file's alpha channel leaves transparent (a brush).
+    """
+
+    noun: str
+    points: tuple[tuple[int, int], ...] = ()
+
+    @staticmethod
+    def of(entry: dict[str, Any]) -> Outline:
+        points = entry.get("points", ())
+        if "ellipse" in entry:
+            x, y, across, down = entry["ellipse"]
+            points = cv2.ellipse2Poly((x, y), (across, down), 0, 0, 360, 15)
+        return Outline(entry["noun"], tuple((int(x), int(y)) for x, y in points))
+
+
+@dataclass(frozen=True)
+class PhotographSource:
+    """One line of the table.
+
+    Args:
+        file: `pack:` files lie in example_workflows/input, the others in skimage/data.
+        title: what it shows and who made it.
+        licence: of the photograph.
+        split: whether training sees it.
+        outlines: of its objects.
+    """
+
+    file: str
+    title: str
+    licence: str
+    split: Split
+    outlines: tuple[Outline, ...] = ()
+
+
+def _sources() -> tuple[PhotographSource, ...]:
+    table = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
+    return tuple(
+        PhotographSource(**{**row, "outlines": tuple(map(Outline.of, row.get("outlines", ())))})
+        for row in table
+    )
+
+
+SOURCES = _sources()
 
 
 @dataclass(frozen=True)
@@ -46,7 +104,7 @@ class Photographs:
         sources: the table to take them from.
     """
 
-    def __init__(self, split: Split, sources: Sequence[PhotographSource] = SOURCES):
+    def __init__(self, split: Split, sources: Sequence[PhotographSource] = SOURCES) -> None:
         self.split = split
         self.items = tuple(_load(source) for source in sources if source.split == split)
         if not self.items:
@@ -59,25 +117,20 @@ class Photographs:
     def __len__(self) -> int:
         return len(self.items)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         # A worker process loads the files itself; sending the pixels would cost more.
         sources = tuple(item.source for item in self.items)
         return Photographs, (self.split, sources)
 
-    def crop(
-        self,
-        random: np.random.Generator,
-        size: tuple[int, int],
-        scales: tuple[float, float] | None = None,
-    ) -> np.ndarray:
+    def crop(self, random: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
         """Returns a random piece [h, w, 3] float32 in 0..1; `texture` says how it is made."""
-        return self.texture(random, size, scales)[0].astype(np.float32) / 255
+        return self.texture(random, size)[0].astype(np.float32) / 255
 
     def texture(
         self,
         random: np.random.Generator,
         size: tuple[int, int],
-        scales: tuple[float, float] | None = None,
+        scales: tuple[float, float] = (0.7, 100.0),
         avoid: int | None = None,
     ) -> tuple[np.ndarray, int]:
         """Cuts a random piece, turned, mirrored, rescaled and with other colours.
@@ -96,11 +149,10 @@ class Photographs:
         """
         index = int(random.integers(len(self.items)))
         if index == avoid:
-            index = (index + 1 + int(random.integers(max(1, len(self.items) - 1)))) % len(
-                self.items
-            )
+            further = 1 + int(random.integers(max(1, len(self.items) - 1)))
+            index = (index + further) % len(self.items)
         item = self.items[index]
-        piece = _piece(random, item.levels, size, scales or (0.7, 100.0))
+        piece = _piece(random, item.levels, size, scales)
         return cv2.transform(piece, colour_change(random, item.colourless)), index
 
     def cut_out(self, random: np.random.Generator, side: float) -> CutOut:

@@ -12,13 +12,14 @@ import cv2
 import numpy as np
 import torch
 
-from .clip import TrainingClip
+from .clip import TrainingClip, pictures_of
 from .photographs import Photographs
 from .scene_captions import caption, direction
 from .scene_motion import SceneMotion, random_ease
 from .scene_shapes import hinged, shape
+from .seeds import numpy_of
 
-LAST_STRIDE = 120.0
+LAST_STRIDE = 120
 # At these times the camera is asked how much background the picture shows.
 _PROBES = np.linspace(0, 1, 9)
 
@@ -93,7 +94,7 @@ def render(
         raise ValueError(
             f"the times of a clip start with 0 and go on with times above 0 up to 1, not {times}"
         )
-    scene = _build(np.random.default_rng(seed), size, photographs, options)
+    scene = _build(numpy_of(seed), size, photographs, options)
     moves, frames, front = _filmed(scene, at, size)
     flow, visible = _truth(moves, front)
     return TrainingClip(
@@ -121,13 +122,12 @@ def render_steps(
     size: tuple[int, int],
     times: Sequence[float],
     photographs: Photographs,
-    options: SceneOptions = USUAL,
 ) -> RenderedSteps:
     """Renders the scene of a seed with the motion from each frame to the next.
 
     Args:
         times: rising, in 0..1, at least two; they change nothing of the scene.
-        seed, size, photographs, options: as for `render`.
+        seed, size, photographs: as for `render`.
 
     Raises:
         ValueError: if the times are others.
@@ -135,7 +135,7 @@ def render_steps(
     at = np.asarray(times, np.float64)
     if at.ndim != 1 or len(at) < 2 or (np.diff(at) < 0).any() or at[0] < 0 or at[-1] > 1:
         raise ValueError(f"the times of steps rise in 0..1, and are two at least; not {times}")
-    scene = _build(np.random.default_rng(seed), size, photographs, options)
+    scene = _build(numpy_of(seed), size, photographs, USUAL)
     moves, frames, front = _filmed(scene, at, size)
     steps = [move[1:] @ np.linalg.inv(move[:-1]) for move in moves]
     flow = [
@@ -152,7 +152,7 @@ def _filmed(
     the front layer [F, H, W]."""
     moves = [_compose(layer.motions, times) for layer in scene.layers]
     pictures, front = _paint(scene.layers, moves, size)
-    frames = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(torch.float32) / 255
+    frames = pictures_of(pictures)
     if scene.light:
         gain = torch.tensor(1 + scene.light * times, dtype=torch.float32)
         frames = (frames * gain[:, None, None, None]).clamp(0, 1)
@@ -165,153 +165,141 @@ def _build(
     photographs: Photographs,
     options: SceneOptions,
 ) -> _Scene:
-    camera, said = _camera(random, size, options)
-    background, photo = _background(random, size, camera, photographs)
-    layers, actions = [background], []
-    for k in range(int(random.integers(options.sprites[0], options.sprites[1] + 1))):
-        parts, action = _sprite(random, k + 1, size, camera, photographs, photo, options)
-        layers += parts
-        actions += [action] if action else []
-    text = caption(actions, said, count_only=len(actions) > 1 and random.uniform() < 0.4)
-    return _Scene(tuple(layers), text, options.light * random.uniform(-1, 1))
+    return _Maker(random, size, photographs, options).scene()
 
 
-def _camera(
-    random: np.random.Generator, size: tuple[int, int], options: SceneOptions
-) -> tuple[SceneMotion, str]:
-    if random.uniform() >= options.camera:
-        return SceneMotion(), ""
-    mean = (size[0] * size[1]) ** 0.5
-    about = ((size[0] - 1) / 2, (size[1] - 1) / 2)
-    ease = random_ease(random)
-    kind = random.choice(3, p=(0.65, 0.25, 0.1))
-    angle, sign = random.uniform(0, 2 * np.pi), random.choice((-1, 1))
-    far = mean * random.uniform(0.015, 0.15) if kind == 0 else mean * random.uniform(0, 0.03)
-    shift = (float(far * np.cos(angle)), float(far * np.sin(angle)))
-    growth = float(sign * random.uniform(0.06, 0.28)) if kind == 1 else 0.0
-    turn = float(sign * random.uniform(0.04, 0.16)) if kind == 2 else 0.0
-    motion = SceneMotion(about, shift, turn=turn, growth=(growth, growth), ease=ease)
-    # What is seen moves against the camera.
-    pan = f"the camera pans {direction((-shift[0], -shift[1]))}"
-    zoom = f"the camera zooms {'in' if growth > 0 else 'out'}"
-    return motion, (pan, zoom, "the camera turns")[kind]
+@dataclass
+class _Maker:
+    """Draws a scene. `mean` is the picture's mean side, px."""
 
+    random: np.random.Generator
+    size: tuple[int, int]
+    photographs: Photographs
+    options: SceneOptions
 
-def _background(
-    random: np.random.Generator,
-    size: tuple[int, int],
-    camera: SceneMotion,
-    photographs: Photographs,
-) -> tuple[_Layer, int]:
-    width, height = size
-    corners = np.array([[0, width - 1, 0, width - 1], [0, 0, height - 1, height - 1], [1] * 4])
-    seen = (np.linalg.inv(camera.matrices(_PROBES)) @ corners)[:, :2]
-    low = np.floor(seen.min((0, 2))) - 3
-    extent = np.ceil(seen.max((0, 2))) + 4 - low
-    texture, photo = photographs.texture(random, (int(extent[0]), int(extent[1])))
-    return _Layer(0, texture, None, _translation(*low), (camera,)), photo
+    @property
+    def mean(self) -> float:
+        return (self.size[0] * self.size[1]) ** 0.5
 
+    def scene(self) -> _Scene:
+        random, options = self.random, self.options
+        camera, said = self.camera()
+        background, photo = self.background(camera)
+        layers, actions = [background], []
+        for k in range(int(random.integers(options.sprites[0], options.sprites[1] + 1))):
+            parts, action = self.sprite(k + 1, camera, photo)
+            layers += parts
+            actions += [action] if action else []
+        text = caption(actions, said, count_only=len(actions) > 1 and random.uniform() < 0.4)
+        return _Scene(tuple(layers), text, options.light * random.uniform(-1, 1))
 
-def _sprite(
-    random: np.random.Generator,
-    number: int,
-    size: tuple[int, int],
-    camera: SceneMotion,
-    photographs: Photographs,
-    background: int,
-    options: SceneOptions,
-) -> tuple[list[_Layer], str]:
-    """Returns the layers of a sprite, and what it does in words (nothing if it is still)."""
-    side = random.uniform(*options.sides) * (size[0] * size[1]) ** 0.5
-    centre = random.uniform(0.15, 0.85, 2) * size
-    motion, action = _sprite_motion(random, size, centre, side, options)
-    bends = action == "bends"
-    noun, texture, cover = _look(random, side, bends, photographs, background, options)
-    middle = np.array([texture.shape[1] - 1, texture.shape[0] - 1]) / 2
-    place = _translation(*(centre - middle))
-    motions = (camera, motion)
-    if bends:
-        stays, turns, hinge = hinged(random, cover)
-        point = np.array(hinge) + place[:2, 2]
-        angle = float(random.choice((-1, 1)) * random.uniform(0.35, 0.9))
-        bend = SceneMotion(about=(float(point[0]), float(point[1])), turn=angle, ease=motion.ease)
+    def camera(self) -> tuple[SceneMotion, str]:
+        random, mean = self.random, self.mean
+        if random.uniform() >= self.options.camera:
+            return SceneMotion(), ""
+        about = ((self.size[0] - 1) / 2, (self.size[1] - 1) / 2)
+        ease = random_ease(random)
+        kind = random.choice(3, p=(0.65, 0.25, 0.1))
+        angle, sign = random.uniform(0, 2 * np.pi), random.choice((-1, 1))
+        far = mean * random.uniform(0.015, 0.15) if kind == 0 else mean * random.uniform(0, 0.03)
+        shift = (float(far * np.cos(angle)), float(far * np.sin(angle)))
+        growth = float(sign * random.uniform(0.06, 0.28)) if kind == 1 else 0.0
+        turn = float(sign * random.uniform(0.04, 0.16)) if kind == 2 else 0.0
+        motion = SceneMotion(about, shift, turn=turn, growth=(growth, growth), ease=ease)
+        # What is seen moves against the camera.
+        pan = f"the camera pans {direction((-shift[0], -shift[1]))}"
+        zoom = f"the camera zooms {'in' if growth > 0 else 'out'}"
+        return motion, (pan, zoom, "the camera turns")[kind]
+
+    def background(self, camera: SceneMotion) -> tuple[_Layer, int]:
+        width, height = self.size
+        corners = np.array([[0, width - 1, 0, width - 1], [0, 0, height - 1, height - 1], [1] * 4])
+        seen = (np.linalg.inv(camera.matrices(_PROBES)) @ corners)[:, :2]
+        low = np.floor(seen.min((0, 2))) - 3
+        extent = np.ceil(seen.max((0, 2))) + 4 - low
+        size = (int(extent[0]), int(extent[1]))
+        texture, photo = self.photographs.texture(self.random, size)
+        return _Layer(0, texture, None, _translation(*low), (camera,)), photo
+
+    def sprite(self, number: int, camera: SceneMotion, background: int) -> tuple[list[_Layer], str]:
+        """Returns the layers of a sprite, and what it does in words (nothing if it is still)."""
+        random = self.random
+        side = random.uniform(*self.options.sides) * self.mean
+        centre = random.uniform(0.15, 0.85, 2) * self.size
+        motion, action = self.sprite_motion(centre, side)
+        noun, texture, cover = self.look(side, action == "bends", background)
+        middle = np.array([texture.shape[1] - 1, texture.shape[0] - 1]) / 2
+        place = _translation(*(centre - middle))
+        parts: list[tuple[np.ndarray, tuple[SceneMotion, ...]]] = [(cover, ())]
+        if action == "bends":
+            stays, turns, hinge = hinged(random, cover)
+            x, y = np.array(hinge) + place[:2, 2]
+            angle = float(random.choice((-1, 1)) * random.uniform(0.35, 0.9))
+            bend = SceneMotion(about=(float(x), float(y)), turn=angle, ease=motion.ease)
+            parts = [(stays, ()), (turns, (bend,))]
         layers = [
-            _layer(number, texture, stays, place, motions),
-            _layer(number, texture, turns, place, (*motions, bend)),
+            _layer(number, texture, part, place, (camera, motion, *more)) for part, more in parts
         ]
-    else:
-        layers = [_layer(number, texture, cover, place, motions)]
-    return layers, f"a {noun} {action}" if action else ""
+        return layers, f"a {noun} {action}" if action else ""
 
+    def look(self, side: float, bends: bool, background: int) -> tuple[str, np.ndarray, np.ndarray]:
+        """Returns the noun, the texture [h, w, 3] and the cover [h, w] of a sprite."""
+        random, photographs = self.random, self.photographs
+        # A cup that bends would look broken.
+        if photographs.cut_outs and not bends and random.uniform() < self.options.cut_outs:
+            piece = photographs.cut_out(random, side)
+            padded = cv2.copyMakeBorder(piece.pixels, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=0)
+            return piece.noun, padded[..., :3], padded[..., 3]
+        cover = shape(random, side, slender=bends)
+        avoid = None if random.uniform() < 0.1 else background
+        texture, _ = photographs.texture(random, cover.shape[::-1], (0.6, 5.0), avoid)
+        return "shape", texture, cover
 
-def _look(
-    random: np.random.Generator,
-    side: float,
-    bends: bool,
-    photographs: Photographs,
-    background: int,
-    options: SceneOptions,
-) -> tuple[str, np.ndarray, np.ndarray]:
-    """Returns the noun, the texture [h, w, 3] and the cover [h, w] of a sprite."""
-    # A cup that bends would look broken.
-    if photographs.cut_outs and not bends and random.uniform() < options.cut_outs:
-        piece = photographs.cut_out(random, side)
-        padded = cv2.copyMakeBorder(piece.pixels, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=0)
-        return piece.noun, padded[..., :3], padded[..., 3]
-    cover = shape(random, side, slender=bends)
-    avoid = None if random.uniform() < 0.1 else background
-    texture, _ = photographs.texture(random, cover.shape[::-1], (0.6, 5.0), avoid)
-    return "shape", texture, cover
+    def sprite_motion(self, centre: np.ndarray, side: float) -> tuple[SceneMotion, str]:
+        """Returns how a sprite moves before the background, and the verb (nothing if it is
+        still)."""
+        random = self.random
+        if random.uniform() < self.options.still:
+            return SceneMotion(), ""
+        kind = random.choice(6, p=(0.52, 0.12, 0.1, 0.05, 0.05, 0.16))
+        sign = float(random.choice((-1, 1)))
+        ease = random_ease(random)
+        about = (float(centre[0]), float(centre[1]))
+        foot = (about[0], about[1] + 0.4 * side)
+        if kind == 0:
+            shift, sway = self.way(centre, self.options.reach)
+            turn = float(random.normal(0, 0.15)) if random.uniform() < 0.5 else 0.0
+            moved = SceneMotion(about, shift, sway, turn=turn, ease=ease)
+            return moved, f"moves {direction(shift)}"
+        if kind == 1:
+            return SceneMotion(about, turn=sign * random.uniform(0.3, 1.2), ease=ease), "turns"
+        if kind == 2:
+            rate = sign * random.uniform(0.12, 0.4)
+            verb = "grows" if sign > 0 else "shrinks"
+            return SceneMotion(about, growth=(rate, rate), ease=ease), verb
+        if kind == 3:
+            growth = (0.0, random.uniform(0.12, 0.4))
+            return SceneMotion(foot, growth=growth, ease=ease), "stretches"
+        if kind == 4:
+            # What lies above the foot goes the other way than what lies below.
+            lean, way = -sign * random.uniform(0.2, 0.5), "right" if sign > 0 else "left"
+            return SceneMotion(foot, lean=lean, ease=ease), f"leans {way}"
+        shift, sway = self.way(centre, self.options.reach / 3)
+        return SceneMotion(about, shift, sway, ease=ease), "bends"
 
-
-def _sprite_motion(
-    random: np.random.Generator,
-    size: tuple[int, int],
-    centre: np.ndarray,
-    side: float,
-    options: SceneOptions,
-) -> tuple[SceneMotion, str]:
-    """Returns how a sprite moves before the background, and the verb (nothing if it is still)."""
-    if random.uniform() < options.still:
-        return SceneMotion(), ""
-    kind = random.choice(6, p=(0.52, 0.12, 0.1, 0.05, 0.05, 0.16))
-    sign = float(random.choice((-1, 1)))
-    ease = random_ease(random)
-    about = (float(centre[0]), float(centre[1]))
-    if kind == 0:
-        shift, sway = _way(random, size, centre, options.reach)
-        turn = float(random.normal(0, 0.15)) if random.uniform() < 0.5 else 0.0
-        return SceneMotion(about, shift, sway, turn=turn, ease=ease), f"moves {direction(shift)}"
-    if kind == 1:
-        return SceneMotion(about, turn=sign * random.uniform(0.3, 1.2), ease=ease), "turns"
-    if kind == 2:
-        rate = sign * random.uniform(0.12, 0.4)
-        return SceneMotion(
-            about, growth=(rate, rate), ease=ease
-        ), "grows" if sign > 0 else "shrinks"
-    foot = (about[0], about[1] + 0.4 * side)
-    if kind == 3:
-        return SceneMotion(foot, growth=(0.0, random.uniform(0.12, 0.4)), ease=ease), "stretches"
-    if kind == 4:
-        # What lies above the foot goes the other way than what lies below.
-        lean = -sign * random.uniform(0.2, 0.5)
-        return SceneMotion(foot, lean=lean, ease=ease), f"leans {'right' if sign > 0 else 'left'}"
-    shift, sway = _way(random, size, centre, options.reach / 3)
-    return SceneMotion(about, shift, sway, ease=ease), "bends"
-
-
-def _way(
-    random: np.random.Generator, size: tuple[int, int], centre: np.ndarray, reach: float
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Returns a shift that keeps the centre in the picture if it can, and a sway across it."""
-    length = (size[0] * size[1]) ** 0.5 * reach * random.uniform(0.2, 1)
-    shift = np.zeros(2)
-    for angle in random.uniform(0, 2 * np.pi, 4):
-        shift = length * np.array([np.cos(angle), np.sin(angle)])
-        if ((centre + shift >= 0) & (centre + shift <= size)).all():
-            break
-    bow = random.normal(0, 0.15) if random.uniform() < 0.4 else 0.0
-    return (float(shift[0]), float(shift[1])), (float(-bow * shift[1]), float(bow * shift[0]))
+    def way(
+        self, centre: np.ndarray, reach: float
+    ) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Returns a shift that keeps the centre in the picture if it can, and a sway across it."""
+        random = self.random
+        length = self.mean * reach * random.uniform(0.2, 1)
+        shift = np.zeros(2)
+        for angle in random.uniform(0, 2 * np.pi, 4):
+            shift = length * np.array([np.cos(angle), np.sin(angle)])
+            if ((centre + shift >= 0) & (centre + shift <= self.size)).all():
+                break
+        bow = random.normal(0, 0.15) if random.uniform() < 0.4 else 0.0
+        return (float(shift[0]), float(shift[1])), (float(-bow * shift[1]), float(bow * shift[0]))
 
 
 def _layer(
@@ -358,6 +346,7 @@ def _paint(
 
 def _lay(picture: np.ndarray, front: np.ndarray, k: int, layer: _Layer, place: np.ndarray) -> None:
     """Paints a sprite's layer over the part of the picture that it reaches."""
+    assert layer.clear is not None
     rows, columns = layer.texture.shape[:2]
     corners = place[:2] @ [[0, columns, 0, columns], [0, 0, rows, rows], [1, 1, 1, 1]]
     left, top = np.maximum(np.floor(corners.min(1)).astype(int), 0)

@@ -7,6 +7,7 @@ of what rests. Users point anywhere on a thing, so part of our drawings do as we
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -14,7 +15,9 @@ import torch
 from torch import Tensor
 
 from ...models.drawing.momentary_strokes import HALF_SIZE, SparseFlow, paint
-from .strokes import well_inside
+from .ranges import Range, Share, Whole
+from .seeds import chance, whole
+from .strokes import one_or_two
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,13 @@ class Sampling:
             learns from them how flow spreads, long before few strokes would tell it.
     """
 
-    strokes: tuple[int, int] = (1, 6)
-    background: int = 2
-    each: float = 0.7
-    anywhere: float = 0.5
-    nothing: float = 0.02
+    strokes: Range = (1, 6)
+    background: Whole = 2
+    each: Share = 0.7
+    anywhere: Share = 0.5
+    nothing: Share = 0.02
     half_size: tuple[int, int] = (HALF_SIZE, HALF_SIZE)
-    many: float = 0.0
+    many: Share = 0.0
 
 
 USUAL = Sampling()
@@ -80,56 +83,42 @@ def sparse_flow(
     """
     height, width = flow.shape[1:]
     speed = torch.hypot(*flow).flatten()
-    points: list[Tensor] = []
-    if _chance(generator) >= sampling.nothing:
-        known = objects is not None and bool(objects.any())
-        if _chance(generator) < sampling.many:
-            count = round(MANY ** _chance(generator))
-            points.append(_moving(speed, corners, width, count, sampling.anywhere, generator))
-            points.append(_resting(speed, count // 2, generator))
-        elif known and _chance(generator) < sampling.each:
-            points.append(_one_each(objects, speed, generator))
+    moving = partial(_moving, speed, corners[:, 1] * width + corners[:, 0], sampling.anywhere)
+    points: list[Tensor] = [torch.empty(0, dtype=torch.long)]
+    if chance(generator) >= sampling.nothing:
+        if chance(generator) < sampling.many:
+            count = round(MANY ** chance(generator))
+            points += [moving(count, generator), _resting(speed, count // 2, generator)]
+        elif objects is not None and bool(objects.any()) and chance(generator) < sampling.each:
+            points += _one_each(objects, speed, generator)
         else:
-            count = int(torch.randint(*_bounds(sampling.strokes), (), generator=generator))
-            points.append(_moving(speed, corners, width, count, sampling.anywhere, generator))
-        count = int(torch.randint(0, sampling.background + 1, (), generator=generator))
-        points.append(_resting(speed, count, generator))
-    at = torch.cat(points) if points else torch.empty(0, dtype=torch.long)
+            points.append(moving(whole(*sampling.strokes, generator), generator))
+        points.append(_resting(speed, whole(0, sampling.background, generator), generator))
+    at = torch.cat(points)
     x, y = at % width, at // width
-    half_size = int(torch.randint(*_bounds(sampling.half_size), (), generator=generator))
+    half_size = whole(*sampling.half_size, generator)
     return paint(torch.stack([x, y], dim=1).float(), flow[:, y, x].T, (width, height), half_size)
 
 
 def _moving(
-    speed: Tensor,
-    corners: Tensor,
-    width: int,
-    count: int,
-    anywhere: float,
-    generator: torch.Generator,
+    speed: Tensor, corners: Tensor, anywhere: float, count: int, generator: torch.Generator
 ) -> Tensor:
-    """Pixel numbers of points, each the likelier the faster it is."""
-    at = corners[:, 1] * width + corners[:, 0]
+    """Pixel numbers of points, some of them corners', each the likelier the faster it is."""
     free = int((torch.rand(count, generator=generator) < anywhere).sum())
-    if len(at) == 0:
+    if len(corners) == 0:
         free = count
-    chosen = [_weighted(speed, free, generator)]
-    if count > free:
-        chosen.append(at[_weighted(speed[at], count - free, generator)])
-    return torch.cat(chosen)
+    chosen = _weighted(speed, free, generator)
+    return torch.cat([chosen, corners[_weighted(speed[corners], count - free, generator)]])
 
 
-def _one_each(objects: Tensor, speed: Tensor, generator: torch.Generator) -> Tensor:
+def _one_each(objects: Tensor, speed: Tensor, generator: torch.Generator) -> list[Tensor]:
     """Pixel numbers: one or two well inside each thing that moves, some in what rests."""
     chosen = []
     for thing in torch.unique(objects):
         own = objects == thing
-        moves = float(speed[own.flatten()].mean()) > MOVES
-        if moves or _chance(generator) < 1 / 3:
-            count = 1 + int(_chance(generator) < 0.3)
-            inner = well_inside(own)
-            chosen.append(inner[torch.randint(0, len(inner), (count,), generator=generator)])
-    return torch.cat(chosen) if chosen else torch.empty(0, dtype=torch.long)
+        if float(speed[own.flatten()].mean()) > MOVES or chance(generator) < 1 / 3:
+            chosen.append(one_or_two(own, generator))
+    return chosen
 
 
 def _resting(speed: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -142,11 +131,3 @@ def _weighted(weight: Tensor, count: int, generator: torch.Generator) -> Tensor:
     if count == 0:
         return torch.empty(0, dtype=torch.long)
     return torch.multinomial(weight + 1e-3, count, replacement=True, generator=generator)
-
-
-def _chance(generator: torch.Generator) -> float:
-    return float(torch.rand((), generator=generator))
-
-
-def _bounds(of: tuple[int, int]) -> tuple[int, int]:
-    return of[0], of[1] + 1

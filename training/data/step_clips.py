@@ -11,9 +11,9 @@ from torch import Tensor
 
 from .photographs import Photographs
 from .scene_batches import SIZES
-from .scenes import USUAL, SceneOptions, render_steps
-from .sparse_flow import USUAL as USUAL_STROKES
-from .sparse_flow import Sampling, keypoints, sparse_flow
+from .scenes import render_steps
+from .seeds import numpy_of, spread, torch_of
+from .sparse_flow import USUAL, Sampling, keypoints, sparse_flow
 
 PACES = (1 / 32, 1 / 4)
 """The least and the greatest time from frame to frame; 1 is the whole motion of a scene."""
@@ -58,14 +58,10 @@ class SteadySteps:
 
 
 def step_clip(
-    seed: int,
-    size: tuple[int, int],
-    times: Sequence[float],
-    photographs: Photographs,
-    options: SceneOptions = USUAL,
+    seed: int, size: tuple[int, int], times: Sequence[float], photographs: Photographs
 ) -> StepClip:
     """Renders a scene; arguments as for `scenes.render_steps`."""
-    made = render_steps(seed, size, times, photographs, options)
+    made = render_steps(seed, size, times, photographs)
     corners = tuple(keypoints(frame) for frame in made.frames[:-1])
     return StepClip(made.frames, made.flow, made.objects, corners)
 
@@ -77,18 +73,18 @@ def drawn_on(clips: Sequence[StepClip], seed: int, sampling: Sampling) -> dict[s
         frames [B, F, 3, H, W] and flow [B, F - 1, 2, H, W], drawn like it, known
         [B, F - 1, 1, H, W].
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch_of(seed)
     drawn = [
         sparse_flow(clip.flow[i], clip.keypoints[i], generator, clip.objects[i], sampling)
         for clip in clips
         for i in range(len(clip.flow))
     ]
-    clip_count = len(clips)
+    flow, known = (torch.stack([getattr(one, name) for one in drawn]) for name in ("flow", "known"))
     return {
         "frames": torch.stack([clip.frames for clip in clips]),
         "flow": torch.stack([clip.flow for clip in clips]),
-        "drawn": torch.stack([one.flow for one in drawn]).unflatten(0, (clip_count, -1)),
-        "known": torch.stack([one.known for one in drawn]).unflatten(0, (clip_count, -1)),
+        "drawn": flow.unflatten(0, (len(clips), -1)),
+        "known": known.unflatten(0, (len(clips), -1)),
     }
 
 
@@ -111,16 +107,16 @@ class SyntheticSteps:
     sizes: tuple[tuple[int, int], ...] = SIZES
     frames: int = 3
     pictures: int = 32
-    sampling: Sampling = USUAL_STROKES
+    sampling: Sampling = USUAL
     paces: tuple[float, float] = PACES
 
     def __call__(self, step: int, rank: int = 0, world: int = 1) -> dict[str, Tensor]:
-        state = np.random.SeedSequence((self.seed, step, rank, world)).generate_state(3, np.uint64)
-        random = np.random.default_rng(state[0])
+        scenes, drawing = spread(self.seed, step, rank, world, count=2)
+        random = numpy_of(scenes)
         size = self.sizes[int(random.integers(len(self.sizes)))]
         times = SteadySteps(self.frames, self.paces)
         clips = [
             step_clip(int(random.integers(2**62)), size, times(random), self.photographs)
             for _ in range(max(1, self.pictures // (self.frames - 1)))
         ]
-        return drawn_on(clips, int(state[1] >> np.uint64(1)), self.sampling)
+        return drawn_on(clips, drawing >> 1, self.sampling)

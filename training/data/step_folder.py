@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
 
 from . import keypoint_flow
+from .batches import Batch
+from .clip import pictures_of
 from .clip_plans import CENTER, ClipOptions, ClipPlan
-from .field_cache import CLIPS_PER_VIDEO, FieldCache
+from .field_cache import FieldCache
 from .folder_data import FolderClips
 from .keypoint_flow import Correction
-from .seeds import seed_of
-from .sparse_flow import USUAL as USUAL_STROKES
-from .sparse_flow import Sampling
+from .seeds import python_of, seed_of
+from .sparse_flow import USUAL, Sampling
 from .step_clips import StepClip, drawn_on
 from .video_fields import VideoField, work_size
 from .videos import Video, read_frames
-
-logger = logging.getLogger(__name__)
 
 PACES = (1, 8)
 """The least and the greatest number of video frames from one frame of a clip to the next."""
@@ -71,7 +67,7 @@ class StepOptions:
     def plan(self, video: Video, number: int, attempt: int = 0) -> ClipPlan:
         """The `number`-th clip of a video; see `ClipOptions.plan`."""
         low, high = self.paces
-        draw = random.Random(f"{self.seed}/{video.digest}/{number}/pace")
+        draw = python_of(self.seed, video.digest, number, "pace")
         drawn = round(math.exp(draw.uniform(math.log(low), math.log(high))))
         # Shots may be short, as whole videos may be.
         pace = min(drawn >> attempt // 2, (video.frames - 1) // (self.frames - 1))
@@ -106,59 +102,33 @@ class Drawn:
     """What is made of the clips: how keypoints correct the flow, and what is drawn on it."""
 
     correction: Correction = field(default_factory=Correction)
-    sampling: Sampling = USUAL_STROKES
+    sampling: Sampling = USUAL
 
 
+@dataclass(eq=False)
 class StepFolder(FolderClips):
     """`StepClip`s of videos by global index, and batches of them with strokes.
 
     Args:
-        videos, cache, options, clips_per_video, batch, skip_broken: see `FolderClips`.
-        drawn: what is made of them.
+        cache: a `StepFields`.
+        options: a `StepOptions`.
+        drawn: what is made of the clips.
     """
 
-    def __init__(
-        self,
-        videos: Sequence[Path],
-        cache: StepFields,
-        options: StepOptions,
-        drawn: Drawn,
-        *,
-        clips_per_video: int = CLIPS_PER_VIDEO,
-        batch: int = 1,
-        skip_broken: bool = False,
-    ) -> None:
-        super().__init__(
-            videos,
-            {},
-            cache,
-            options,
-            clips_per_video=clips_per_video,
-            batch=batch,
-            skip_broken=skip_broken,
-        )
-        self.drawn = drawn
+    drawn: Drawn = field(default_factory=Drawn)
 
-    def make_batch(self, step: int, rank: int, world: int) -> dict[str, Any]:
-        """The batch of a step on the rank-th of `world` processes."""
-        first = (step * world + rank) * self.batch
-        clips = [self[index] for index in range(first, first + self.batch)]
-        return drawn_on(clips, seed_of(self.options.seed, step, rank), self.drawn.sampling)
+    def make_batch(self, step: int, rank: int, world: int) -> Batch:
+        seed = seed_of(self.options.seed, step, rank)
+        return drawn_on(self.clips_of(step, rank, world), seed, self.drawn.sampling)
 
     def _made(
-        self, video: Video, plan: ClipPlan, field: VideoField, chance: random.Random
+        self, video: Video, plan: ClipPlan, motion: VideoField, chance: random.Random
     ) -> StepClip:
         numbers = [plan.start, *(plan.start + stride for stride in plan.strides)]
         # Keypoints are followed in as many pixels as the tracker sees.
         large = read_frames(video, numbers, plan.crop, work_size(plan))
         small = [cv2.resize(frame, plan.size, interpolation=cv2.INTER_AREA) for frame in large]
-        flow, keypoints = zip(
-            *(
-                keypoint_flow.annotated(before, after, dense, self.drawn.correction)
-                for (before, after), dense in zip(pairwise(large), field.flow, strict=True)
-            ),
-            strict=True,
-        )
-        frames = torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).to(torch.float32) / 255
-        objects = torch.zeros(field.visible.shape, dtype=torch.int64)
-        return StepClip(frames, torch.stack(flow), objects, keypoints)
+        mend = partial(keypoint_flow.annotated, correction=self.drawn.correction)
+        flow, keypoints = zip(*map(mend, large[:-1], large[1:], motion.flow), strict=True)
+        objects = torch.zeros(motion.visible.shape, dtype=torch.int64)
+        return StepClip(pictures_of(np.stack(small)), torch.stack(flow), objects, keypoints)

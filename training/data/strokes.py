@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from ...models.drawing.rasterize import at_latent_size, rasterize
 from ...models.types.motion_field import encode
 from ...models.types.tracks import Tracks
+from .seeds import chance, whole
 
 BLOCK = 8
 
@@ -59,39 +60,36 @@ def draw(
     Returns:
         flow01 [F - 1, 2, H, W], 0.5 where nothing is known, and the mask [F - 1, 1, H / 8, W / 8].
     """
-    kind = float(torch.rand((), generator=generator))
+    kind = chance(generator)
     if kind < drawing.blocks:
         return _blocks(flow, generator)
     kind -= drawing.blocks
     if kind < drawing.strokes + drawing.brush:
         region = _brush(flow, generator) if kind >= drawing.strokes else None
-        low, high = drawing.half_size
-        half_size = int(torch.randint(low, high + 1, (), generator=generator))
-        each = objects is not None and float(torch.rand((), generator=generator)) < drawing.every
-        tracks = (
-            _one_each(flow, objects, generator)
-            if each
-            else _tracks(flow, drawing.points, generator)
-        )
+        half_size = whole(*drawing.half_size, generator)
+        if objects is not None and chance(generator) < drawing.every:
+            tracks = _one_each(flow, objects, generator)
+        else:
+            tracks = _tracks(flow, drawing.points, generator)
         control = rasterize(tracks, half_size, region)
         return control.flow01, control.mask_latent
     none = torch.zeros_like(flow[1:])
     return encode(none), at_latent_size(none[:, :1])
 
 
-def follow(flow: torch.Tensor, points: torch.Tensor) -> Tracks:
-    """The tracks of some pixels of frame 0: points [P, 2] (x, y), whole numbers."""
+def follow(flow: torch.Tensor, index: torch.Tensor) -> Tracks:
+    """The tracks of some pixels of frame 0, by their numbers [P]."""
     height, width = flow.shape[2:]
-    x, y = points.long().unbind(1)
+    x, y = index % width, index // width
     moved = flow[:, :, y, x].transpose(1, 2)
-    seen = torch.ones(flow.shape[0], len(points), dtype=torch.bool)
-    return Tracks(points.float() + moved, seen, (width, height))
+    seen = torch.ones(flow.shape[0], len(index), dtype=torch.bool)
+    return Tracks(torch.stack([x, y], dim=1).float() + moved, seen, (width, height))
 
 
 def _tracks(flow: torch.Tensor, most: int, generator: torch.Generator) -> Tracks:
     """A few pixels, four in five of them where it moves most, one anywhere."""
     height, width = flow.shape[2:]
-    count = int(torch.randint(1, most + 1, (), generator=generator))
+    count = whole(1, most, generator)
     speed = torch.hypot(*flow[-1])
     # Not against the rim of what moves: a person draws on a thing, not beside it.
     inner = -F.max_pool2d(-speed[None, None], 5, 1, 2)[0, 0]
@@ -99,35 +97,28 @@ def _tracks(flow: torch.Tensor, most: int, generator: torch.Generator) -> Tracks
     chosen = torch.multinomial(weight, count, replacement=True, generator=generator)
     anywhere = torch.randint(0, height * width, (count,), generator=generator)
     stray = torch.rand(count, generator=generator) < 0.2
-    index = torch.where(stray, anywhere, chosen)
-    return follow(flow, torch.stack([index % width, index // width], dim=1))
+    return follow(flow, torch.where(stray, anywhere, chosen))
 
 
 def _one_each(flow: torch.Tensor, objects: torch.Tensor, generator: torch.Generator) -> Tracks:
-    """A pixel well inside each thing that moves, and of a third of those that rest; sometimes a
-    second one."""
-    width = flow.shape[3]
+    """One or two pixels of each thing that moves, and of a third of those that rest."""
     speed = torch.hypot(*flow[-1])
     index = []
     for thing in torch.unique(objects):
         own = objects == thing
-        where = well_inside(own)
-        chance = 1.0 if float(speed[own].mean()) > 1 else 1 / 3
-        if float(torch.rand((), generator=generator)) < chance:
-            count = 1 + int(torch.rand((), generator=generator) < 0.3)
-            chosen = torch.randint(0, len(where), (count,), generator=generator)
-            index.append(where[chosen])
-    if not index:
-        return _tracks(flow, 1, generator)
-    at = torch.cat(index)
-    return follow(flow, torch.stack([at % width, at // width], dim=1))
+        share = 1.0 if float(speed[own].mean()) > 1 else 1 / 3
+        if chance(generator) < share:
+            index.append(one_or_two(own, generator))
+    return follow(flow, torch.cat(index)) if index else _tracks(flow, 1, generator)
 
 
-def well_inside(own: torch.Tensor) -> torch.Tensor:
-    """The numbers of those pixels of a thing [H, W] that are 3 px from its rim, where a person
-    would draw; of all its pixels, where it is too slender."""
+def one_or_two(own: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """The numbers of pixels of a thing [H, W] that are 3 px from its rim, where a person would
+    draw; of any of its pixels, where it is too slender."""
     inner = -F.max_pool2d(-own[None, None].float(), 7, 1, 3)[0, 0] > 0
-    return (inner if bool(inner.any()) else own).flatten().nonzero()[:, 0]
+    where = (inner if bool(inner.any()) else own).flatten().nonzero()[:, 0]
+    count = 1 + int(chance(generator) < 0.3)
+    return where[torch.randint(0, len(where), (count,), generator=generator)]
 
 
 def _brush(flow: torch.Tensor, generator: torch.Generator) -> torch.Tensor | None:
@@ -135,14 +126,14 @@ def _brush(flow: torch.Tensor, generator: torch.Generator) -> torch.Tensor | Non
     moving = (flow.square().sum(dim=1) > 0.25).any(dim=0).float()
     if bool(moving.mean() > 0.7) or not bool(moving.any()):
         return None
-    margin = int(torch.randint(0, 9, (), generator=generator))
+    margin = whole(0, 8, generator)
     return F.max_pool2d(moving[None, None], 2 * margin + 1, 1, margin)[0, 0]
 
 
 def _blocks(flow: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     height, width = flow.shape[2:]
     # The square of a uniform number: few blocks are what is hard, and what users draw.
-    share = 0.01 + 0.6 * float(torch.rand((), generator=generator)) ** 2
+    share = 0.01 + 0.6 * chance(generator) ** 2
     kept = torch.rand(height // BLOCK, width // BLOCK, generator=generator) < share
     mask = kept.float()[None, None]
     known = F.interpolate(mask, size=(height, width), mode="nearest")

@@ -5,78 +5,57 @@ Pictures are in -1..1 and fields are flow01 in 0..1, as they enter the encoder.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from dataclasses import dataclass
 
 import torch
 
 from ...models.types.motion_field import encode
 from .batches import Batch, MakeBatch
 from .photographs import Photographs
-from .scene_batches import SIZES, RandomTimes, make_clips, random_crops
-from .scenes import USUAL, SceneOptions
+from .scene_batches import SIZES, RandomTimes, Sizes, make_clips, random_crops
 from .seeds import seed_of
 
 
-def image_batches(
-    photographs: Photographs,
-    seed: int,
-    count: int = 8,
-    sizes: Sequence[tuple[int, int]] = SIZES,
-) -> MakeBatch:
-    """Batches of `count` pictures, crops and frames of scenes, in sizes (W, H) taken in turn."""
-    return partial(_pictures, photographs, seed, count, sizes)
+@dataclass(frozen=True)
+class PicturePixels:
+    """Batches of `count` pictures, crops and frames of scenes, in sizes taken in turn."""
+
+    photographs: Photographs
+    seed: int
+    count: int = 8
+    sizes: Sizes = SIZES
+
+    def __call__(self, step: int, rank: int, world: int) -> Batch:
+        size, seed = self.sizes[step % len(self.sizes)], seed_of(self.seed, step, rank)
+        return {"pixels": random_crops(seed, self.count, size, self.photographs) * 2 - 1}
 
 
-def flow_batches(
-    photographs: Photographs,
-    seed: int,
-    clips: int = 2,
-    frames: int = 4,
-    sizes: Sequence[tuple[int, int]] = SIZES,
-    options: SceneOptions = USUAL,
-) -> MakeBatch:
+@dataclass(frozen=True)
+class FieldPixels:
     """Batches of fields: `frames` random times of each of `clips` scenes, sizes taken in turn."""
-    return partial(_fields, photographs, seed, clips, frames, sizes, options)
+
+    photographs: Photographs
+    seed: int
+    clips: int = 2
+    frames: int = 4
+    sizes: Sizes = SIZES
+
+    def __call__(self, step: int, rank: int, world: int) -> Batch:
+        size, seed = self.sizes[step % len(self.sizes)], seed_of(self.seed, step, rank)
+        times = RandomTimes(self.frames + 1)
+        made = make_clips(seed, range(self.clips), size, times, self.photographs)
+        return {"pixels": encode(torch.cat([clip.flow[1:] for clip in made]))}
 
 
-def _pictures(
-    photographs: Photographs,
-    seed: int,
-    count: int,
-    sizes: Sequence[tuple[int, int]],
-    step: int,
-    rank: int,
-    world: int,
-) -> Batch:
-    size = sizes[step % len(sizes)]
-    return {"pixels": random_crops(seed_of(seed, step, rank), count, size, photographs) * 2 - 1}
-
-
-def _fields(
-    photographs: Photographs,
-    seed: int,
-    clips: int,
-    frames: int,
-    sizes: Sequence[tuple[int, int]],
-    options: SceneOptions,
-    step: int,
-    rank: int,
-    world: int,
-) -> Batch:
-    size = sizes[step % len(sizes)]
-    times, first = RandomTimes(frames + 1), seed_of(seed, step, rank)
-    made = make_clips(first, range(clips), size, times, photographs, options)
-    return {"pixels": encode(torch.cat([clip.flow[1:] for clip in made]))}
-
-
-def pixels_of(kind: str, make: MakeBatch) -> MakeBatch:
+@dataclass(frozen=True)
+class ClipPixels:
     """Batches of clips as batches of an autoencoder: their pictures, or their fields."""
-    return partial(_of_clips, kind, make)
 
+    kind: str
+    make: MakeBatch
 
-def _of_clips(kind: str, make: MakeBatch, step: int, rank: int, world: int) -> Batch:
-    clips = make(step, rank, world)
-    if kind == "image_vae":
-        return {"pixels": clips["frames"].flatten(0, 1) * 2 - 1}
-    return {"pixels": encode(clips["flow"][:, 1:].flatten(0, 1))}
+    def __call__(self, step: int, rank: int, world: int) -> Batch:
+        clips = self.make(step, rank, world)
+        if self.kind == "image_vae":
+            return {"pixels": clips["frames"].flatten(0, 1) * 2 - 1}
+        return {"pixels": encode(clips["flow"][:, 1:].flatten(0, 1))}

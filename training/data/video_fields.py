@@ -97,9 +97,14 @@ class TrackerSettings:
         if self.name != DOT:
             return without_weights(self.name)
         networks = DotNetworks()
-        networks.estimator = weights.load(self.raft, weights.RAFT)
-        networks.tracker = weights.load(self.cotracker, weights.COTRACKER)
-        networks.refiner = weights.load(self.refiner, weights.REFINER)
+        kinds = {
+            "estimator": weights.RAFT,
+            "tracker": weights.COTRACKER,
+            "refiner": weights.REFINER,
+        }
+        for (name, kind), file in zip(kinds.items(), self._files, strict=True):
+            assert file is not None
+            setattr(networks, name, weights.load(file, kind))
         return Dot(networks.train(False).to(self.device))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ...models.networks.splat import splat_average
@@ -40,7 +41,6 @@ class BlockCodec:
     """
 
     def __init__(self, samples: Tensor, components: int = 4) -> None:
-        self.channels = samples.shape[-1]
         blocks = self._blocks(samples).flatten(0, 2).double()
         self.middle = blocks.mean(0)
         centred = blocks - self.middle
@@ -55,13 +55,12 @@ class BlockCodec:
     def decode(self, latents: Tensor) -> Tensor:
         """[B, components, h, w] -> [B, 8 h, 8 w, C]."""
         blocks = latents.double().movedim(1, -1) @ self.basis.T + self.middle
-        cells = blocks.unflatten(-1, (CELL, CELL, self.channels))
-        return cells.movedim(3, 2).flatten(3, 4).flatten(1, 2).float()
+        cells = "b h w (y x c) -> b (h y) (w x) c"
+        return rearrange(blocks, cells, y=CELL, x=CELL).float()
 
     def _blocks(self, pictures: Tensor) -> Tensor:
         """[B, H, W, C] -> [B, h, w, 64 C]."""
-        cells = pictures.unflatten(2, (-1, CELL)).unflatten(1, (-1, CELL))
-        return cells.movedim(2, 3).flatten(3)
+        return rearrange(pictures, "b (h y) (w x) c -> b h w (y x c)", y=CELL, x=CELL)
 
 
 def inverse_distance(tracks: Tracks, power: float = 2.0) -> MotionField:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,13 +14,21 @@ from ...models.densify.densify import PathsOutside, densify
 from ...models.picture.warp import warp_picture
 from ...models.types.motion_field import MotionField, still
 from . import baselines, metrics
-from .judges import FACTORS, Scores, judge_brush, judge_field, judge_lengths, judge_video, means
+from .judges import (
+    FACTORS,
+    Scores,
+    Workbench,
+    judge_brush,
+    judge_field,
+    judge_lengths,
+    judge_video,
+    mean_rows,
+)
+from .report import AIM, MUST, Judged, Rows, Tables, Wanted
 from .trials import Trial
 
 if TYPE_CHECKING:
     from .judged_networks import Networks
-
-Rows = dict[str, Scores]
 
 OURS = "small model"
 RIGHT, ZERO, OTHER = f"{OURS}, right field", f"{OURS}, zero field", f"{OURS}, another clip's field"
@@ -68,7 +76,7 @@ class LinearCodecs:
 
 
 @dataclass(frozen=True)
-class Bench:
+class Bench(Workbench):
     """What is judged, and on what.
 
     Args:
@@ -76,17 +84,12 @@ class Bench:
         crops: [B, 3, H, W], of held-out photographs.
         linear: codecs without training, which stand in for the VAEs where there are none.
         networks: None: baselines alone.
-        tell: told of progress, a line at a time.
     """
 
     trials: list[Trial]
     crops: Tensor
     linear: LinearCodecs
     networks: Networks | None = None
-    tell: Callable[[str], None] = lambda line: None
-    _fields: dict[tuple[int, float, bool], Tensor] = field(default_factory=dict)
-    _dense: dict[int, MotionField] = field(default_factory=dict)
-    _repeated: dict[int, Tensor] = field(default_factory=dict)
 
     @property
     def codec(self) -> baselines.Codec:
@@ -97,46 +100,48 @@ class Bench:
         """The true field through the flow VAE."""
         return self.networks.coded(trial) if self.networks else self.linear.coded(trial.field)
 
-    def dense(self, number: int) -> MotionField:
+    def dense(self, trial: Trial) -> MotionField:
         """Densify Tracks, as its node does it; kept once computed."""
-        if number not in self._dense:
-            trial = self.trials[number]
-            self._dense[number] = densify(trial.tracks, trial.size, pixels(trial))
-        return self._dense[number]
+        return self.once(
+            ("dense", trial.seed), lambda: densify(trial.tracks, trial.size, pixels(trial))
+        )
 
     def run(
-        self, network: Networks, number: int, factor: float = 1.0, brush: bool = False
+        self, network: Networks, trial: Trial, factor: float = 1.0, brush: bool = False
     ) -> Tensor:
         """Stage 1's field for a trial, its arrows so many times as long; kept once computed."""
-        key = (number, factor, brush)
-        if key not in self._fields:
-            trial = self.trials[number]
-            region = trial.brush if brush else None
-            self._fields[key] = network.field(trial, trial.stretched(factor), region).flow
-        return self._fields[key]
+        region = trial.brush if brush else None
+        return self.once(
+            ("field", trial.seed, factor, brush),
+            lambda: network.field(trial, trial.stretched(factor), region).flow,
+        )
 
-    def repeated(self, number: int) -> Tensor:
+    def repeated(self, trial: Trial) -> Tensor:
         """A trial's picture through the VAE, as a still video; kept once computed."""
-        if number not in self._repeated:
-            trial = self.trials[number]
-            made = baselines.repeated(self.codec, trial.picture, trial.frames)
-            self._repeated[number] = made
-        return self._repeated[number]
-
-    def over_trials(
-        self, what: str, rows: Callable[[int, Trial], Rows], share: float = 1.0
-    ) -> Rows:
-        """The means over trials, or the first share of them, of the rows that are made of each."""
-        collected: dict[str, list[Scores]] = {}
-        kept = self.trials[: math.ceil(share * len(self.trials))]
-        for number, trial in enumerate(kept):
-            self.tell(f"{what}: {number + 1} of {len(kept)} scenes")
-            for name, scores in rows(number, trial).items():
-                collected.setdefault(name, []).append(scores)
-        return {name: means(scores) for name, scores in collected.items()}
+        return self.once(
+            ("repeated", trial.seed),
+            lambda: baselines.repeated(self.codec, trial.picture, trial.frames),
+        )
 
 
-def judge_vae(bench: Bench) -> Rows:
+Judge = Callable[[Bench], Tables]
+
+
+def of_trials(table: str, what: str, share: float = 1.0) -> Callable[..., Judge]:
+    """A judge of a bench out of one of a trial: the means over trials, or the first share of
+    them, of the rows that are made of each."""
+
+    def judge(rows: Callable[[Bench, Trial], Rows]) -> Judge:
+        def all_rows(bench: Bench) -> Tables:
+            kept = bench.trials[: math.ceil(share * len(bench.trials))]
+            return {table: mean_rows([rows(bench, trial) for trial in bench.over(what, kept)])}
+
+        return all_rows
+
+    return judge
+
+
+def judge_vae(bench: Bench) -> Tables:
     """The image VAE on held-out crops: means over crops, and the PSNR of the mean error, which
     counts the finest textures most."""
     bench.tell("image VAE")
@@ -151,119 +156,154 @@ def judge_vae(bench: Bench) -> Rows:
         }
 
     rows = {LINEAR: row(bench.linear.pictures)}
-    return {**rows, OURS: row(bench.networks.vae)} if bench.networks else rows
+    return {"vae": {**rows, OURS: row(bench.networks.vae)} if bench.networks else rows}
 
 
-def judge_flow_vae(bench: Bench) -> Rows:
+@of_trials("flow_vae", "flow VAE")
+def judge_flow_vae(bench: Bench, trial: Trial) -> Rows:
     """True fields through the flow VAE."""
-
-    def rows(number: int, trial: Trial) -> Rows:
-        fields = {STILL: still(trial.frames, trial.size), LINEAR: bench.linear.coded(trial.field)}
-        if bench.networks:
-            fields[OURS] = bench.coded(trial)
-        return {name: judge_field(each.flow, trial) for name, each in fields.items()}
-
-    return bench.over_trials("flow VAE", rows)
+    fields = {STILL: still(trial.frames, trial.size), LINEAR: bench.linear.coded(trial.field)}
+    if bench.networks:
+        fields[OURS] = bench.coded(trial)
+    return {name: judge_field(each.flow, trial) for name, each in fields.items()}
 
 
-def judge_stage1(bench: Bench) -> Rows:
+@of_trials("stage1", "stage 1")
+def judge_stage1(bench: Bench, trial: Trial) -> Rows:
     """Fields from drawn points."""
-
-    def rows(number: int, trial: Trial) -> Rows:
-        tracks, size = trial.tracks, trial.size
-        flows = {
-            STILL: still(trial.frames, size).flow,
-            INVERSE: baselines.inverse_distance(tracks).flow,
-            DENSE: bench.dense(number).flow,
-            CODEC: bench.coded(trial).flow,
-        }
-        if bench.networks:
-            flows[OURS] = bench.run(bench.networks, number)
-        return {name: judge_field(flow, trial) for name, flow in flows.items()}
-
-    return bench.over_trials("stage 1", rows)
+    flows = {
+        STILL: still(trial.frames, trial.size).flow,
+        INVERSE: baselines.inverse_distance(trial.tracks).flow,
+        DENSE: bench.dense(trial).flow,
+        CODEC: bench.coded(trial).flow,
+    }
+    if bench.networks:
+        flows[OURS] = bench.run(bench.networks, trial)
+    return {name: judge_field(flow, trial) for name, flow in flows.items()}
 
 
-def judge_leakage(bench: Bench) -> Rows:
+@of_trials("leakage", "brush", HALF)
+def judge_leakage(bench: Bench, trial: Trial) -> Rows:
     """Motion outside a brush about the driven objects, with and without it."""
-
-    def rows(number: int, trial: Trial) -> Rows:
-        inside = densify(
-            trial.tracks, trial.size, pixels(trial), trial.brush, paths_outside="ignore"
-        )
-        flows = {
-            "truth": trial.clip.flow,
-            f"{DENSE}, {FREE}": bench.dense(number).flow,
-            f"{DENSE}, brush": inside.flow,
-        }
-        if bench.networks:
-            controlled = bench.run(bench.networks, number, brush=True)
-            flows[f"{OURS}, {FREE}"] = bench.run(bench.networks, number)
-            flows[f"{OURS}, {CONTROLLED}"] = controlled
-            flows[f"{OURS}, {MULTIPLIED}"] = controlled * trial.brush
-        return {name: judge_brush(flow, trial) for name, flow in flows.items()}
-
-    return bench.over_trials("brush", rows, HALF)
+    picture = pixels(trial)
+    inside = densify(trial.tracks, trial.size, picture, trial.brush, paths_outside=IGNORE)
+    flows = {
+        "truth": trial.clip.flow,
+        f"{DENSE}, {FREE}": bench.dense(trial).flow,
+        f"{DENSE}, brush": inside.flow,
+    }
+    if bench.networks:
+        controlled = bench.run(bench.networks, trial, brush=True)
+        flows[f"{OURS}, {FREE}"] = bench.run(bench.networks, trial)
+        flows[f"{OURS}, {CONTROLLED}"] = controlled
+        flows[f"{OURS}, {MULTIPLIED}"] = controlled * trial.brush
+    return {name: judge_brush(flow, trial) for name, flow in flows.items()}
 
 
-def judge_arrows(bench: Bench) -> Rows:
+@of_trials("arrows", "arrows", HALF)
+def judge_arrows(bench: Bench, trial: Trial) -> Rows:
     """How far points go for arrows of several lengths."""
-
-    def rows(number: int, trial: Trial) -> Rows:
-        flows = {
-            DENSE: {f: densify(trial.stretched(f), trial.size).flow for f in FACTORS},
-        }
-        if bench.networks:
-            networks = bench.networks
-            flows[OURS] = {f: bench.run(networks, number, f) for f in FACTORS}
-        return {name: judge_lengths(each, trial) for name, each in flows.items()}
-
-    return bench.over_trials("arrows", rows, HALF)
+    flows = {DENSE: {f: densify(trial.stretched(f), trial.size).flow for f in FACTORS}}
+    if bench.networks:
+        networks = bench.networks
+        flows[OURS] = {f: bench.run(networks, trial, f) for f in FACTORS}
+    return {name: judge_lengths(each, trial) for name, each in flows.items()}
 
 
-def judge_stage2(bench: Bench) -> Rows:
+@of_trials("stage2", "stage 2")
+def judge_stage2(bench: Bench, trial: Trial) -> Rows:
     """Videos along the true field, a still one and another clip's."""
-
-    def rows(number: int, trial: Trial) -> Rows:
-        codec, picture = bench.codec, trial.picture
-        videos = {
-            REPEATED: bench.repeated(number),
-            SPLATTED: baselines.splatted(codec, picture, trial.field),
-            WARPED: baselines.warped(codec, picture, trial.field),
-            CEILING: baselines.through(codec, trial.clip.frames),
-        }
-        if bench.networks:
-            paint = bench.networks.video
-            videos[RIGHT] = paint(trial, trial.field)
-            videos[ZERO] = paint(trial, still(trial.frames, trial.size))
-            other = bench.trials[(number + 1) % len(bench.trials)]
-            videos[OTHER] = paint(trial, other.field)
-        videos["truth"] = trial.clip.frames
-        return {name: judge_video(video, trial) for name, video in videos.items()}
-
-    return bench.over_trials("stage 2", rows)
+    codec, picture = bench.codec, trial.picture
+    videos = {
+        REPEATED: bench.repeated(trial),
+        SPLATTED: baselines.splatted(codec, picture, trial.field),
+        WARPED: baselines.warped(codec, picture, trial.field),
+        CEILING: baselines.through(codec, trial.clip.frames),
+    }
+    if bench.networks:
+        paint = bench.networks.video
+        videos[RIGHT] = paint(trial, trial.field)
+        videos[ZERO] = paint(trial, still(trial.frames, trial.size))
+        other = bench.trials[(bench.trials.index(trial) + 1) % len(bench.trials)]
+        videos[OTHER] = paint(trial, other.field)
+    videos["truth"] = trial.clip.frames
+    return {name: judge_video(video, trial) for name, video in videos.items()}
 
 
-def judge_chain(bench: Bench) -> Rows:
+@of_trials("chain", "whole chain")
+def judge_chain(bench: Bench, trial: Trial) -> Rows:
     """From drawn points to frames, beside Densify Tracks with a warp."""
-
-    def rows(number: int, trial: Trial) -> Rows:
-        picture = trial.picture
-        dense = bench.dense(number)
-        frames, _ = warp_picture(pixels(trial), dense)
-        videos = {
-            REPEATED: bench.repeated(number),
-            f"{DENSE} and warp, through the VAE": baselines.warped(bench.codec, picture, dense),
-            f"{DENSE} and warp": frames.movedim(-1, 1),
-        }
-        if bench.networks:
-            made = MotionField(bench.run(bench.networks, number))
-            videos[CHAIN] = bench.networks.video(trial, made)
-        return {name: judge_video(video, trial) for name, video in videos.items()}
-
-    return bench.over_trials("whole chain", rows)
+    dense = bench.dense(trial)
+    frames, _ = warp_picture(pixels(trial), dense)
+    warped = baselines.warped(bench.codec, trial.picture, dense)
+    videos = {
+        REPEATED: bench.repeated(trial),
+        f"{DENSE} and warp, through the VAE": warped,
+        f"{DENSE} and warp": frames.movedim(-1, 1),
+    }
+    if bench.networks:
+        made = MotionField(bench.run(bench.networks, trial))
+        videos[CHAIN] = bench.networks.video(trial, made)
+    return {name: judge_video(video, trial) for name, video in videos.items()}
 
 
 def pixels(trial: Trial) -> Tensor:
     """A trial's picture [H, W, 3], as nodes take it."""
     return trial.picture.movedim(0, -1)
+
+
+LEAD = 1.5
+"""By how many dB stage 2 has to be better."""
+FARTHER = 0.1
+"""By how much of the true length points have to go farther for an arrow longer by half of it."""
+_AT_HALF, _AT_TRUE, _AT_LONGER = (f"at {factor:g}" for factor in FACTORS)
+_OVER, _NEW = "PSNR all", "PSNR uncovered"
+WANTED = (
+    Wanted(MUST, "image VAE on held-out crops, dB", "vae", OURS, "PSNR", lead=23.5),
+    Wanted(
+        *(MUST, "drawn points nearer than half of no motion's, px", "stage1", OURS, "points"),
+        *(STILL, True, 0.5),
+    ),
+    Wanted(
+        *(AIM, "driven objects nearer than Densify Tracks', px", "stage1", OURS, "driven"),
+        *(DENSE, True),
+    ),
+    *(
+        Wanted(MUST, what, "arrows", OURS, longer, OURS, lead=FARTHER, other_column=shorter)
+        for what, longer, shorter in (
+            ("arrow of the true length farther than of half", _AT_TRUE, _AT_HALF),
+            ("half as long again farther still", _AT_LONGER, _AT_TRUE),
+        )
+    ),
+    *(
+        Wanted(MUST, f"{what} + 1.5, dB", "stage2", RIGHT, _OVER, other, lead=LEAD)
+        for what, other in (
+            ("stage 2 over frame 0 repeated", REPEATED),
+            ("right field over zero field", ZERO),
+            ("right field over another clip's", OTHER),
+        )
+    ),
+    Wanted(AIM, "stage 2 over the splatted latent, dB", "stage2", RIGHT, _OVER, SPLATTED),
+    Wanted(AIM, "over hole filling on uncovered pixels, dB", "stage2", RIGHT, _NEW, WARPED),
+)
+JUDGED = Judged(
+    {
+        "vae": (judge_vae, judge_flow_vae),
+        "stage1": (judge_stage1, judge_leakage, judge_arrows),
+        "stage2": (judge_stage2,),
+        "chain": (judge_chain,),
+    },
+    {
+        "vae": "Image VAE: dB on crops of held-out photographs",
+        "flow_vae": "Flow VAE: error of true fields in px, and share of pixels (PCK) within so "
+        "many px",
+        "stage1": "Stage 1: end-point error in px, and share of points (PCK) within so many px",
+        "leakage": "Motion brush, half of the scenes: motion outside and inside it, driven error, "
+        "px",
+        "arrows": "Longer arrows, half of the scenes: how far points go, in parts of the true "
+        "length",
+        "stage2": "Stage 2 along the true field: dB, SSIM, and change along true motion (of 255)",
+        "chain": "Whole chain, from drawn points: the same",
+    },
+    WANTED,
+)

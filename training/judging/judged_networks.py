@@ -20,7 +20,7 @@ from ...models.host.hints import TrackHint
 from ...models.host.motion_module import load_motion_module
 from ...models.host.reference import encode_picture
 from ...models.host.sampling import Settings
-from ...models.host.small_text import construct_text, load_small_text
+from ...models.host.small_text import load_small_text
 from ...models.host.stage1_sampling import (
     Frames,
     decode_field,
@@ -34,8 +34,26 @@ from ...models.host.stage2_sampling import with_schedule as with_noise_schedule
 from ...models.types.motion_field import MotionField
 from ...models.types.tracks import Tracks
 from ..data.scene_captions import VOCABULARY
+from ..data.text_vectors import construct_text
 from .baselines import decoded
 from .trials import Trial
+
+NEEDS = {
+    "vae": ("image_vae", "flow_vae"),
+    "stage1": ("image_vae", "flow_vae", "stage1_unet", "stage1_controlnet"),
+    "stage2": ("image_vae", "sd15_unet", "motion_modules"),
+}
+NEEDS["chain"] = (*NEEDS["stage1"], *NEEDS["stage2"])
+"""Which networks each part of the evaluation takes; all but the first take the text encoder too."""
+
+LOADERS: dict[str, Callable[[Checkpoint], Any]] = {
+    "image_vae": small_model.load_image_vae,
+    "flow_vae": loading.load_flow_vae,
+    "stage1_unet": loading.load_motion_field_model,
+    "stage1_controlnet": loading.load_trajectory_control,
+    "sd15_unet": small_model.load_image_unet,
+    "motion_modules": load_motion_module,
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +66,6 @@ class Networks:
         clip, vae, flow_vae, control, motion_module: the host's objects and ours. Those that are not
             used may be None, as the models may.
         field_settings, video_settings: of the two samplers.
-        schedule: the noise schedule of the second stage, one of `stage2_sampling.SCHEDULES`.
         half_size: of a drawn point's square, px.
     """
 
@@ -61,8 +78,35 @@ class Networks:
     motion_module: Any
     field_settings: Settings = field(default_factory=Settings)
     video_settings: Settings = field(default_factory=Settings)
-    schedule: str = TRAINED
     half_size: int = 8
+
+    @staticmethod
+    def load(
+        folder: Path, parts: list[str], fields: Settings, videos: Settings, half_size: int
+    ) -> Networks:
+        """The networks that some parts of the evaluation take.
+
+        Args:
+            folder: a small model; or one in which it is being trained, with the parts' `files`
+                folders, of which the newest count.
+            parts: keys of NEEDS.
+            fields, videos: how the two stages are sampled.
+            half_size: of a drawn point's square, px.
+
+        Raises:
+            ValueError: where a file is missing or damaged.
+        """
+        needed = {kind for part in parts for kind in NEEDS[part]}
+        clip = _text(folder) if needed - {"image_vae", "flow_vae"} else None
+        vae, flow_vae, stage1, control, model, motion = (
+            load(read_checkpoint(_located(folder, small_model.PARTS[kind], kind), kind))
+            if kind in needed
+            else None
+            for kind, load in LOADERS.items()
+        )
+        return Networks(
+            stage1, model, clip, vae, flow_vae, control, motion, fields, videos, half_size
+        )
 
     def coded(self, trial: Trial) -> MotionField:
         """The true field through the flow VAE."""
@@ -85,16 +129,16 @@ class Networks:
             self._text(trial.clip.caption), self._text(""), self.control, hint, 1.0, (0.0, 1.0)
         )
         conditioned = with_clip(positive, clip), with_clip(negative, clip)
-        with _quiet():
+        with quiet():
             latents = sample_flow(self.stage1, *conditioned, self.field_settings)
         return decode_field(self.flow_vae, latents, clip.view)
 
     def video(self, trial: Trial, field: MotionField) -> Tensor:
         """The frames [F, 3, H, W] that stage 2 paints of a trial's picture along a field."""
         motion = make_motion(field, encode_picture(self.vae, _pixels(trial)))
-        with _quiet():
+        with quiet():
             latents = sample_video(
-                with_noise_schedule(self.model, self.schedule, self.motion_module),
+                with_noise_schedule(self.model, TRAINED, self.motion_module),
                 self.motion_module,
                 motion,
                 self._text(trial.clip.caption),
@@ -112,7 +156,7 @@ class Networks:
         return self.clip.encode_from_tokens_scheduled(self.clip.tokenize(words))
 
 
-def _quiet() -> redirect_stderr:
+def quiet() -> redirect_stderr:
     """Without the samplers' own progress bars, of which there would be hundreds."""
     return redirect_stderr(io.StringIO())
 
@@ -120,60 +164,6 @@ def _quiet() -> redirect_stderr:
 def _pixels(trial: Trial) -> Tensor:
     """[1, H, W, 3]"""
     return trial.picture.movedim(0, -1)[None].contiguous()
-
-
-NEEDS = {
-    "vae": ("image_vae", "flow_vae"),
-    "stage1": ("image_vae", "flow_vae", "stage1_unet", "stage1_controlnet"),
-    "stage2": ("image_vae", "sd15_unet", "motion_modules"),
-}
-NEEDS["chain"] = tuple(dict.fromkeys(NEEDS["stage1"] + NEEDS["stage2"]))
-"""Which networks each part of the evaluation takes; all but the first take the text encoder too."""
-
-
-def load_networks(
-    folder: Path, parts: list[str], fields: Settings, videos: Settings, half_size: int
-) -> Networks:
-    """The networks that some parts of the evaluation take.
-
-    Args:
-        folder: a small model; or one in which it is being trained, with the parts' `files` folders,
-            of which the newest count.
-        parts: keys of NEEDS.
-        fields, videos: how the two stages are sampled.
-        half_size: of a drawn point's square, px.
-
-    Raises:
-        ValueError: where a file is missing or damaged.
-    """
-    needed = {kind for part in parts for kind in NEEDS[part]}
-    loaded = {
-        kind: load(read_checkpoint(_located(folder, small_model.PARTS[kind], kind), kind))
-        for kind, load in LOADERS.items()
-        if kind in needed
-    }
-    return Networks(
-        stage1=loaded.get("stage1_unet"),
-        model=loaded.get("sd15_unet"),
-        clip=_text(folder) if needed - {"image_vae", "flow_vae"} else None,
-        vae=loaded.get("image_vae"),
-        flow_vae=loaded.get("flow_vae"),
-        control=loaded.get("stage1_controlnet"),
-        motion_module=loaded.get("motion_modules"),
-        field_settings=fields,
-        video_settings=videos,
-        half_size=half_size,
-    )
-
-
-LOADERS: dict[str, Callable[[Checkpoint], Any]] = {
-    "image_vae": small_model.load_image_vae,
-    "flow_vae": loading.load_flow_vae,
-    "stage1_unet": loading.load_motion_field_model,
-    "stage1_controlnet": loading.load_trajectory_control,
-    "sd15_unet": small_model.load_image_unet,
-    "motion_modules": load_motion_module,
-}
 
 
 def _located(folder: Path, name: str, kind: str) -> Path:

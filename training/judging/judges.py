@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
 import torch
 from torch import Tensor
 
@@ -9,6 +13,8 @@ from . import metrics
 from .trials import Trial
 
 Scores = dict[str, float]
+Scene = TypeVar("Scene")
+Made = TypeVar("Made")
 
 WITHIN = (1, 2, 4, 8)
 """Pixels of PCK."""
@@ -18,6 +24,35 @@ FACTORS = (0.5, 1.0, 1.5)
 
 ENOUGH = 64
 """Uncovered pixels that a clip must have for its figure on them to count."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workbench:
+    """What benches share.
+
+    Args:
+        tell: told of progress, a line at a time.
+    """
+
+    tell: Callable[[str], None] = lambda line: None
+    _kept: dict[Hashable, Any] = field(default_factory=dict)
+
+    def over(self, what: str, scenes: Sequence[Scene]) -> Iterator[Scene]:
+        """The scenes, telling of each."""
+        for number, scene in enumerate(scenes, start=1):
+            self.tell(f"{what}: {number} of {len(scenes)} scenes")
+            yield scene
+
+    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What several parts of the evaluation need, kept once made."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+
+def mean_rows(scenes: Sequence[dict[str, Scores]]) -> dict[str, Scores]:
+    """The means over scenes of tables with the same rows."""
+    return {name: means([rows[name] for rows in scenes]) for name in scenes[0]}
 
 
 def means(scores: list[Scores]) -> Scores:
@@ -41,11 +76,12 @@ def judge_field(flow: Tensor, trial: Trial) -> Scores:
         "points": metrics.mean_where(at_points, trial.leaving),
         "pins": metrics.mean_where(at_points, ~trial.leaving),
     }
-    for pixels in WITHIN:
-        share = metrics.correct_within(at_points, pixels, trial.leaving)
-        scores[f"points PCK {pixels}"] = share
-    for pixels in WITHIN:
-        scores[f"driven PCK {pixels}"] = metrics.correct_within(error, pixels, trial.driven)
+    for name, each, where in (
+        ("points", at_points, trial.leaving),
+        ("driven", error, trial.driven),
+    ):
+        for pixels in WITHIN:
+            scores[f"{name} PCK {pixels}"] = metrics.correct_within(each, pixels, where)
     return scores
 
 
@@ -61,10 +97,9 @@ def judge_brush(flow: Tensor, trial: Trial) -> Scores:
 
 def judge_lengths(flows: dict[float, Tensor], trial: Trial) -> Scores:
     """How far points go when their arrows are some factors as long, as parts of the true length."""
-    drawn = trial.drawn
     start = trial.tracks.points[0]
     parts = {
-        factor: metrics.along(metrics.at_points(flow, start), drawn)
+        factor: metrics.along(metrics.at_points(flow, start), trial.drawn)
         for factor, flow in flows.items()
     }
     scores = {f"at {factor:g}": part for factor, part in parts.items()}
@@ -85,8 +120,3 @@ def judge_video(frames: Tensor, trial: Trial) -> Scores:
         scores[f"SSIM {name}"] = metrics.mean_where(similarity, where)
     scores["flicker"] = 255 * metrics.flicker(frames, clip.flow, clip.visible)
     return scores
-
-
-def no_field(trial: Trial) -> Tensor:
-    """[F, 2, H, W] of zeros."""
-    return torch.zeros_like(trial.clip.flow)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,11 +13,13 @@ from torch import Tensor
 from ...models.densify.densify import densify
 from ...models.host.mcdiff_rollout import Rollout
 from ...models.types.motion_field import MotionField, still
+from ...models.types.tracks import Tracks
 from ..data.sparse_flow import MOVES
 from . import baselines, metrics
 from .drift import QUANTITIES, drift
-from .evaluation import DENSE, INVERSE, Rows
-from .judges import Scores, judge_field, judge_video, means
+from .evaluation import DENSE, INVERSE
+from .judges import Scores, Workbench, judge_field, judge_video, mean_rows, means
+from .report import AIM, MUST, Judged, Rows, Tables, Wanted
 from .rollouts import Course, RolloutNetworks, frames_of
 from .video_distance import PatchFeatures, video_distance
 
@@ -32,7 +33,7 @@ TOGETHER, APART = "end to end", "trained apart"
 
 
 @dataclass(frozen=True)
-class StepBench:
+class StepBench(Workbench):
     """What is judged, and on what.
 
     Args:
@@ -41,7 +42,6 @@ class StepBench:
         ours: the networks in question.
         sparse: G of the ablation; None: it is not there.
         apart: networks trained without end to end; None: they are not there.
-        tell: told of progress, a line at a time.
     """
 
     short: list[Course]
@@ -49,34 +49,20 @@ class StepBench:
     ours: RolloutNetworks
     sparse: RolloutNetworks | None = None
     apart: RolloutNetworks | None = None
-    tell: Callable[[str], None] = lambda line: None
-    _kept: dict[tuple[str, int], Any] = field(default_factory=dict)
-
-    def over(self, what: str, courses: list[Course]) -> Iterator[Course]:
-        """The courses, telling of each."""
-        for number, course in enumerate(courses, start=1):
-            self.tell(f"{what}: {number} of {len(courses)} scenes")
-            yield course
 
     def drawn(self, course: Course) -> Rollout:
         """The full model's rollout of one of `short`."""
-        return self._once("drawn", course, lambda: self.ours.drawn(course))
+        return self.once(("drawn", course.trial.seed), lambda: self.ours.drawn(course))
 
     def on_warped(self, course: Course) -> MotionField:
         """F's joined field of one of `short`, without its true frames."""
-        return self._once("warped", course, lambda: self.ours.accumulated(course, warped=True))
+        key = "warped", course.trial.seed
+        return self.once(key, lambda: self.ours.accumulated(course, warped=True))
 
     def dense(self, course: Course) -> MotionField:
         """What Densify Tracks makes of the drawing of one of `short`."""
         trial, picture = course.trial, course.frame(0)[0]
-        return self._once("dense", course, lambda: densify(trial.tracks, trial.size, picture))
-
-    def _once(self, what: str, course: Course, make: Callable[[], Any]) -> Any:
-        """What several parts of the evaluation need of a scene, kept once made."""
-        key = what, course.trial.seed
-        if key not in self._kept:
-            self._kept[key] = make()
-        return self._kept[key]
+        return self.once(("dense", trial.seed), lambda: densify(trial.tracks, trial.size, picture))
 
     @cached_property
     def long_videos(self) -> dict[str, list[Tensor]]:
@@ -96,16 +82,15 @@ class StepBench:
         return made
 
 
-def judge_flow(bench: StepBench) -> dict[str, Rows]:
+def judge_flow(bench: StepBench) -> Tables:
     """F's flow of single steps and of all of them, beside what needs no network."""
     steps: list[Rows] = []
     fields: list[Rows] = []
     for course in bench.over("F", bench.short):
-        steps.append(
-            {name: step_scores(flow, course) for name, flow in step_flows(bench, course).items()}
-        )
+        flows = step_flows(bench, course)
+        steps.append({name: step_scores(flow, course) for name, flow in flows.items()})
         fields.append(_field_rows(bench, course))
-    return {"flow": _mean_rows(steps), "field": _mean_rows(fields)}
+    return {"flow": mean_rows(steps), "field": mean_rows(fields)}
 
 
 def step_flows(bench: StepBench, course: Course) -> dict[str, Tensor]:
@@ -121,7 +106,7 @@ def step_flows(bench: StepBench, course: Course) -> dict[str, Tensor]:
     return flows
 
 
-def _spread(course: Course, step: int, spread: Callable) -> Tensor:
+def _spread(course: Course, step: int, spread: Callable[[Tracks], MotionField]) -> Tensor:
     """A step's flow by a function of two-frame tracks; where no point is left, nothing moves."""
     tracks = course.momentary(step)
     return spread(tracks).flow[1] if tracks.count else torch.zeros_like(course.steps.flow[0])
@@ -141,16 +126,11 @@ def step_scores(flow: Tensor, course: Course) -> Scores:
     truth, trial = course.steps.flow, course.trial
     error = metrics.end_point_error(flow, truth)
     moving = torch.linalg.vector_norm(truth, dim=1) > MOVES
-    drawn = trial.tracks.points.diff(dim=0)
-    said = torch.cat(
-        [
-            metrics.at_points(flow[i : i + 1], trial.tracks.points[i])
-            for i in range(course.frames - 1)
-        ]
-    ).movedim(1, 2)
+    points, drawn = trial.tracks.points, trial.tracks.points.diff(dim=0)
+    read = [metrics.at_points(flow[i : i + 1], points[i]) for i in range(course.frames - 1)]
+    said = torch.cat(read).movedim(1, 2)
     at_points = torch.linalg.vector_norm(said - drawn, dim=2)
-    starts, last = trial.tracks.points[:-1], torch.tensor(trial.size) - 1
-    inside = ((starts >= 0) & (starts <= last)).all(2)
+    inside = course.inside(points[:-1])
     return {
         "all": _mean(error),
         "driven": _mean(error[course.driven]),
@@ -184,7 +164,7 @@ def _field_rows(bench: StepBench, course: Course) -> Rows:
     return rows
 
 
-def judge_ablation(bench: StepBench) -> dict[str, Rows]:
+def judge_ablation(bench: StepBench) -> Tables:
     """Rollouts with and without F, beside baselines: means over scenes, and the distance of all
     videos from the true ones (without the frame that is given)."""
     scores: list[Rows] = []
@@ -194,7 +174,7 @@ def judge_ablation(bench: StepBench) -> dict[str, Rows]:
         scores.append({name: _video_scores(video, course) for name, video in made.items()})
         for name, video in made.items():
             videos.setdefault(name, []).append(video[1:])
-    rows = _mean_rows(scores)
+    rows = mean_rows(scores)
     truth = [course.steps.frames[1:] for course in bench.short]
     features = PatchFeatures(truth)
     for name, each in videos.items():
@@ -227,45 +207,39 @@ def _baselines(networks: RolloutNetworks, course: Course) -> dict[str, Tensor]:
 
 def _video_scores(video: Tensor, course: Course) -> Scores:
     scores = judge_video(video, course.trial)
+    # Over the driven objects, in the frames between the first and the last.
+    error = (video - course.steps.frames).square().mean(1)[1:-1][course.driven[1:]]
     return {
         "PSNR": scores["PSNR all"],
-        "PSNR driven": _driven_psnr(video, course),
+        "PSNR driven": metrics.decibels(_mean(error)),
         "SSIM": scores["SSIM all"],
         "flicker": scores["flicker"],
     }
 
 
-def _driven_psnr(video: Tensor, course: Course) -> float:
-    """Over the driven objects, in the frames between the first and the last."""
-    error = (video - course.steps.frames).square().mean(1)
-    return metrics.decibels(_mean(error[1:-1][course.driven[1:]]))
-
-
-def judge_growth(bench: StepBench) -> dict[str, Rows]:
+def judge_growth(bench: StepBench) -> Tables:
     """The PSNR of single frames of long rollouts."""
     return {"growth": _frame_rows(bench, (REPEATED, CEILING, TOLD, FULL))}
 
 
-def judge_drift(bench: StepBench) -> dict[str, Rows]:
+def judge_drift(bench: StepBench) -> Tables:
     """The same of networks trained end to end and apart, and what has become of the look."""
-    rows = _frame_rows(bench, (FULL, APART))
-    kept = (CEILING, FULL, APART)
     looks = {
         name: [_look(video, bench.ours.vae) for video in bench.long_videos[name]]
-        for name in kept
+        for name in (CEILING, FULL, APART)
         if name in bench.long_videos
     }
-    tables = {"drift": {_renamed(name): scores for name, scores in rows.items()}}
+    tables = {"drift": _frame_rows(bench, (FULL, APART))}
     for quantity in QUANTITIES:
         tables[quantity] = {
-            _renamed(name): means([frame_scores(look[quantity]) for look in each])
+            name: means([frame_scores(look[quantity]) for look in each])
             for name, each in looks.items()
         }
-    return tables
-
-
-def _renamed(name: str) -> str:
-    return {FULL: TOGETHER, CEILING: f"truth, {CEILING}"}.get(name, name)
+    renamed = {FULL: TOGETHER, CEILING: f"truth, {CEILING}"}
+    return {
+        key: {renamed.get(name, name): scores for name, scores in rows.items()}
+        for key, rows in tables.items()
+    }
 
 
 def _look(video: Tensor, vae: baselines.Codec) -> dict[str, Tensor]:
@@ -294,7 +268,7 @@ def listed(frames: int) -> list[int]:
 
 def frame_scores(values: Tensor) -> Scores:
     """Values [F] of single frames, of the listed ones."""
-    return {_frame(number): float(values[number]) for number in listed(len(values))}
+    return {f"frame {number}": float(values[number]) for number in listed(len(values))}
 
 
 def per_doubling(scores: Scores) -> float:
@@ -305,14 +279,51 @@ def per_doubling(scores: Scores) -> float:
     return metrics.slope([math.log2(number) for number in numbers], list(scores.values()))
 
 
-def _frame(number: int) -> str:
-    return f"frame {number}"
-
-
 def _mean(values: Tensor) -> float:
     return float(values.double().mean()) if values.numel() else math.nan
 
 
-def _mean_rows(scenes: list[Rows]) -> Rows:
-    """The means over scenes of tables with the same rows."""
-    return {name: means([rows[name] for rows in scenes]) for name in scenes[0]}
+def _flow_goals(table: str, row: str, what: str) -> list[Wanted]:
+    return [
+        Wanted(kind, f"F, {what}: {said}, px", table, row, column, other, below=True)
+        for kind, said, column, other in (
+            (MUST, "driven objects nearer than Densify Tracks'", "driven", DENSE),
+            (MUST, "driven objects nearer than no motion's", "driven", STILL),
+            (MUST, "all pixels nearer than no motion's", "all", STILL),
+            (AIM, "all pixels nearer than Densify Tracks'", "all", DENSE),
+        )
+    ]
+
+
+_SPARSE = "full model over sparse flow alone"
+WANTED = (
+    *_flow_goals("flow", F_ONLY, "one step"),
+    *_flow_goals("field", ON_WARPED, "joined steps, no true frames"),
+    Wanted(AIM, "full model over frame 0 repeated, dB", "ablation", FULL, "PSNR", REPEATED),
+    Wanted(MUST, f"{_SPARSE}, dB", "ablation", FULL, "PSNR", SPARSE),
+    Wanted(MUST, f"{_SPARSE}, SSIM", "ablation", FULL, "SSIM", SPARSE),
+    Wanted(
+        *(MUST, "full nearer than sparse, videos", "ablation", FULL, "distance", SPARSE), below=True
+    ),
+    Wanted(AIM, "end to end over apart, {}, dB", "drift", TOGETHER, "", APART),
+)
+JUDGED = Judged(
+    {
+        "flow": (judge_flow,),
+        "ablation": (judge_ablation,),
+        "growth": (judge_growth,),
+        "drift": (judge_drift,),
+    },
+    {
+        "flow": "F, one step at a time: end-point error, px",
+        "field": "F, the steps joined to a field: end-point error over the reference, px",
+        "ablation": "The paper's ablation, rollouts: dB, SSIM, distance of the videos, change "
+        "along true motion (of 255)",
+        "growth": "Growth of errors over a long rollout: PSNR of single frames, dB",
+        "drift": "With and without end to end, the same rollouts: PSNR of single frames, dB",
+        "colour": "Drift of the mean colour from frame 0, of 255",
+        "contrast": "Drift of the contrast from frame 0, percent",
+        "sharpness": "Drift of the sharpness from frame 0, percent",
+    },
+    WANTED,
+)

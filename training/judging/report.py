@@ -1,34 +1,18 @@
-"""The tables of an evaluation, and which goals it reaches."""
+"""Evaluations: their parts, the tables that these make, and which goals the tables reach."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import evaluation as e
-from .evaluation import Rows
-from .judges import FACTORS
+from .judges import Scores
 
+Rows = dict[str, Scores]
 Tables = dict[str, Rows]
 
 MUST, AIM = "must", "aim"
-LEAD = 1.5
-"""By how many dB stage 2 has to be better."""
-
-FARTHER = 0.1
-"""By how much of the true length points have to go farther for an arrow longer by half of it."""
-
-TITLES = {
-    "vae": "Image VAE: dB on crops of held-out photographs",
-    "flow_vae": "Flow VAE: error of true fields in px, and share of pixels (PCK) within so many px",
-    "stage1": "Stage 1: end-point error in px, and share of points (PCK) within so many px",
-    "leakage": "Motion brush, half of the scenes: motion outside and inside it, driven error, px",
-    "arrows": "Longer arrows, half of the scenes: how far points go, in parts of the true length",
-    "stage2": "Stage 2 along the true field: dB, SSIM, and change along true motion (of 255)",
-    "chain": "Whole chain, from drawn points: the same",
-}
 
 
 @dataclass(frozen=True)
@@ -63,21 +47,76 @@ class Goal:
         return f"| {self.kind} | {self.what} | {figures} | {answer} |"
 
 
-def lines(
-    tables: Tables, titles: Mapping[str, str] = TITLES, goals: Sequence[Goal] | None = None
-) -> Iterator[str]:
-    """Every table in Markdown, then the goals; None: those of the small model's stages."""
+@dataclass(frozen=True)
+class Wanted:
+    """A goal before there are figures.
+
+    Args:
+        kind, what, below: see `Goal`.
+        table, row, column: where the figure is.
+        other: the row whose figure bounds it; None: `lead` does alone.
+        times, lead: what the bound is of the other's figure: times it, and so much more.
+        other_column: where the other's is not in `column`.
+    """
+
+    kind: str
+    what: str
+    table: str
+    row: str
+    column: str
+    other: str | None = None
+    below: bool = False
+    times: float = 1.0
+    lead: float = 0.0
+    other_column: str | None = None
+
+    def goal(self, tables: Tables) -> Goal | None:
+        """None where the tables do not have its rows; column "" is the last frame's."""
+        rows = tables.get(self.table, {})
+        if self.row not in rows or (self.other is not None and self.other not in rows):
+            return None
+        column, what = self.column, self.what
+        if not column:
+            column = [name for name in rows[self.row] if name.startswith("frame ")][-1]
+            what = what.format(column)
+        bound = self.lead
+        if self.other is not None:
+            bound += self.times * rows[self.other][self.other_column or column]
+        return Goal(self.kind, what, rows[self.row][column], bound, self.below)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An evaluation.
+
+    Args:
+        parts: what makes the tables of each part, from a bench.
+        titles: of the tables.
+        wanted: its goals.
+    """
+
+    parts: Mapping[str, Sequence[Callable[[Any], Tables]]]
+    titles: Mapping[str, str]
+    wanted: Sequence[Wanted]
+
+    def tables(self, bench: Any, parts: Sequence[str]) -> Tables:
+        """The tables of some parts, without those in which there is nothing."""
+        judges = [judge for part in parts for judge in self.parts[part]]
+        made = (pair for judge in judges for pair in judge(bench).items())
+        return {key: rows for key, rows in made if rows}
+
+    def goals(self, tables: Tables) -> list[Goal]:
+        """The goals that the tables can tell of: those of networks that were judged."""
+        found = [goal for each in self.wanted if (goal := each.goal(tables)) is not None]
+        return sorted(found, key=lambda goal: goal.kind == AIM)
+
+
+def lines(tables: Tables, titles: Mapping[str, str], goals: Sequence[Goal]) -> Iterator[str]:
+    """Every table in Markdown, then the goals."""
     for key, rows in tables.items():
-        yield f"### {titles[key]}"
-        yield ""
-        yield from table(rows)
-        yield ""
-    goals = reached(tables) if goals is None else goals
+        yield from (f"### {titles[key]}", "", *table(rows), "")
     if goals:
-        yield "### Goals"
-        yield ""
-        yield "| | | figure | reached |"
-        yield "| --- | --- | --- | --- |"
+        yield from ("### Goals", "", "| | | figure | reached |", "| --- | --- | --- | --- |")
         yield from (goal.line() for goal in goals)
 
 
@@ -90,8 +129,7 @@ def as_json(tables: Tables, goals: Sequence[Goal]) -> dict[str, Any]:
     ]
     figures = {
         key: {
-            row: {name: _finite(value) for name, value in scores.items()}
-            for row, scores in rows.items()
+            row: dict(zip(of, map(_finite, of.values()), strict=True)) for row, of in rows.items()
         }
         for key, rows in tables.items()
     }
@@ -117,55 +155,3 @@ def table(rows: Rows) -> Iterator[str]:
 def _cell(value: float, column: str) -> str:
     text = "-" if math.isnan(value) else f"{value:.3f}" if "SSIM" in column else f"{value:.2f}"
     return text.rjust(len(column))
-
-
-def reached(tables: Tables) -> list[Goal]:
-    """The goals that the tables can tell of: those of networks that were judged."""
-    goals: list[Goal] = []
-    for key, of in {
-        "vae": _vae_goals,
-        "stage1": _stage1_goals,
-        "arrows": _arrow_goals,
-        "stage2": _stage2_goals,
-    }.items():
-        rows = tables.get(key, {})
-        if any(name.startswith(e.OURS) for name in rows):
-            goals += of(rows)
-    return sorted(goals, key=lambda goal: goal.kind == AIM)
-
-
-def _vae_goals(rows: Rows) -> list[Goal]:
-    return [Goal(MUST, "image VAE on held-out crops, dB", rows[e.OURS]["PSNR"], 23.5)]
-
-
-def _stage1_goals(rows: Rows) -> list[Goal]:
-    ours, half, dense = rows[e.OURS], rows[e.STILL]["points"] / 2, rows[e.DENSE]["driven"]
-    return [
-        Goal(MUST, "drawn points nearer than half of no motion's, px", ours["points"], half, True),
-        Goal(AIM, "driven objects nearer than Densify Tracks', px", ours["driven"], dense, True),
-    ]
-
-
-def _arrow_goals(rows: Rows) -> list[Goal]:
-    half, true, longer = (rows[e.OURS][f"at {factor:g}"] for factor in FACTORS)
-    return [
-        Goal(MUST, "arrow of the true length farther than of half", true, half + FARTHER),
-        Goal(MUST, "half as long again farther still", longer, true + FARTHER),
-    ]
-
-
-def _stage2_goals(rows: Rows) -> list[Goal]:
-    def whole(row: str) -> float:
-        return rows[row]["PSNR all"]
-
-    def new(row: str) -> float:
-        return rows[row]["PSNR uncovered"]
-
-    ours = whole(e.RIGHT)
-    return [
-        Goal(MUST, "stage 2 over frame 0 repeated + 1.5, dB", ours, whole(e.REPEATED) + LEAD),
-        Goal(MUST, "right field over zero field + 1.5, dB", ours, whole(e.ZERO) + LEAD),
-        Goal(MUST, "right field over another clip's + 1.5, dB", ours, whole(e.OTHER) + LEAD),
-        Goal(AIM, "stage 2 over the splatted latent, dB", ours, whole(e.SPLATTED)),
-        Goal(AIM, "over hole filling on uncovered pixels, dB", new(e.RIGHT), new(e.WARPED)),
-    ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from contextlib import redirect_stderr
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,8 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...models.drawing.momentary_strokes import HALF_SIZE, SparseFlow, momentary
-from ...models.files.checkpoints import read_checkpoint
+from ...models.drawing.momentary_strokes import HALF_SIZE, momentary
 from ...models.host.flow_completion import (
     FlowCompleter,
     StepRange,
@@ -22,14 +19,14 @@ from ...models.host.flow_completion import (
     load_flow_completion,
 )
 from ...models.host.future_frame import load_future_frame
-from ...models.host.mcdiff_file import McdiffFile, read_mcdiff
+from ...models.host.mcdiff_file import read_mcdiff
 from ...models.host.mcdiff_rollout import Directions, Rollout, by_field, by_strokes, rollout
 from ...models.host.sampling import Settings
-from ...models.host.small_networks import load_image_vae
 from ...models.types.motion_field import MotionField
 from ...models.types.tracks import Tracks
 from ..data.photographs import Photographs
 from ..data.scenes import RenderedSteps, render, render_steps
+from .judged_networks import quiet
 from .trials import Trial, trials
 
 
@@ -60,6 +57,10 @@ class Course:
         """[F - 1, H, W, 3], the one before each step, as nodes take them."""
         return self.steps.frames[:-1].movedim(1, -1).contiguous()
 
+    def inside(self, points: Tensor) -> Tensor:
+        """bool [...], which of the points [..., 2] lie in the picture."""
+        return ((points >= 0) & (points <= torch.tensor(self.trial.size) - 1)).all(-1)
+
     def _things(self, points: Tensor, step: int) -> Tensor:
         """Which thing is seen at points [P, 2] in the frame before a step."""
         height, width = self.steps.objects.shape[1:]
@@ -76,8 +77,7 @@ class Course:
         or have come on top of another point."""
         tracks = self.trial.tracks
         points = tracks.points[step : step + 2]
-        last = torch.tensor(tracks.size) - 1
-        inside = ((points[0] >= 0) & (points[0] <= last)).all(1)
+        inside = self.inside(points[0])
         near = torch.cdist(points[0], points[0]) <= 1
         on_top = (near.tril(-1) & inside).any(1)
         seen = self._things(points[0], step) == self._things(tracks.points[0], 0)
@@ -98,7 +98,7 @@ def courses(count: int, frames: int, size: tuple[int, int], seed: int) -> list[C
     scene = partial(render, size=size, times=times, photographs=photographs)
     return [
         Course(trial, render_steps(trial.seed, size, times, photographs))
-        for trial in trials(lambda number: scene(number), count, seed)
+        for trial in trials(scene, count, seed)
     ]
 
 
@@ -119,6 +119,21 @@ class RolloutNetworks:
     vae: Any
     settings: Settings = field(default_factory=Settings)
     stroke: int = HALF_SIZE
+
+    @staticmethod
+    def load(path: Path, vae: Any, settings: Settings) -> RolloutNetworks:
+        """The networks of a "mcdiff" file, one or both.
+
+        Args:
+            vae: of pictures, the one that G was trained with.
+
+        Raises:
+            ValueError: where it is missing or damaged.
+        """
+        file = read_mcdiff(path)
+        completer = load_flow_completion(file) if file.completion_shape else None
+        model = load_future_frame(file, torch.float32) if file.frame_shape else None
+        return RolloutNetworks(completer, model, vae, settings, file.stroke)
 
     def flow(self, course: Course, step: int) -> Tensor:
         """F's flow [2, H, W] px of a step, from what is drawn of it and the true frame."""
@@ -152,49 +167,15 @@ class RolloutNetworks:
     def sparse(self, course: Course) -> Rollout:
         """G's video where it is told of what is drawn alone."""
         tracks = course.trial.tracks
-
-        def strokes(step: int, picture: Tensor) -> SparseFlow:
-            return momentary(tracks, step, self.stroke)
-
-        return self._run(course, strokes)
+        return self._run(course, lambda step, picture: momentary(tracks, step, self.stroke))
 
     def _run(self, course: Course, directions: Directions) -> Rollout:
         settings = replace(self.settings, seed=self.settings.seed + course.trial.seed)
         picture = course.frame(0)
-        # Without the samplers' own progress bars, of which there would be hundreds.
-        with redirect_stderr(io.StringIO()):
+        with quiet():
             return rollout(self.model, self.vae, picture, directions, course.frames, settings)
 
 
 def frames_of(video: Rollout) -> Tensor:
     """A rollout's frames as [F, 3, H, W]."""
     return video.frames.movedim(-1, 1)
-
-
-def load_networks(path: Path, vae: Any, settings: Settings) -> RolloutNetworks:
-    """The networks of a file, one or both.
-
-    Args:
-        path: a "mcdiff" file.
-        vae: of pictures, the one that G was trained with.
-
-    Raises:
-        ValueError: where it is missing or damaged.
-    """
-    file: McdiffFile = read_mcdiff(path)
-    return RolloutNetworks(
-        load_flow_completion(file) if file.completion_shape else None,
-        load_future_frame(file, torch.float32) if file.frame_shape else None,
-        vae,
-        settings,
-        file.stroke,
-    )
-
-
-def load_vae(path: Path) -> Any:
-    """The host's VAE of an "image_vae" file.
-
-    Raises:
-        ValueError: where it is missing or damaged.
-    """
-    return load_image_vae(read_checkpoint(path, "image_vae"))

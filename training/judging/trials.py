@@ -15,6 +15,7 @@ from ...models.picture.region import brush
 from ...models.types.motion_field import MotionField
 from ...models.types.tracks import Tracks
 from ..data.clip import TrainingClip
+from ..data.seeds import numpy_of
 from .metrics import newly_uncovered
 
 HELD_OUT = 10**9
@@ -44,7 +45,7 @@ BRUSH = 8
 """How far the brush goes beyond the objects, px."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trial:
     """A clip and what is drawn on its first frame.
 
@@ -130,7 +131,7 @@ def _seeds(seed: int) -> Iterator[int]:
 def draw(clip: TrainingClip, seed: int) -> Trial | None:
     """Draws 1 to 4 points: one on each thing that moves, perhaps more, perhaps one on a background
     that rests. None where nothing large enough moves."""
-    random = np.random.default_rng(seed)
+    random = numpy_of(seed)
     moving = _moving(clip)
     if not moving:
         return None

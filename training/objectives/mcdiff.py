@@ -15,16 +15,19 @@ from torch import Tensor, nn
 
 from ...models.fields.flow_colors import flow_to_color
 from ...models.host.mcdiff_networks import CHANGE, FlowCompletion, FutureFrameUNet, folded, longest
-from ..data.batches import Batch, placed
+from ..data.batches import Batch
+from ..data.ranges import Amount, Share
+from ..data.seeds import following
 from ..data.sparse_flow import MOVES
-from .denoising import Denoising
+from ..objective import Files
+from .denoising import Denoising, Encode, Shown, decibels, exactly
 from .linear_vae import FACTOR
-from .noise import RELEASED, Schedule, on_cpu
-from .samples import sample, weights_of
-from .stage1 import Encode, exactly
+from .noise import RELEASED, Schedule
 
 FLOW, FRAME, SPARSE, TOGETHER = "flow", "frame", "sparse", "together"
-STEPS = (FLOW, FRAME, SPARSE, TOGETHER)
+F, G = "flow_completion", "future_frame"
+NEEDED = {FLOW: (F,), FRAME: (G,), SPARSE: (G,), TOGETHER: (F, G)}
+STEPS = tuple(NEEDED)
 FILE = "mcdiff.safetensors"
 SHARP = 0.01
 """Below this part of the longest flow, an error counts as its square."""
@@ -50,10 +53,10 @@ class McdiffInputs:
     image: Encode
     decode: Encode | None = None
     schedule: Schedule = RELEASED
-    moving: float = 2.0
-    coded: float = 0.3
-    dropped: float = 0.1
-    blurred: float = 0.15
+    moving: Amount = 2.0
+    coded: Share = 0.3
+    dropped: Share = 0.1
+    blurred: Share = 0.15
 
 
 @dataclass(frozen=True)
@@ -66,14 +69,11 @@ class _Pairs:
     drawn: Tensor
     known: Tensor
 
-
-def _pairs(batch: Batch) -> _Pairs:
-    frames = batch["frames"]
-    return _Pairs(
-        frames[:, :-1].flatten(0, 1),
-        frames[:, 1:].flatten(0, 1),
-        *(batch[name].flatten(0, 1) for name in ("flow", "drawn", "known")),
-    )
+    @staticmethod
+    def of(batch: Batch) -> _Pairs:
+        frames = batch["frames"]
+        parts = (frames[:, :-1], frames[:, 1:], *(batch[k] for k in ("flow", "drawn", "known")))
+        return _Pairs(*(part.flatten(0, 1) for part in parts))
 
 
 class McdiffObjective(Denoising):
@@ -104,41 +104,34 @@ class McdiffObjective(Denoising):
     ) -> None:
         if step not in STEPS:
             raise ValueError(f"MCDiff is trained in the steps {', '.join(STEPS)}, not '{step}'")
-        given = {"flow_completion": completion, "future_frame": future}
-        needed = {
-            FLOW: ("flow_completion",),
-            FRAME: ("future_frame",),
-            SPARSE: ("future_frame",),
-            TOGETHER: ("flow_completion", "future_frame"),
-        }[step]
-        missing = [name for name in needed if given[name] is None]
+        given: dict[str, Any] = {F: completion, G: future}
+        missing = [name for name in NEEDED[step] if given[name] is None]
         if missing:
             raise ValueError(f"step '{step}' trains {', '.join(missing)}, which is not given")
-        super().__init__(inputs.schedule, metadata)
-        self.step, self.inputs, self.apart, self.trial = step, inputs, apart, trial
-        self.modules = nn.ModuleDict({name: given[name] for name in needed})
+        super().__init__(inputs.schedule, metadata, trial)
+        self.step, self.inputs, self.apart = step, inputs, apart
+        self.modules = nn.ModuleDict({name: given[name] for name in NEEDED[step]})
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Any]]:
         """The loss of a batch of `training.data.step_clips.drawn_on`."""
-        generator = on_cpu(generator)
-        pairs = _pairs(batch)
-        flow, known = pairs.flow, torch.ones_like(pairs.known)
+        generator, pairs = following(generator), _Pairs.of(batch)
+        flow, known = self._told(pairs)
+        losses: dict[str, Tensor] = {}
         figures: dict[str, Any] = {}
-        loss = pairs.flow.new_zeros(())
-        if "flow_completion" in self.modules:
-            flow, own = self._completed(pairs, generator)
-            loss = loss + own
-            figures["flow"] = own.detach()
-            figures["epe"] = (flow - pairs.flow).detach().norm(dim=1).mean()
-            if self.apart:
-                flow = pairs.flow
-        elif self.step == SPARSE:
-            flow, known = pairs.drawn, pairs.known
-        if "future_frame" in self.modules:
-            painted = self._painted(pairs, flow, known, generator)
-            figures["frame"] = painted.detach()
-            loss = loss + painted
-        return loss, figures
+        if F in self.modules:
+            made, losses["flow"] = self._completed(pairs, generator)
+            figures["epe"] = (made - pairs.flow).detach().norm(dim=1).mean()
+            flow = flow if self.apart else made
+        if G in self.modules:
+            losses["frame"] = self._painted(pairs, flow, known, generator)
+        figures |= {name: loss.detach() for name, loss in losses.items()}
+        return sum(losses.values(), pairs.flow.new_zeros(())), figures
+
+    def _told(self, pairs: _Pairs) -> tuple[Tensor, Tensor]:
+        """The flow that G is told without F, and where."""
+        if self.step == SPARSE:
+            return pairs.drawn, pairs.known
+        return pairs.flow, torch.ones_like(pairs.known)
 
     def _completed(self, pairs: _Pairs, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """F's flow, and its loss: the length of the error, more of it on moving pixels.
@@ -151,7 +144,7 @@ class McdiffObjective(Denoising):
             if bool(coded.any()):
                 before = before.clone()
                 before[coded] = self._through_vae(before[coded])
-        flow = self.modules["flow_completion"](pairs.drawn, pairs.known, before).float()
+        flow = self.modules[F](pairs.drawn, pairs.known, before).float()
         unit = longest(pairs.flow, torch.ones_like(pairs.known)).clamp(min=LEAST)
         length = ((flow - pairs.flow) / unit).square().sum(1).add(SHARP**2).sqrt()
         weight = 1 + self.inputs.moving * (pairs.flow.norm(dim=1) > MOVES).float()
@@ -166,83 +159,61 @@ class McdiffObjective(Denoising):
         count, device = len(after), after.device
         blur = inputs.blurred * torch.rand(count, 1, 1, 1, generator=generator)
         before = before + (blur * torch.randn(after.shape, generator=generator)).to(device)
-        clean = (after - before) / CHANGE
-        noised = self.noised(clean, generator)
-        kept = (torch.rand(count, 1, 1, 1, generator=generator) >= inputs.dropped).float()
-        seen, t = noised.seen, noised.t
-        return noised.loss(self.predict(seen, t, before, flow, known * kept.to(device)))
+
+        def predict(seen: Tensor, t: Tensor) -> Tensor:
+            kept = (torch.rand(count, 1, 1, 1, generator=generator) >= inputs.dropped).float()
+            return self.predict(seen, t, before, flow, known * kept.to(device))
+
+        return self.denoised((after - before) / CHANGE, predict, generator)
 
     def predict(
         self, seen: Tensor, t: Tensor, before: Tensor, flow: Tensor, known: Tensor
     ) -> Tensor:
         """G's answer for noisy latents [B, 4, h, w] at timesteps [B]."""
         x = torch.cat([seen, before, folded(flow, known).to(seen)], dim=1)
-        return self.modules["future_frame"](x, t.to(seen).float())
+        return self.modules[G](x, t.to(seen).float())
 
-    @torch.no_grad()
     @exactly
     def _encoded(self, pictures: Tensor) -> Tensor:
         return self.inputs.image(pictures * 2 - 1) * FACTOR
 
-    @torch.no_grad()
+    @exactly
+    def _decoded(self, latents: Tensor) -> Tensor:
+        """Pictures in 0..1 of unscaled latents."""
+        assert self.inputs.decode is not None
+        return ((self.inputs.decode(latents) + 1) / 2).clamp(0, 1)
+
     @exactly
     def _through_vae(self, pictures: Tensor) -> Tensor:
-        assert self.inputs.decode is not None
-        return ((self.inputs.decode(self.inputs.image(pictures * 2 - 1)) + 1) / 2).clamp(0, 1)
+        return self._decoded(self.inputs.image(pictures * 2 - 1))
 
-    @torch.no_grad()
-    def completed(self, batch: Batch) -> Tensor:
-        """F's flow [B (F - 1), 2, H, W] px for a batch."""
-        pairs = _pairs(batch)
-        return self.modules["flow_completion"](pairs.drawn, pairs.known, pairs.before).float()
-
-    @torch.no_grad()
-    def painted(self, batch: Batch, generator: torch.Generator, steps: int = 4) -> Tensor:
-        """G's next frames [B (F - 1), 3, H, W], each from its true predecessor."""
-        pairs = _pairs(batch)
-        flow, known = pairs.flow, torch.ones_like(pairs.known)
-        if self.step == SPARSE:
-            flow, known = pairs.drawn, pairs.known
-        elif self.step == TOGETHER:
-            flow = self.completed(batch)
-        before = self._encoded(pairs.before)
-
-        def predict(seen: Tensor, t: Tensor) -> Tensor:
-            return self.predict(seen, t, before, flow, known).float()
-
-        noise = torch.randn(before.shape, generator=generator).to(before)
-        change = sample(predict, noise, self.inputs.schedule, generator, steps)
-        assert self.inputs.decode is not None
-        return ((self.inputs.decode((before + CHANGE * change) / FACTOR) + 1) / 2).clamp(0, 1)
-
-    def report(self, modules: nn.ModuleDict, writer: Any, step: int) -> None:
+    def shown(self, batch: Batch, generator: torch.Generator) -> Shown:
         """Flow and frames beside the truth, with their errors beside those of no motion."""
-        if self.trial is None:
-            return
-        batch = placed(self.trial, next(modules.parameters()).device)
-        pairs = _pairs(batch)
-        with weights_of(modules, self.modules):
-            if "flow_completion" in modules:
-                flow = self.completed(batch)
-                for name, made in (("epe", flow), ("epe of no motion", 0 * flow)):
-                    error = (made - pairs.flow).norm(dim=1).mean()
-                    writer.add_scalar(f"trial/{name}", float(error), step)
-                both = torch.cat([flow[:4], pairs.flow[:4]]).cpu()
-                longest = float(pairs.flow[:4].norm(dim=1).max())
-                colours = flow_to_color(both, longest).movedim(-1, 1)
-                writer.add_images("trial/flow, truth below", colours, step)
-            if "future_frame" in modules and self.inputs.decode is not None:
-                made = self.painted(batch, torch.Generator().manual_seed(0))
-                ceiling = self._through_vae(pairs.after)
-                rest = self._through_vae(pairs.before)
-                for name, frames in (("psnr", made), ("psnr of rest", rest), ("ceiling", ceiling)):
-                    error = (frames - pairs.after).square().mean()
-                    writer.add_scalar(f"trial/{name}", float(-10 * torch.log10(error)), step)
-                writer.add_images(
-                    "trial/frames, truth below", torch.cat([made[:4], pairs.after[:4]]).cpu(), step
-                )
+        pairs = _Pairs.of(batch)
+        flow, known = self._told(pairs)
+        figures: dict[str, Tensor] = {}
+        pictures: dict[str, Tensor] = {}
+        if F in self.modules:
+            made = self.modules[F](pairs.drawn, pairs.known, pairs.before).float()
+            for name, each in (("epe", made), ("epe of no motion", 0 * made)):
+                figures[name] = (each - pairs.flow).norm(dim=1).mean()
+            both, most = torch.cat([made[:4], pairs.flow[:4]]), pairs.flow[:4].norm(dim=1).max()
+            pictures["flow"] = flow_to_color(both.cpu(), float(most)).movedim(-1, 1)
+            flow = made
+        if G in self.modules and self.inputs.decode is not None:
+            before = self._encoded(pairs.before)
 
-    def files(self, modules: nn.ModuleDict) -> dict[str, tuple[dict[str, Tensor], dict[str, str]]]:
+            def predict(seen: Tensor, t: Tensor) -> Tensor:
+                return self.predict(seen, t, before, flow, known)
+
+            change = self.latents(before, predict, generator, steps=4)
+            painted = self._decoded((before + CHANGE * change) / FACTOR)
+            rest, ceiling = (self._through_vae(each) for each in (pairs.before, pairs.after))
+            for name, frames in (("psnr", painted), ("psnr of rest", rest), ("ceiling", ceiling)):
+                figures[name] = decibels(frames, pairs.after)
+            pictures["frames"] = torch.cat([painted[:4], pairs.after[:4]])
+        return figures, pictures
+
+    def files(self, modules: Any) -> Files:
         """One file with what was trained: `flow_completion.*` and `future_frame.*`."""
-        metadata = {**self.metadata, "motion_i2v.kind": "mcdiff"}
-        return {FILE: (dict(modules.state_dict()), metadata)}
+        return {FILE: (dict(modules.state_dict()), self.told("mcdiff"))}

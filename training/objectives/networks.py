@@ -31,6 +31,7 @@ from ...models.networks.temporal import TemporalSelfAttention
 
 ORDINARY = comfy.ops.disable_weight_init
 """The host's ordinary layers; it leaves their weights as the memory was, `_initialise` does not."""
+LAYERS: tuple[Any, ...] = (nn.Linear, nn.Conv2d, nn.GroupNorm, nn.LayerNorm)
 
 
 def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, heads: int) -> torch.Tensor:
@@ -86,29 +87,30 @@ def image_unet(shape: UNetShape, heads: int) -> UNetModel:
         shape: with 4 input channels.
         heads: of the attention over pixels.
     """
-    config = unet_config(shape)
-    del config["num_classes"], config["adm_in_channels"]
-    return _start(UNetModel(**config, **_heads(heads), operations=ORDINARY, dtype=torch.float32))
+    return _start(_of_host(UNetModel, shape, heads, without=("num_classes", "adm_in_channels")))
 
 
 def stage1_unet(shape: UNetShape, heads: int) -> MotionFieldUNet:
     """The UNet of stage 1 with its temporal layers (`motion_modules`), which add nothing yet."""
-    config = unet_config(shape)
-    net = MotionFieldUNet(**config, **_heads(heads), operations=ORDINARY, dtype=torch.float32)
-    return _start(net)
+    return _start(_of_host(MotionFieldUNet, shape, heads))
 
 
 def stage1_control(shape: UNetShape, heads: int) -> TrajectoryControlModel:
     """The sparse-trajectory ControlNet, whose residuals are 0 yet."""
-    config = unet_config(shape)
-    del config["out_channels"]
-    net = TrajectoryControlModel(
-        **config, **_heads(heads), operations=ORDINARY, dtype=torch.float32, device=None
-    )
+    net = _of_host(TrajectoryControlModel, shape, heads, without=("out_channels",), device=None)
     _start(net)
     for conv in (*net.zero_convs, net.middle_block_out):
-        _zero(conv[0])
+        zero(conv[0])
     return net
+
+
+def _of_host(
+    network: Any, shape: UNetShape, heads: int, without: tuple[str, ...] = (), **more: Any
+) -> Any:
+    """A network of the host's configuration, without the keys that it does not take."""
+    config = {key: value for key, value in unet_config(shape).items() if key not in without}
+    config |= {"num_heads": heads, "num_head_channels": -1}
+    return network(**config, operations=ORDINARY, dtype=torch.float32, **more)
 
 
 def motion_layers(widths: tuple[int, ...]) -> nn.ModuleList:
@@ -122,7 +124,7 @@ def motion_layers(widths: tuple[int, ...]) -> nn.ModuleList:
 def flow_completion(shape: CompletionShape) -> FlowCompletion:
     """MCDiff's F, which mixes what was drawn evenly yet."""
     net = _initialise(FlowCompletion(shape))
-    _zero(net.net.conv_out)
+    zero(net.net.conv_out)
     # Of two zeros in a product neither learns: keys and queries start at random.
     nn.init.normal_(net.net.conv_out.weight[: net.parts[0] + net.parts[1]], std=0.02)
     return net
@@ -145,6 +147,11 @@ def autoencoder(widths: tuple[int, ...], channels: int) -> AutoencoderKL:
     return _initialise(AutoencoderKL(**autoencoder_config(widths, channels)["params"]))
 
 
+def widths_of(unet: Any) -> tuple[int, ...]:
+    """Channels of the levels of a UNet or ControlNet."""
+    return tuple(unet.model_channels * mult for mult in unet.channel_mult)
+
+
 def entries(kind: str, widths: tuple[int, ...], context: int = 768) -> list[Entry]:
     """Every tensor of a kind of file (`models.files.checkpoints.KINDS`): its names and shape."""
     made = {
@@ -158,6 +165,13 @@ def entries(kind: str, widths: tuple[int, ...], context: int = 768) -> list[Entr
     return list(made[kind]())
 
 
+def tensors_of(network: Any, kind: str) -> dict[str, torch.Tensor]:
+    """A UNet's or ControlNet's tensors under their released names."""
+    state = network.state_dict()
+    context = state["middle_block.1.transformer_blocks.0.attn2.to_k.weight"].shape[1]
+    return released_tensors(state, kind, entries(kind, widths_of(network), context))
+
+
 def released_tensors(
     state: dict[str, torch.Tensor], kind: str, table: Iterable[Entry]
 ) -> dict[str, torch.Tensor]:
@@ -166,11 +180,9 @@ def released_tensors(
     Raises:
         ValueError: where the state and the layout do not hold the same tensors.
     """
-    state = dict(state)
-    prefix = PREFIX if kind == "motion_modules" else ""
-    out = {}
+    state, out = dict(state), {}
     for entry in table:
-        name = entry.host.removeprefix(prefix)
+        name = own_name(kind, entry)
         if name not in state or state[name].numel() != torch.Size(entry.shape).numel():
             raise ValueError(f"the network has no tensor {name} of shape {list(entry.shape)}")
         out[entry.name] = _file_order(kind, entry, state.pop(name)).reshape(entry.shape)
@@ -180,22 +192,25 @@ def released_tensors(
 
 
 def load_released(
-    network: nn.Module, kind: str, tensors: dict[str, torch.Tensor], table: Iterable[Entry]
+    network: nn.Module, kind: str, tensors: Mapping[str, torch.Tensor], table: Iterable[Entry]
 ) -> None:
     """The reverse: copies a file's tensors, under their released names, into a network."""
-    prefix = PREFIX if kind == "motion_modules" else ""
-    own = network.state_dict()
-    state = {}
+    own, state = network.state_dict(), {}
     for entry in table:
-        name = entry.host.removeprefix(prefix)
-        state[name] = _file_order(kind, entry, tensors[entry.name]).reshape(own[name].shape)
+        name = own_name(kind, entry)
+        tensor = tensors[entry.name].float()
+        state[name] = _file_order(kind, entry, tensor).reshape(own[name].shape)
     network.load_state_dict(state, strict=True)
+
+
+def own_name(kind: str, entry: Entry) -> str:
+    """What a network that is trained here calls a tensor."""
+    return entry.host.removeprefix(PREFIX if kind == "motion_modules" else "")
 
 
 def copy_encoder(control: TrajectoryControlModel, unet: MotionFieldUNet) -> None:
     """Starts a ControlNet as a copy of the UNet's encoder and middle block (arXiv 2302.05543)."""
-    given = unet.state_dict()
-    own = control.state_dict()
+    given, own = unet.state_dict(), control.state_dict()
     control.load_state_dict({name: given.get(name, value) for name, value in own.items()})
 
 
@@ -214,15 +229,12 @@ def _file_order(kind: str, entry: Entry, tensor: torch.Tensor) -> torch.Tensor:
     return tensor
 
 
-def _heads(heads: int) -> dict[str, int]:
-    return {"num_heads": heads, "num_head_channels": -1}
-
-
 def _initialise(network: Any) -> Any:
     """Gives every layer the initial weights that torch gives it."""
     for layer in network.modules():
-        for kind in (nn.Linear, nn.Conv2d, nn.GroupNorm, nn.LayerNorm):
+        for kind in LAYERS:
             if isinstance(layer, kind):
+                # The host's own `reset_parameters` does nothing.
                 kind.reset_parameters(layer)
     return network
 
@@ -232,25 +244,26 @@ def _start(network: Any) -> Any:
     _initialise(network)
     for block in network.modules():
         if type(block).__name__ == "ResBlock":
-            _zero(block.out_layers[-1])
+            zero(block.out_layers[-1])
         elif type(block).__name__ == "SpatialTransformer":
-            _zero(block.proj_out)
+            zero(block.proj_out)
     if hasattr(network, "out"):
-        _zero(network.out[-1])
+        zero(network.out[-1])
     if hasattr(network, "motion_modules"):
         _start_temporal(network.motion_modules)
     return network
 
 
-def _start_temporal(layers: nn.ModuleList) -> nn.ModuleList:
+def _start_temporal(layers: Any) -> Any:
     for layer in layers:
-        _zero(layer.proj_out)
+        zero(layer.proj_out)
         for module in layer.modules():
             if isinstance(module, TemporalSelfAttention):
                 module.attention = attend
     return layers
 
 
-def _zero(layer: nn.Module) -> None:
+def zero(layer: nn.Module) -> None:
+    """Makes a layer add nothing."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)

@@ -91,9 +91,3 @@ class Schedule:
 
 
 RELEASED = Schedule()
-
-
-def on_cpu(generator: torch.Generator) -> torch.Generator:
-    """A generator on the CPU that follows from another: the same numbers on every device."""
-    seed = torch.randint(2**62, (), generator=generator, device=generator.device)
-    return torch.Generator().manual_seed(int(seed))

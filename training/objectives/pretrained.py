@@ -67,11 +67,17 @@ class Pretrained:
 
     def flow(self, flow01: torch.Tensor) -> torch.Tensor:
         """flow01 [B, 2, H, W] -> unscaled latents."""
-        return self._flow_vae().encode_flow(flow01).to(flow01)
+        return self.given_flow_vae.encode_flow(flow01).to(flow01)
 
     def field(self, latents: torch.Tensor) -> torch.Tensor:
         """The reverse."""
-        return self._flow_vae().decode_flow(latents).to(latents)
+        return self.given_flow_vae.decode_flow(latents).to(latents)
+
+    @property
+    def given_flow_vae(self) -> FlowVAE:
+        if self.flow_vae is None:
+            raise ValueError("this needs a flow VAE: name its file with --flow-vae")
+        return self.flow_vae
 
     def text(self) -> Callable[[list[str]], torch.Tensor]:
         """Captions -> [B, tokens, width], each computed once."""
@@ -91,18 +97,13 @@ class Pretrained:
 
     def metadata(self, data: str) -> dict[str, str]:
         """What a file that is trained on this base says of itself."""
-        schedule = self.schedule
-        trained = Trained(schedule.prediction, schedule.zero_terminal_snr, self.heads)
+        made = self.schedule
+        trained = Trained(made.prediction, made.zero_terminal_snr, self.heads)
         return {
             **trained.metadata(),
             "motion_i2v.data": data,
             "motion_i2v.configuration": json.dumps({"base": self.source}),
         }
-
-    def _flow_vae(self) -> FlowVAE:
-        if self.flow_vae is None:
-            raise ValueError("this needs a flow VAE: name its file with --flow-vae")
-        return self.flow_vae
 
 
 def encoded(vae: Any, pictures: torch.Tensor) -> torch.Tensor:
@@ -127,8 +128,8 @@ def load_vae(path: Path | None) -> comfy.sd.VAE:
     path = path or FOLDER / PARTS["image_vae"]
     if not path.is_file():
         raise ValueError(f"there is no VAE {path}")
-    tensors, _ = load_tensors(path)
-    tensors = tensors.get("state_dict", tensors)
+    found: Any = load_tensors(path)[0]
+    tensors = found.get("state_dict", found)
     if any("up_blocks" in name for name in tensors):
         return load_image_vae(read_checkpoint(path, "image_vae"))
     try:
@@ -154,9 +155,13 @@ def load_pretrained(checkpoint: Path | None, flow_vae: Path | None) -> Pretraine
     Raises:
         ValueError: for a checkpoint that is not a whole one of SD 1.5's kind.
     """
+    given = load_flow_vae(read_checkpoint(flow_vae, "flow_vae")) if flow_vae else None
     if checkpoint is None:
         logger.info("no --checkpoint: training on the small model")
-        return _small(flow_vae)
+        small = load_small_model()
+        heads = small.model.model.model_config.unet_config["num_heads"]
+        flow = given or small.flow_vae
+        return _of_host(small.model, small.vae, small.clip, flow, heads, "the small model")
     if not checkpoint.is_file():
         raise ValueError(f"there is no checkpoint {checkpoint}")
     model, clip, vae, _ = comfy.sd.load_checkpoint_guess_config(
@@ -167,19 +172,7 @@ def load_pretrained(checkpoint: Path | None, flow_vae: Path | None) -> Pretraine
             f"{checkpoint} is not a whole checkpoint: it needs the UNet, the CLIP and the VAE "
             "of SD 1.5 in one file"
         )
-    given = _flow_vae(flow_vae) if flow_vae else None
     return _of_host(model, vae, clip, given, HEADS, checkpoint.name)
-
-
-def _small(flow_vae: Path | None) -> Pretrained:
-    small = load_small_model()
-    heads = small.model.model.model_config.unet_config["num_heads"]
-    given = _flow_vae(flow_vae) if flow_vae else small.flow_vae
-    return _of_host(small.model, small.vae, small.clip, given, heads, "the small model")
-
-
-def _flow_vae(path: Path) -> FlowVAE:
-    return load_flow_vae(read_checkpoint(path, "flow_vae"))
 
 
 def _of_host(
@@ -194,10 +187,8 @@ def _of_host(
     v = isinstance(sampling, comfy.model_sampling.V_PREDICTION)
     # The host's name for the level of pure noise: far beyond SD's 14.6.
     zero = float(sampling.sigma_max) > 1000
-    tensors = {
-        name: tensor.float().cpu()
-        for name, tensor in model.model.diffusion_model.state_dict().items()
-    }
+    state = model.model.diffusion_model.state_dict()
+    tensors = {name: tensor.float().cpu() for name, tensor in state.items()}
     shape = UNetShape(widths, config["context_dim"], 4)
     schedule = Schedule("v" if v else "eps", zero)
     return Pretrained(tensors, shape, heads, schedule, vae, clip, flow_vae, source)
@@ -206,24 +197,18 @@ def _of_host(
 def start_stage1(base: Pretrained) -> nn.Module:
     """Stage 1's UNet, begun as the image UNet: it does not see the reference, nor strides yet."""
     unet = networks.stage1_unet(UNetShape(base.shape.widths, base.shape.context, 8), base.heads)
-    own = unet.state_dict()
-    first = "input_blocks.0.0.weight"
-    given = dict(base.unet)
+    own, given = unet.state_dict(), dict(base.unet)
     # The host has the noisy latent's four channels first.
+    first = "input_blocks.0.0.weight"
     given[first] = torch.cat([given[first], torch.zeros_like(given[first])], dim=1)
     missing = [name for name in given if name not in own]
     if missing:
         raise ValueError(f"{base.source} has {len(missing)} tensors unknown here: {missing[0]}")
     unet.load_state_dict({**own, **given})
-    _still_embedding(unet)
-    return unet
-
-
-def _still_embedding(unet: nn.Module) -> None:
-    """The stride embedding adds nothing at first."""
+    # The stride embedding adds nothing at first.
     last = [layer for layer in unet.label_emb.modules() if isinstance(layer, nn.Linear)][-1]
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
+    networks.zero(last)
+    return unet
 
 
 def load_file_into(network: nn.Module, path: Path, kind: str) -> None:
@@ -232,15 +217,13 @@ def load_file_into(network: nn.Module, path: Path, kind: str) -> None:
     Raises:
         ValueError: for a file of another kind, or of other widths.
     """
-    checkpoint = read_checkpoint(path, kind)
-    own = {name: tensor.shape for name, tensor in network.state_dict().items()}
-    prefix = networks.PREFIX if kind == "motion_modules" else ""
-    for entry in checkpoint.entries:
-        shape = own.get(entry.host.removeprefix(prefix))
-        if shape is None or shape.numel() != torch.Size(entry.shape).numel():
+    file, own = read_checkpoint(path, kind), network.state_dict()
+    for entry in file.entries:
+        tensor = own.get(networks.own_name(kind, entry))
+        if tensor is None or tensor.numel() != torch.Size(entry.shape).numel():
+            here = [] if tensor is None else list(tensor.shape)
             raise ValueError(
-                f"{path} is for networks of other widths ({list(checkpoint.widths)}): its tensor "
-                f"{entry.name} is {list(entry.shape)}, here it is {list(shape or [])}"
+                f"{path} is for networks of other widths ({list(file.widths)}): its tensor "
+                f"{entry.name} is {list(entry.shape)}, here it is {here}"
             )
-    floats = {name: tensor.float() for name, tensor in checkpoint.tensors.items()}
-    networks.load_released(network, kind, floats, checkpoint.entries)
+    networks.load_released(network, kind, file.tensors, file.entries)

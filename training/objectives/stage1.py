@@ -7,40 +7,25 @@ everything. The ControlNet is trained beside the UNet, or after it with the UNet
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
 from typing import Any
 
 import torch
 from comfy.ldm.modules.diffusionmodules.util import timestep_embedding
-from einops import rearrange
-from torch import nn
+from torch import Tensor, nn
 
 from ...models.fields.flow_colors import flow_to_color
 from ...models.types.motion_field import decode, encode
-from ..data.batches import Batch, placed
+from ..data.batches import Batch
 from ..data.strokes import USUAL, Drawing, draw
-from .denoising import Denoising
+from ..objective import Files
+from .denoising import Denoising, Encode, Shown, Text, exactly
 from .linear_vae import FACTOR
-from .networks import entries, host_options, released_tensors
-from .noise import RELEASED, Schedule, on_cpu
-from .samples import sample, weights_of
-
-Encode = Callable[[torch.Tensor], torch.Tensor]
-"""A frozen VAE's encoder: [B, C, H, W] -> the posterior's mean [B, 4, H / 8, W / 8]."""
-
-
-def exactly(function: Callable) -> Callable:
-    """Leaves autocast out: at 16 bits a latent of a field is off by half a pixel."""
-
-    @wraps(function)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
-            return function(*args, **kwargs)
-
-    return wrapped
-
+from .networks import host_options, tensors_of
+from .noise import RELEASED, Schedule
+from .samples import Predict
 
 STEPS = ("field", "temporal", "whole")
 
@@ -61,7 +46,7 @@ class Stage1Inputs:
 
     image: Encode
     flow: Encode
-    text: Callable[[list[str]], torch.Tensor]
+    text: Text
     schedule: Schedule = RELEASED
     decode: Encode | None = None
     drawing: Drawing | None = USUAL
@@ -92,16 +77,11 @@ class Stage1Objective(Denoising):
             raise ValueError(f"stage 1 is trained in the steps {', '.join(STEPS)}, not '{step}'")
         if step == "control" and control is None:
             raise ValueError("there is no ControlNet to train")
-        super().__init__(inputs.schedule, metadata)
-        self.step = step
-        self.inputs = inputs
-        self.trial = trial
+        super().__init__(inputs.schedule, metadata, trial if inputs.decode else None)
+        self.step, self.inputs = step, inputs
         self.modules = nn.ModuleDict({"unet": unet})
         if control is not None:
             self.modules["control"] = control
-        self._freeze()
-
-    def _freeze(self) -> None:
         for name, parameter in self.modules.named_parameters():
             temporal = ".motion_modules." in name
             wanted = {
@@ -110,70 +90,52 @@ class Stage1Objective(Denoising):
                 "whole": True,
                 "control": name.startswith("control."),
             }
-            parameter.requires_grad_(wanted[self.step])
+            parameter.requires_grad_(wanted[step])
 
-    def loss(
-        self, batch: dict[str, Any], generator: torch.Generator
-    ) -> tuple[torch.Tensor, dict[str, float]]:
-        """The mean squared error of what the network predicts.
-
-        Args:
-            batch: frames [B, F, 3, H, W], flow [B, F, 2, H, W], strides [B, F - 1], caption.
-        """
-        generator = on_cpu(generator)
-        clips, predicted = batch["flow"].shape[0], batch["flow"].shape[1] - 1
+    def example(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Predict]:
+        """Of a batch with frames [B, F, 3, H, W], flow [B, F, 2, H, W], strides [B, F - 1] and
+        caption."""
         clean, reference, hint, context = self._encoded(batch, generator)
-        noised = self.noised(clean, generator)
-        reference = reference[:, None].expand(-1, predicted, -1, -1, -1)
-        x = rearrange(torch.cat([noised.seen, reference], dim=2), "b n c h w -> (b n) c h w")
-        said = self.predict(
-            x,
-            noised.t.to(clean.device).repeat_interleave(predicted),
-            context.repeat_interleave(predicted, dim=0),
-            batch["strides"].flatten(),
-            None if hint is None else hint.flatten(0, 1),
-            clips,
-        )
-        return noised.loss(said.unflatten(0, (clips, predicted))), {}
+        clips, count = clean.shape[:2]
+        reference = reference[:, None].expand(-1, count, -1, -1, -1)
+        context = context.repeat_interleave(count, dim=0)
+        hint = None if hint is None else hint.flatten(0, 1)
+
+        def predict(seen: Tensor, t: Tensor) -> Tensor:
+            x = torch.cat([seen, reference], dim=2).flatten(0, 1)
+            t = t.to(x.device).repeat_interleave(count)
+            said = self.predict(x, t, context, batch["strides"].flatten(), hint, clips)
+            return said.unflatten(0, (clips, count))
+
+        return clean, predict
 
     def predict(
         self,
-        x: torch.Tensor,
-        t: torch.Tensor,
-        context: torch.Tensor,
-        strides: torch.Tensor,
-        hint: torch.Tensor | None,
+        x: Tensor,
+        t: Tensor,
+        context: Tensor,
+        strides: Tensor,
+        hint: Tensor | None,
         clips: int,
-    ) -> torch.Tensor:
+    ) -> Tensor:
         """The UNet's answer for x [clips * N, 8, h, w], noisy latents first."""
         unet = self.modules["unet"]
-        y = timestep_embedding(strides, unet.model_channels)
+        told: dict[str, Any] = {
+            "context": context,
+            "y": timestep_embedding(strides, unet.model_channels),
+            "transformer_options": host_options(clips),
+        }
         t = t.float()
         # A single field has no neighbours in time: the temporal layers rest.
         with _resting_temporal(self.modules, self.step == "field"):
-            if hint is None or "control" not in self.modules:
-                return unet(x, t, context=context, y=y, transformer_options=host_options(clips))
-            residuals = self.modules["control"](
-                x,
-                hint=hint,
-                timesteps=t,
-                context=context,
-                y=y,
-                clips=clips,
-                transformer_options=host_options(clips),
-            )
-            return unet(
-                x,
-                t,
-                context=context,
-                y=y,
-                control={"middle": list(residuals["middle"])},
-                transformer_options=host_options(clips, residuals),
-            )
+            if hint is not None and "control" in self.modules:
+                residuals = self.modules["control"](x, hint=hint, timesteps=t, clips=clips, **told)
+                told["control"] = {"middle": list(residuals["middle"])}
+                told["transformer_options"] = host_options(clips, residuals)
+            return unet(x, t, **told)
 
-    @torch.no_grad()
     @exactly
-    def _encoded(self, batch: dict[str, Any], generator: torch.Generator) -> Any:
+    def _encoded(self, batch: Batch, generator: torch.Generator) -> tuple[Any, ...]:
         """Scaled latents [B, N, 4, h, w], the reference's [B, 4, h, w], the hint, the text."""
         inputs, flow = self.inputs, batch["flow"]
         clips = flow.shape[0]
@@ -185,22 +147,17 @@ class Stage1Objective(Denoising):
             for caption in batch["caption"]
         ]
         context = inputs.text(captions).to(clean)
-        hint = None
-        if inputs.drawing is not None and "control" in self.modules:
-            objects = batch.get("objects")
-            things = [None] * clips if objects is None else objects.cpu()
-            drawn = [
-                draw(one, generator, inputs.drawing, thing)
-                for one, thing in zip(flow.cpu(), things, strict=True)
-            ]
-            flow01 = torch.stack([one for one, _ in drawn]).to(flow.device)
-            mask = torch.stack([one for _, one in drawn]).to(clean)
-            latent = inputs.flow(flow01.flatten(0, 1)).unflatten(0, (clips, -1))
-            hint = torch.cat([latent, mask], dim=2)
-        return clean, reference, hint, context
+        if inputs.drawing is None or "control" not in self.modules:
+            return clean, reference, None, context
+        objects = batch.get("objects")
+        things = [None] * clips if objects is None else objects.cpu()
+        pairs = zip(flow.cpu(), things, strict=True)
+        drawn = [draw(one, generator, inputs.drawing, thing) for one, thing in pairs]
+        flow01, mask = (torch.stack(parts) for parts in zip(*drawn, strict=True))
+        latent = inputs.flow(flow01.to(flow.device).flatten(0, 1)).unflatten(0, (clips, -1))
+        return clean, reference, torch.cat([latent, mask.to(clean)], dim=2), context
 
-    @torch.no_grad()
-    def sampled(self, batch: dict[str, Any], generator: torch.Generator, steps: int = 8) -> Any:
+    def sampled(self, batch: Batch, generator: torch.Generator, steps: int = 8) -> Tensor:
         """Fields [B, F, 2, H, W] in pixels that the networks make of a batch's drawings.
 
         Raises:
@@ -208,74 +165,42 @@ class Stage1Objective(Denoising):
         """
         if self.inputs.decode is None:
             raise ValueError("fields are sampled in latents; give a decoder to see them")
-        clips, predicted = batch["flow"].shape[0], batch["flow"].shape[1] - 1
-        clean, reference, hint, context = self._encoded(batch, generator)
-        reference = reference[:, None].expand(-1, predicted, -1, -1, -1)
-        text = context.repeat_interleave(predicted, dim=0)
-
-        def predict(seen: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-            x = torch.cat([seen, reference], dim=2).flatten(0, 1)
-            times = t.to(x.device).repeat_interleave(predicted)
-            given = None if hint is None else hint.flatten(0, 1)
-            said = self.predict(x, times, text, batch["strides"].flatten(), given, clips)
-            return said.float().unflatten(0, (clips, predicted))
-
-        noise = torch.randn(clean.shape, generator=generator).to(clean)
-        latents = sample(predict, noise, self.inputs.schedule, generator, steps) / FACTOR
-        flow = decode(self.inputs.decode(latents.flatten(0, 1))).unflatten(0, (clips, predicted))
+        latents = self.latents(*self.example(batch, generator), generator, steps) / FACTOR
+        flow = decode(self.inputs.decode(latents.flatten(0, 1))).unflatten(0, latents.shape[:2])
         return torch.cat([torch.zeros_like(flow[:, :1]), flow], dim=1)
 
-    def report(self, modules: nn.ModuleDict, writer: Any, step: int) -> None:
-        """Fields beside the truth, and their error next to that of no motion, on a fixed batch."""
-        if self.trial is None or self.inputs.decode is None:
-            return
-        device = next(modules.parameters()).device
-        batch = placed(self.trial, device)
-        with weights_of(modules, self.modules):
-            made = self.sampled(batch, torch.Generator().manual_seed(0))
-        truth = batch["flow"]
-        writer.add_scalar("trial/epe", _mean_error(made, truth), step)
-        writer.add_scalar(
-            "trial/epe of no motion", _mean_error(torch.zeros_like(truth), truth), step
-        )
+    def shown(self, batch: Batch, generator: torch.Generator) -> Shown:
+        """Fields beside the truth, and their error next to that of no motion."""
+        made, truth = self.sampled(batch, generator), batch["flow"]
+        errors = {
+            "epe": _mean_error(made, truth),
+            "epe of no motion": _mean_error(torch.zeros_like(truth), truth),
+        }
         last = torch.cat([made[:4, -1], truth[:4, -1]]).cpu()
-        pictures = flow_to_color(last, float(truth[:4, -1].norm(dim=1).max())).movedim(-1, 1)
-        writer.add_images("trial/fields, truth below", pictures, step)
+        colours = flow_to_color(last, float(truth[:4, -1].norm(dim=1).max()))
+        return errors, {"fields": colours.movedim(-1, 1)}
 
-    def files(self, modules: nn.ModuleDict) -> dict[str, tuple[dict, dict[str, str]]]:
+    def files(self, modules: Any) -> Files:
         """The networks as files that the loaders take."""
         kinds = {"unet": "stage1_unet", "control": "stage1_controlnet"}
         return {
-            f"{kinds[name]}.safetensors": (
-                tensors_of(network, kinds[name]),
-                {**self.metadata, "motion_i2v.kind": kinds[name]},
-            )
-            for name, network in modules.items()
+            f"{kinds[name]}.safetensors": (tensors_of(net, kinds[name]), self.told(kinds[name]))
+            for name, net in modules.named_children()
         }
 
 
-def tensors_of(network: nn.Module, kind: str) -> dict[str, torch.Tensor]:
-    """A UNet's or ControlNet's tensors under their released names."""
-    widths = tuple(network.model_channels * mult for mult in network.channel_mult)
-    context = network.state_dict()["middle_block.1.transformer_blocks.0.attn2.to_k.weight"].shape[1]
-    return released_tensors(network.state_dict(), kind, entries(kind, widths, context))
+@contextmanager
+def _resting_temporal(networks: Any, resting: bool) -> Iterator[None]:
+    """Inside, the networks' temporal layers add nothing, if they are to rest."""
+    for network in networks.values():
+        network.clip.resting = resting
+    try:
+        yield
+    finally:
+        for network in networks.values():
+            network.clip.resting = False
 
 
-class _resting_temporal:
-    """Inside, the networks' temporal layers add nothing."""
-
-    def __init__(self, networks: nn.ModuleDict, resting: bool) -> None:
-        self.clips = [network.clip for network in networks.values()] if resting else []
-
-    def __enter__(self) -> None:
-        for clip in self.clips:
-            clip.resting = True
-
-    def __exit__(self, *_: Any) -> None:
-        for clip in self.clips:
-            clip.resting = False
-
-
-def _mean_error(flow: torch.Tensor, truth: torch.Tensor) -> float:
+def _mean_error(flow: Tensor, truth: Tensor) -> Tensor:
     """End-point error over all predicted pixels, px."""
-    return float((flow - truth)[:, 1:].norm(dim=2).mean())
+    return (flow - truth)[:, 1:].norm(dim=2).mean()

@@ -6,50 +6,22 @@ its place (AnimateDiff, arXiv 2307.04725); a small model trained from nothing en
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange
-from torch import nn
+from torch import Tensor, nn
 
 from ...models.files.layout import sites
-from ...models.host.temporal_layers import layer_at
+from ...models.host.temporal_layers import follow
 from ...models.networks.reference_warp import ReferenceWarp
-from ...models.networks.splat import SplatPlan
-from ..data.batches import Batch, placed
-from .denoising import Denoising
+from ..data.batches import Batch
+from ..objective import Files
+from .denoising import Denoising, Encode, Shown, Text, decibels, exactly
 from .linear_vae import FACTOR
-from .networks import entries, host_options, released_tensors
-from .noise import RELEASED, Schedule, on_cpu
-from .samples import sample, weights_of
-from .stage1 import Encode, exactly, tensors_of
-
-
-class ClipWarps(ReferenceWarp):
-    """The warps of several clips at one resolution, as that of one picture with all their pixels.
-
-    Args:
-        flow: [B, N - 1, 2, h, w] displacements in pixels of this resolution.
-    """
-
-    def __init__(self, flow: torch.Tensor) -> None:
-        clips, self.fields, _, height, width = flow.shape
-        self.pixels = clips * height * width
-        self.strength = 1.0
-        self._constants: dict[object, torch.Tensor] = {}
-        offsets, columns, values = [], [], []
-        for clip in range(clips):
-            offset, column, value = SplatPlan(flow[clip]).rows_matrix()
-            entries_before = sum(len(v) for v in values)
-            offsets.append(offset[:-1] + entries_before)
-            columns.append(column + clip * height * width)
-            values.append(value)
-        last = offsets[-1].new_tensor([sum(len(v) for v in values)])
-        self.offset = torch.cat([*offsets, last])
-        self.column, self.value = torch.cat(columns), torch.cat(values)
-        self._starts = self.offset[:: self.fields].tolist()
+from .networks import entries, host_options, released_tensors, tensors_of, widths_of
+from .noise import RELEASED, Schedule
+from .samples import Predict
 
 
 class Warps:
@@ -59,24 +31,23 @@ class Warps:
         flow: [B, F, 2, H, W] px from frame 0.
     """
 
-    def __init__(self, flow: torch.Tensor) -> None:
+    def __init__(self, flow: Tensor) -> None:
         self.flow = flow[:, 1:]
-        self.at: dict[tuple[int, int], ClipWarps] = {}
+        self.at: dict[tuple[int, int], ReferenceWarp] = {}
 
-    def __getitem__(self, size: tuple[int, int]) -> ClipWarps:
+    def __getitem__(self, size: tuple[int, int]) -> ReferenceWarp:
         if size not in self.at:
             clips, height, width = self.flow.shape[0], *self.flow.shape[-2:]
             ratio = self.flow.new_tensor([size[1] / width, size[0] / height]).view(2, 1, 1)
             flow = F.interpolate(
                 self.flow.flatten(0, 1), size=size, mode="bilinear", align_corners=False
             )
-            self.at[size] = ClipWarps((flow * ratio).unflatten(0, (clips, -1)))
+            self.at[size] = ReferenceWarp((flow * ratio).unflatten(0, (clips, -1)))
         return self.at[size]
 
 
-@torch.no_grad()
 @exactly
-def encoded(image: Encode, text: Any, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+def encoded(image: Encode, text: Text, batch: Batch) -> tuple[Tensor, Tensor]:
     """Scaled latents [B, F, 4, h, w] and text [B, F, tokens, width] of a batch."""
     clips, frames = batch["frames"].shape[:2]
     clean = image(batch["frames"].flatten(0, 1) * 2 - 1).unflatten(0, (clips, frames)) * FACTOR
@@ -97,37 +68,36 @@ class ImageObjective(Denoising):
 
     def __init__(
         self,
-        unet: nn.Module,
+        unet: Any,
         image: Encode,
-        text: Any,
+        text: Text,
         schedule: Schedule = RELEASED,
         metadata: dict[str, str] | None = None,
+        trial: Batch | None = None,
     ) -> None:
-        super().__init__(schedule, metadata)
+        super().__init__(schedule, metadata, trial)
         self.modules = nn.ModuleDict({"unet": unet})
         self.image, self.text = image, text
 
-    def loss(
-        self, batch: dict[str, Any], generator: torch.Generator
-    ) -> tuple[torch.Tensor, dict[str, float]]:
-        """The mean squared error for a batch with frames [B, F, 3, H, W] and caption."""
-        generator = on_cpu(generator)
-        clean, context = encoded(self.image, self.text, batch)
-        clean, context = clean.flatten(0, 1), context.flatten(0, 1)
-        noised = self.noised(clean, generator)
-        said = self.modules["unet"](
-            noised.seen, noised.t.to(clean), context=context, transformer_options=host_options(1)
-        )
-        return noised.loss(said), {}
+    def example(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Predict]:
+        """Of a batch with frames [B, F, 3, H, W] and caption."""
+        clean, context = (part.flatten(0, 1) for part in encoded(self.image, self.text, batch))
 
-    def files(self, modules: nn.ModuleDict) -> dict[str, tuple[dict, dict[str, str]]]:
+        def predict(seen: Tensor, t: Tensor) -> Tensor:
+            options = host_options(1)
+            return self.modules["unet"](
+                seen, t.to(clean), context=context, transformer_options=options
+            )
+
+        return clean, predict
+
+    def files(self, modules: Any) -> Files:
         """The UNet as a file."""
-        tensors = tensors_of(modules["unet"], "sd15_unet")
-        metadata = {**self.metadata, "motion_i2v.kind": "sd15_unet"}
-        return {"image_unet.safetensors": (tensors, metadata)}
+        kind = "sd15_unet"
+        return {"image_unet.safetensors": (tensors_of(modules["unet"], kind), self.told(kind))}
 
 
-class MotionObjective(Denoising):
+class MotionObjective(ImageObjective):
     """The loss of a motion module: frame 0 is known and clean, at timestep 1, as when sampling.
 
     Args:
@@ -138,129 +108,94 @@ class MotionObjective(Denoising):
         trial: a batch for reports.
     """
 
+    known = 1
+
     def __init__(
         self,
-        unet: nn.Module,
+        unet: Any,
         layers: nn.ModuleList,
         image: Encode,
-        text: Any,
+        text: Text,
         schedule: Schedule = RELEASED,
         whole: bool = False,
         metadata: dict[str, str] | None = None,
         decode: Encode | None = None,
         trial: Batch | None = None,
     ) -> None:
-        super().__init__(schedule, metadata)
-        self.modules = nn.ModuleDict({"unet": unet, "motion": layers})
-        self.decode, self.trial = decode, trial
-        self.whole = whole
+        super().__init__(unet, image, text, schedule, metadata, trial if decode else None)
+        self.modules["motion"] = layers
+        self.decode, self.whole = decode, whole
         unet.requires_grad_(whole)
-        self.image, self.text = image, text
         self._clip: tuple[int, Warps] | None = None
-        widths = tuple(unet.model_channels * mult for mult in unet.channel_mult)
-        for site, layer in zip(sites(widths), layers, strict=True):
-            layer_at(unet, site).register_forward_hook(partial(self._follow, layer))
+        follow(unet, sites(widths_of(unet)), layers, self._follow)
 
-    def _follow(self, layer: nn.Module, _at: Any, _inputs: Any, output: torch.Tensor) -> Any:
+    def _follow(self, layer: nn.Module, output: Tensor) -> Tensor:
         if self._clip is None:
             return output
         frames, warps = self._clip
         return layer(output, frames, warp=warps[output.shape[2], output.shape[3]])
 
-    def loss(
-        self, batch: dict[str, Any], generator: torch.Generator
-    ) -> tuple[torch.Tensor, dict[str, float]]:
-        """The mean squared error over frames 1.. of a batch with frames, flow and caption."""
-        generator = on_cpu(generator)
+    def example(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Predict]:
+        """Of a batch with frames, flow and caption."""
         clean, context = encoded(self.image, self.text, batch)
-        noised = self.noised(clean, generator)
         warps = Warps(batch["flow"])
-        said = self.predict(clean, noised.seen, noised.t, context.flatten(0, 1), warps)
-        return (said.float() - noised.target)[:, 1:].square().mean(), {}
+
+        def predict(seen: Tensor, t: Tensor) -> Tensor:
+            return self.predict(clean, seen, t, context.flatten(0, 1), warps)
+
+        return clean, predict
 
     def predict(
-        self,
-        clean: torch.Tensor,
-        seen: torch.Tensor,
-        t: torch.Tensor,
-        context: torch.Tensor,
-        warps: Warps,
-    ) -> torch.Tensor:
+        self, clean: Tensor, seen: Tensor, t: Tensor, context: Tensor, warps: Warps
+    ) -> Tensor:
         """The UNet's answer [B, N, 4, h, w] where frame 0 is `clean`'s and the others are `seen`.
 
         Args:
             t: [B]; frame 0 is at timestep 1.
         """
         clips, frames = seen.shape[:2]
-        x = torch.cat([clean[:, :1], seen[:, 1:]], dim=1)
+        x = torch.cat([clean[:, :1], seen[:, 1:]], dim=1).flatten(0, 1)
         times = t.to(x)[:, None].repeat(1, frames)
         times[:, 0] = 1
         self._clip = frames, warps
         try:
             said = self.modules["unet"](
-                rearrange(x, "b n c h w -> (b n) c h w"),
-                times.flatten(),
-                context=context,
-                transformer_options=host_options(clips),
+                x, times.flatten(), context=context, transformer_options=host_options(clips)
             )
         finally:
             self._clip = None
         return said.unflatten(0, (clips, frames))
 
-    @torch.no_grad()
     def sampled(
-        self,
-        batch: dict[str, Any],
-        generator: torch.Generator,
-        steps: int = 8,
-        flow: torch.Tensor | None = None,
-    ) -> torch.Tensor:
+        self, batch: Batch, generator: torch.Generator, steps: int = 8, flow: Tensor | None = None
+    ) -> Tensor:
         """Scaled latents [B, F, 4, h, w] of the videos that the networks paint along a batch's
         fields, or along `flow`."""
-        clean, context = encoded(self.image, self.text, batch)
-        warps = Warps(batch["flow"] if flow is None else flow)
-
-        def predict(seen: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-            return self.predict(clean, seen, t, context.flatten(0, 1), warps).float()
-
-        noise = torch.randn(clean.shape, generator=generator).to(clean)
-        made = sample(predict, noise, self.schedule, generator, steps)
+        batch = batch if flow is None else {**batch, "flow": flow}
+        clean, predict = self.example(batch, generator)
+        made = self.latents(clean, predict, generator, steps)
         return torch.cat([clean[:, :1], made[:, 1:]], dim=1)
 
-    def report(self, modules: nn.ModuleDict, writer: Any, step: int) -> None:
+    def shown(self, batch: Batch, generator: torch.Generator) -> Shown:
         """Frames beside the true ones, and PSNR next to that of a repeated frame 0."""
-        if self.trial is None or self.decode is None:
-            return
-        device = next(modules.parameters()).device
-        batch = placed(self.trial, device)
-        with weights_of(modules, self.modules):
-            made = self.sampled(batch, torch.Generator().manual_seed(0))
+        made = self.sampled(batch, generator)
         clean, _ = encoded(self.image, self.text, batch)
-        truth = batch["frames"]
         ways = {"psnr": made, "psnr of frame 0": clean[:, :1].expand_as(clean), "ceiling": clean}
-        for name, latents in ways.items():
-            frames = self._pictures(latents)
-            error = (frames - truth)[:, 1:].square().mean()
-            writer.add_scalar(f"trial/{name}", float(-10 * torch.log10(error)), step)
-        rows = torch.cat([self._pictures(made)[0, ::2], truth[0, ::2]]).cpu()
-        writer.add_images("trial/frames, truth below", rows, step)
+        frames = {name: self._pictures(latents) for name, latents in ways.items()}
+        truth = batch["frames"]
+        errors = {name: decibels(each[:, 1:], truth[:, 1:]) for name, each in frames.items()}
+        return errors, {"frames": torch.cat([frames["psnr"][0, ::2], truth[0, ::2]])}
 
-    def _pictures(self, latents: torch.Tensor) -> torch.Tensor:
+    def _pictures(self, latents: Tensor) -> Tensor:
         """[B, F, 3, H, W] in 0..1"""
         assert self.decode is not None
         frames = self.decode(latents.flatten(0, 1) / FACTOR)
         return ((frames + 1) / 2).clamp(0, 1).unflatten(0, latents.shape[:2])
 
-    def files(self, modules: nn.ModuleDict) -> dict[str, tuple[dict, dict[str, str]]]:
+    def files(self, modules: Any) -> Files:
         """The motion module as a file, and the UNet as another if it was trained."""
-        unet = modules["unet"]
-        widths = tuple(unet.model_channels * mult for mult in unet.channel_mult)
-        motion = released_tensors(
-            modules["motion"].state_dict(), "motion_modules", entries("motion_modules", widths)
-        )
-        kind = {**self.metadata, "motion_i2v.kind": "motion_modules"}
-        files = {"motion_module.safetensors": (motion, kind)}
-        if self.whole:
-            kind = {**self.metadata, "motion_i2v.kind": "sd15_unet"}
-            files["image_unet.safetensors"] = (tensors_of(unet, "sd15_unet"), kind)
-        return files
+        kind = "motion_modules"
+        table = entries(kind, widths_of(modules["unet"]))
+        motion = released_tensors(modules["motion"].state_dict(), kind, table)
+        files = {"motion_module.safetensors": (motion, self.told(kind))}
+        return {**files, **super().files(modules)} if self.whole else files

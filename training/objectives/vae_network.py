@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ LARGE = 16
 VALUES = {"image_vae": Values(0.0, 2.0**-2 / LARGE**2), "flow_vae": Values(0.5, 2.0**-5 / LARGE**2)}
 
 
-def start_decoder(decoder: nn.Module, values: Values, means: Tensor | None = None) -> None:
+def start_decoder(decoder: Any, values: Values, means: Tensor | None = None) -> None:
     """Begins with blocks of one colour, or one displacement: resnets add nothing yet.
 
     With soft norms, all of it is nearly linear: features come in pairs h, -h that share a group, so
@@ -55,7 +56,7 @@ def start_decoder(decoder: nn.Module, values: Values, means: Tensor | None = Non
 
 
 @torch.no_grad()
-def _pass_means(decoder: nn.Module, means: Tensor) -> None:
+def _pass_means(decoder: Any, means: Tensor) -> None:
     first, last = decoder.conv_in.weight, decoder.conv_out.weight
     channels = torch.arange(len(means))
     first[0 : 2 * len(means) : 2] = 0
@@ -68,7 +69,7 @@ def _pass_means(decoder: nn.Module, means: Tensor) -> None:
     last[channels, 2 * channels + 1, 1, 1] = -LARGE
 
 
-def decode(decoder: nn.Module, z: Tensor, values: Values) -> Tensor:
+def decode(decoder: Any, z: Tensor, values: Values) -> Tensor:
     """The host's decoder with its first and last convolution in float32 whatever the autocast.
 
     In bfloat16 a value near 0.5 is rounded to a pixel or so of displacement.
@@ -87,7 +88,7 @@ def decode(decoder: nn.Module, z: Tensor, values: Values) -> Tensor:
         return values.middle + values.unit * out
 
 
-def moments(net: nn.Module, pixels: Tensor) -> tuple[Tensor, Tensor]:
+def moments(net: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:
     """The posterior's mean and log variance, with the first convolution in float32."""
     encoder = net.encoder
     with torch.autocast(pixels.device.type, enabled=False):
@@ -103,18 +104,16 @@ def moments(net: nn.Module, pixels: Tensor) -> tuple[Tensor, Tensor]:
     return mean, logvar.clamp(-30, 20)
 
 
+LAST_WEIGHT, LAST_BIAS = "decoder.conv_out.weight", "decoder.conv_out.bias"
+
+
 def with_values(state: dict[str, Tensor], values: Values) -> dict[str, Tensor]:
     """A state (host names) whose last convolution gives pixels themselves."""
-    weight, bias = "decoder.conv_out.weight", "decoder.conv_out.bias"
-    pixels = {weight: state[weight] * values.unit, bias: state[bias] * values.unit + values.middle}
-    return {**state, **pixels}
+    bias = state[LAST_BIAS] * values.unit + values.middle
+    return {**state, LAST_WEIGHT: state[LAST_WEIGHT] * values.unit, LAST_BIAS: bias}
 
 
 def without_values(state: dict[str, Tensor], values: Values) -> dict[str, Tensor]:
     """The reverse of `with_values`."""
-    weight, bias = "decoder.conv_out.weight", "decoder.conv_out.bias"
-    units = {
-        weight: state[weight] / values.unit,
-        bias: (state[bias] - values.middle) / values.unit,
-    }
-    return {**state, **units}
+    bias = (state[LAST_BIAS] - values.middle) / values.unit
+    return {**state, LAST_WEIGHT: state[LAST_WEIGHT] / values.unit, LAST_BIAS: bias}

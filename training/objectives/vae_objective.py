@@ -10,20 +10,15 @@ import json
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...models.fields.flow_colors import flow_to_color
 from ...models.files.checkpoints import Checkpoint
 from ...models.types.motion_field import decode as pixels_moved
 from ..data.batches import Batch
-from ..objective import Objective
+from ..objective import Files, Objective
 from . import networks
-from .linear_vae import (
-    FACTOR,
-    Pca,
-    construct_encoder,
-    encode_linear,
-)
+from .linear_vae import FACTOR, Pca, construct_encoder, encode_linear
 from .soft_norms import hardened, soften, softened
 from .vae_network import VALUES, Values, decode, moments, start_decoder, with_values, without_values
 
@@ -75,11 +70,11 @@ class _Autoencoder(Objective):
         self.metadata = metadata or {}
         self.facts = {"widths": list(self.widths)}
 
-    def decoded(self, modules: nn.Module, pixels: Tensor) -> Tensor:
+    def decoded(self, modules: Any, pixels: Tensor) -> Tensor:
         """Pixels through the latents and back; no sampling."""
         raise NotImplementedError
 
-    def report(self, modules: nn.Module, writer: Any, step: int) -> None:
+    def report(self, modules: Any, writer: Any, step: int) -> None:
         """Writes figures and pictures of the trial."""
         if self.trial is None:
             return
@@ -90,9 +85,7 @@ class _Autoencoder(Objective):
         both = torch.cat([pixels[:4], out[:4].float()]).cpu()
         writer.add_images("pixels and decoded", visible(self.kind, both), step)
 
-    def _file(
-        self, tensors: dict[str, Tensor]
-    ) -> dict[str, tuple[dict[str, Tensor], dict[str, str]]]:
+    def _file(self, tensors: dict[str, Tensor]) -> Files:
         metadata = {
             "motion_i2v.kind": self.kind,
             "motion_i2v.configuration": json.dumps(self.facts),
@@ -133,11 +126,11 @@ class DecoderObjective(_Autoencoder):
         pixels = batch["pixels"].float()
         return reconstruction(self.kind, self.decoded(self.modules, pixels), pixels)
 
-    def decoded(self, modules: nn.Module, pixels: Tensor) -> Tensor:
+    def decoded(self, modules: Any, pixels: Tensor) -> Tensor:
         # Training decodes FACTOR z, which has unit variance; the file decodes z.
         return decode(modules, encode_linear(self.pca, pixels) * FACTOR, VALUES[self.kind])
 
-    def files(self, modules: nn.Module) -> dict[str, tuple[dict[str, Tensor], dict[str, str]]]:
+    def files(self, modules: Any) -> Files:
         """The autoencoder as the nodes load it."""
         state = {f"decoder.{name}": tensor for name, tensor in modules.state_dict().items()}
         state = with_values(hardened(state), VALUES[self.kind])
@@ -177,8 +170,7 @@ class AutoencoderObjective(_Autoencoder):
         if start is None:
             start_decoder(net.decoder, self.values)
         else:
-            tensors = {name: tensor.float() for name, tensor in start.tensors.items()}
-            networks.load_released(net, kind, tensors, self.table)
+            networks.load_released(net, kind, start.tensors, self.table)
             if self.soft:
                 net.load_state_dict(softened(without_values(net.state_dict(), self.values)))
         if self.soft:
@@ -198,11 +190,11 @@ class AutoencoderObjective(_Autoencoder):
         spread = (FACTOR * mean.detach()).square().mean().sqrt()
         return value + self.kl * divergence, {**figures, "kl": divergence, "latents": spread}
 
-    def decoded(self, modules: nn.Module, pixels: Tensor) -> Tensor:
+    def decoded(self, modules: Any, pixels: Tensor) -> Tensor:
         mean, _ = moments(modules, pixels)
         return decode(modules.decoder, modules.post_quant_conv(mean), self.values)
 
-    def files(self, modules: nn.Module) -> dict[str, tuple[dict[str, Tensor], dict[str, str]]]:
+    def files(self, modules: Any) -> Files:
         """The autoencoder as the nodes load it."""
         state = modules.state_dict()
         state = with_values(hardened(state), self.values) if self.soft else state

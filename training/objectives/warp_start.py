@@ -9,8 +9,9 @@ position, to 2 i - 1, where the reference stands as frame i's field has moved it
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import nn
 
 CHANNELS = 8
 """The first channels, where positions turn fastest; they are what is compared."""
@@ -19,7 +20,7 @@ CONTENT = 0.1
 """What is left of the features in those channels, so that positions decide."""
 
 
-def look_at_warp(layers: nn.ModuleList) -> None:
+def look_at_warp(layers: Any) -> None:
     """Sets the first attention of each temporal transformer, in place."""
     for layer in layers:
         for block in layer.transformer_blocks:
@@ -27,7 +28,7 @@ def look_at_warp(layers: nn.ModuleList) -> None:
 
 
 @torch.no_grad()
-def _set(attention: nn.Module, norm: nn.Module) -> None:
+def _set(attention: Any, norm: Any) -> None:
     width = attention.to_q.weight.shape[0]
     size = width // attention.heads
     norm.weight[:CHANNELS] = CONTENT

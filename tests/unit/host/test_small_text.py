@@ -30,8 +30,15 @@ def text(host_env):
 
 
 @pytest.fixture(scope="module")
-def tensors(text):
-    return text.construct_text(WORDS)
+def vectors(host_env):
+    from motion_i2v.training.data import text_vectors
+
+    return text_vectors
+
+
+@pytest.fixture(scope="module")
+def tensors(vectors):
+    return vectors.construct_text(WORDS)
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +55,10 @@ CAPTIONS = ["a rocket moves left, the camera pans up", "", "Camera ZOOMS in", "n
 
 
 @pytest.mark.parametrize("caption", CAPTIONS)
-def test_the_host_gives_what_training_gives(text, tensors, clip, caption):
+def test_the_host_gives_what_training_gives(vectors, text, tensors, clip, caption):
     context = host_context(clip, caption)
-    assert context.shape == (1, text.TOKENS, text.WIDTH)
-    assert torch.equal(context, text.encode_captions(tensors, [caption]))
+    assert context.shape == (1, vectors.TOKENS, vectors.WIDTH)
+    assert torch.equal(context, vectors.encode_captions(tensors, [caption]))
 
 
 def test_unknown_words_take_no_room(clip):
@@ -68,8 +75,8 @@ def test_words_differ_and_so_does_their_order(clip):
             assert (one - other).norm() > 4
 
 
-def test_padding_is_one_vector_but_for_its_place(text, tensors):
-    empty = text.encode_captions(tensors, [""])[0]
+def test_padding_is_one_vector_but_for_its_place(vectors, tensors):
+    empty = vectors.encode_captions(tensors, [""])[0]
     near = torch.nn.functional.cosine_similarity(empty, empty.mean(dim=0)[None])
     assert near.min() > 0.95
 
@@ -84,17 +91,17 @@ def test_emphasis_and_clip_skip_work(clip):
     assert torch.equal(host_context(skipped, "rocket left"), plain)
 
 
-def test_a_long_prompt_gets_a_second_context(text, tensors, clip):
+def test_a_long_prompt_gets_a_second_context(vectors, tensors, clip):
     long = host_context(clip, "rocket " * 25)
-    assert long.shape[1] == 2 * text.TOKENS
-    cut = text.encode_captions(tensors, ["rocket " * 25])
-    assert torch.equal(long[:, : text.TOKENS], cut)
+    assert long.shape[1] == 2 * vectors.TOKENS
+    cut = vectors.encode_captions(tensors, ["rocket " * 25])
+    assert torch.equal(long[:, : vectors.TOKENS], cut)
 
 
-def test_the_same_seed_gives_the_same_words_whatever_their_order(text, tensors):
-    again = text.construct_text(reversed(WORDS))
+def test_the_same_seed_gives_the_same_words_whatever_their_order(vectors, tensors):
+    again = vectors.construct_text(reversed(WORDS))
     assert all(torch.equal(again[name], tensors[name]) for name in tensors)
-    other = text.construct_text(WORDS, seed=1)
+    other = vectors.construct_text(WORDS, seed=1)
     assert not torch.equal(other["rows"], tensors["rows"])
     assert sum(tensor.nbytes for tensor in tensors.values()) < 16_000
 
@@ -125,6 +132,6 @@ def test_a_damaged_file_is_refused(text, tensors, change, said):
         ((WORDS, 64, 0, 2), "64 and 2"),
     ],
 )
-def test_what_cannot_be_constructed_is_refused(text, arguments, said):
+def test_what_cannot_be_constructed_is_refused(vectors, arguments, said):
     with pytest.raises(ValueError, match=said):
-        text.construct_text(*arguments)
+        vectors.construct_text(*arguments)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +20,7 @@ pytest.importorskip("tensorboard", reason="pip install -r requirements-train.txt
 
 from motion_i2v.training.checkpoint import TrainingError
 from motion_i2v.training.commands import command, data_options, options
+from motion_i2v.training.data.ranges import Range, Share, Whole
 from motion_i2v.training.loop import LoopSettings
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -187,3 +190,51 @@ def test_synthetic_batches_have_the_strides_asked_for(host_env):
 def test_data_that_cannot_be(host_env, given, message):
     with pytest.raises(ValueError, match=message):
         data_options.batches_of(data_args(*given))
+
+
+@pytest.mark.parametrize("name", command.COMMANDS)
+def test_every_option_says_what_it_is(host_env, name):
+    parser = argparse.ArgumentParser()
+    parser.set_defaults(command=name)
+    module = importlib.import_module(f"{command.__package__}.{command.COMMANDS[name][0]}")
+    module.add_arguments(parser)
+    assert not {action.dest for action in parser._actions if not action.help}
+    assert parser.format_help()
+
+
+@dataclass
+class Walk:
+    """How one walks.
+
+    Args:
+        share: of the way, in 100 % or
+            less.
+        low, high: bounds of the pace.
+        uphill: whether it goes up.
+
+    Raises:
+        ValueError: for another way.
+    """
+
+    share: Share
+    low: Whole = 3
+    high: Range = (1, 6)
+    uphill: bool = False
+
+
+def test_options_are_read_as_the_fields_of_settings_say():
+    assert options.sayings(Walk) == {
+        "share": "of the way, in 100 %% or less.",
+        "low": "bounds of the pace.",
+        "high": "bounds of the pace.",
+        "uphill": "whether it goes up.",
+    }
+    parser = argparse.ArgumentParser()
+    options.add_options(parser, Walk, prefix="a_", low=4)
+    args = parser.parse_args(["--a-share", "0.5", "--a-high", "2-9", "--a-uphill"])
+    assert options.read_options(args, Walk, prefix="a_") == Walk(0.5, 4, (2, 9), True)
+    assert options.read_options(args, Walk, prefix="a_", low=0).low == 0
+    for wrong in ("1.5", "nan", "x"):
+        with pytest.raises(SystemExit):
+            parser.parse_args(["--a-share", wrong])
+    assert parser.parse_args(["--a-share", "1"]).a_high == (1, 6)

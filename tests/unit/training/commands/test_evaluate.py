@@ -156,16 +156,15 @@ def tables(networks) -> report.Tables:
     pictures = torch.cat([trial.clip.frames for trial in scenes])
     linear = evaluation.LinearCodecs.fitted(pictures, fields)
     bench = evaluation.Bench(scenes, pictures, linear, networks)
-    judged = [judge for part in evaluate.PARTS.values() for judge in part]
-    return {judge.__name__.removeprefix("judge_"): judge(bench) for judge in judged}
+    return evaluation.JUDGED.tables(bench, list(evaluation.JUDGED.parts))
 
 
 def test_perfect_networks_reach_every_goal_and_useless_ones_none_but_the_vae():
-    goals = report.reached(tables(Networks(right=True)))
+    goals = evaluation.JUDGED.goals(tables(Networks(right=True)))
     assert len(goals) == 10
     # On these clips of noise nothing can be filled, so both are endlessly good or bad.
     assert [goal.what for goal in goals if not goal.reached] == []
-    bad = report.reached(tables(Networks(right=False)))
+    bad = evaluation.JUDGED.goals(tables(Networks(right=False)))
     reached = [goal.what for goal in bad if goal.reached]
     assert len(bad) == 10
     assert len(reached) == 1
@@ -174,8 +173,8 @@ def test_perfect_networks_reach_every_goal_and_useless_ones_none_but_the_vae():
 
 def test_without_networks_there_are_tables_and_no_goals():
     made = tables(None)
-    assert report.reached(made) == []
-    text = "\n".join(report.lines(made))
+    assert evaluation.JUDGED.goals(made) == []
+    text = "\n".join(report.lines(made, evaluation.JUDGED.titles, []))
     assert "small model" not in text
     assert "Densify Tracks" in text
 

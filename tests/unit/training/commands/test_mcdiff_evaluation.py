@@ -294,7 +294,6 @@ def test_files_that_lack_what_they_are_there_for(files):
 
 def test_goals_are_those_of_the_issue(host_env):
     from motion_i2v.training.judging import mcdiff_judges as judges
-    from motion_i2v.training.judging import mcdiff_report
 
     def rows(*names: str, **scores: float):
         return {name: dict(scores) for name in names}
@@ -302,7 +301,7 @@ def test_goals_are_those_of_the_issue(host_env):
     names = ("F", "no motion", "Densify Tracks")
     tables = {"flow": rows(*names, driven=2.0, all=1.0)}
     tables["flow"]["F"]["driven"] = 1.0
-    made = {goal.what: goal.reached for goal in mcdiff_report.goals(tables)}
+    made = {goal.what: goal.reached for goal in judges.JUDGED.goals(tables)}
     assert made == {
         "F, one step: driven objects nearer than Densify Tracks', px": True,
         "F, one step: driven objects nearer than no motion's, px": True,
@@ -311,6 +310,6 @@ def test_goals_are_those_of_the_issue(host_env):
     }
     ablation = rows(judges.FULL, judges.SPARSE, judges.REPEATED, PSNR=18.0, SSIM=0.5, distance=3.0)
     ablation[judges.FULL] = {"PSNR": 19.5, "SSIM": 0.6, "distance": 2.0}
-    goals = mcdiff_report.goals({"ablation": ablation})
+    goals = judges.JUDGED.goals({"ablation": ablation})
     assert [goal.kind for goal in goals] == [report.MUST] * 3 + [report.AIM]
     assert all(goal.reached for goal in goals)

@@ -11,17 +11,14 @@ pytest.importorskip("skimage", reason="its photographs are used")
 
 from motion_i2v.training.data import scenes
 from motion_i2v.training.data.clip import stack
-from motion_i2v.training.data.photograph_sources import SOURCES
-from motion_i2v.training.data.photographs import Photographs
+from motion_i2v.training.data.photographs import SOURCES, Photographs
 from motion_i2v.training.data.scene_batches import (
-    EvenTimes,
     RandomTimes,
-    Shape,
+    StrideTimes,
     SyntheticClips,
     make_clips,
     random_crops,
     shape_of,
-    synthetic_batch,
 )
 from motion_i2v.training.data.scene_captions import VOCABULARY
 from motion_i2v.training.data.scene_motion import SceneMotion
@@ -298,10 +295,9 @@ def test_random_crops(photographs):
 
 def test_clips_are_decided_by_seed_and_index(photographs):
     clips = make_clips(7, [3, 4], (32, 32), RandomTimes(3), photographs)
-    dataset = SyntheticClips(7, (32, 32), RandomTimes(3), photographs)
-    assert same(clips[1], dataset[4])
+    assert same(clips[1], make_clips(7, [4], (32, 32), RandomTimes(3), photographs)[0])
     assert not same(clips[0], clips[1])
-    assert not same(clips[0], SyntheticClips(8, (32, 32), RandomTimes(3), photographs)[3])
+    assert not same(clips[0], make_clips(8, [3], (32, 32), RandomTimes(3), photographs)[0])
 
 
 def test_shape_of_a_step():
@@ -313,8 +309,8 @@ def test_shape_of_a_step():
 
 def test_batches(photographs):
     def batch(step, rank):
-        shape = Shape((32, 24), 3, 2)
-        return synthetic_batch(step, rank, 2, 11, shape, EvenTimes(3), photographs)
+        times = lambda frames: StrideTimes((60, 120))  # noqa: E731
+        return SyntheticClips(photographs, 11, ((32, 24),), (3,), 6, times)(step, rank, 2)
 
     one = batch(5, 0)
     assert one["frames"].shape == (2, 3, 3, 24, 32)

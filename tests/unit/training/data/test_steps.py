@@ -304,7 +304,7 @@ class TestFolder:
     def folder(self, slide, cache, **changes) -> StepFolder:
         fields = StepFields(cache, TrackerSettings("fast"))
         return StepFolder(
-            [slide], fields, self.OPTIONS, Drawn(), clips_per_video=2, batch=2, **changes
+            [slide], fields, self.OPTIONS, drawn=Drawn(), clips_per_video=2, batch=2, **changes
         )
 
     def test_clips_follow_the_video(self, slide, cache):

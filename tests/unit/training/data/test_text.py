@@ -5,9 +5,9 @@ import pytest
 
 @pytest.fixture(scope="module")
 def text(host_env):
-    from motion_i2v.models.host import small_text
+    from motion_i2v.training.data import text_vectors
 
-    return small_text
+    return text_vectors
 
 
 def test_the_longest_caption_fits(text):

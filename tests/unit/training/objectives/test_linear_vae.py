@@ -15,7 +15,7 @@ from motion_i2v.models.files.checkpoints import checkpoint_of
 from motion_i2v.models.host.flow_vae import FlowVAE
 from motion_i2v.training.commands import vae_commands
 from motion_i2v.training.data.photographs import Photographs
-from motion_i2v.training.data.vae_batches import flow_batches, image_batches
+from motion_i2v.training.data.vae_batches import FieldPixels, PicturePixels
 from motion_i2v.training.objectives import networks, vae_objective
 from motion_i2v.training.objectives.linear_vae import (
     FACTOR,
@@ -41,9 +41,9 @@ def photographs():
 @pytest.fixture(scope="module")
 def pixels(photographs):
     """What goes into the encoders: a batch of each kind; fields that move most come first."""
-    fields = flow_batches(photographs, 0, 8, 4, ((64, 64),))(0, 0, 1)["pixels"]
+    fields = FieldPixels(photographs, 0, 8, 4, ((64, 64),))(0, 0, 1)["pixels"]
     most = (fields - 0.5).abs().amin((2, 3)).amax(1).argsort(descending=True)
-    pictures = image_batches(photographs, 0, 16, ((64, 64),))(0, 0, 1)["pixels"]
+    pictures = PicturePixels(photographs, 0, 16, ((64, 64),))(0, 0, 1)["pixels"]
     return {"image_vae": pictures, "flow_vae": fields[most]}
 
 
@@ -281,8 +281,8 @@ def test_the_code_must_fit_the_kind(pca, kind):
 
 def test_batches_depend_on_their_number_alone(photographs):
     for make in (
-        image_batches(photographs, 1, 2, ((32, 32), (48, 32))),
-        flow_batches(photographs, 1, 2, 2, ((32, 32), (48, 32))),
+        PicturePixels(photographs, 1, 2, ((32, 32), (48, 32))),
+        FieldPixels(photographs, 1, 2, 2, ((32, 32), (48, 32))),
     ):
         assert torch.equal(make(3, 0, 1)["pixels"], make(3, 0, 1)["pixels"])
         assert make(3, 0, 1)["pixels"].shape[-2:] == (32, 48)

@@ -383,11 +383,10 @@ class TestTrainedIsWhatRuns:
 class TestStage2:
     def test_warps_of_clips_together_are_those_of_each(self):
         from motion_i2v.models.networks.reference_warp import ReferenceWarp
-        from motion_i2v.training.objectives.stage2 import ClipWarps
 
         flow = 3 * torch.randn(3, 2, 2, 4, 6)
         features = torch.randn(3, 24, 5)
-        together = ClipWarps(flow)
+        together = ReferenceWarp(flow)
         (part,) = together.parts(5)
         made = together.warp(features.flatten(0, 1), part)
         for i in range(3):
