@@ -97,4 +97,21 @@ class NarrowVideoModel:
         return (load_video_model(family, seed),)
 
 
-NODE_CLASS_MAPPINGS = {"NarrowVideoModel": NarrowVideoModel}
+class NarrowLatents:
+    """Seeded latents of a shape, such as "1, 16, 3, 4, 6"."""
+
+    RETURN_TYPES = ("LATENT",)
+    FUNCTION = "make"
+    CATEGORY = "tests"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"shape": ("STRING",), "seed": ("INT", {"default": 0})}}
+
+    def make(self, shape, seed):
+        generator = torch.Generator().manual_seed(seed)
+        sides = [int(side) for side in shape.split(",")]
+        return ({"samples": torch.randn(sides, generator=generator)},)
+
+
+NODE_CLASS_MAPPINGS = {node.__name__: node for node in (NarrowVideoModel, NarrowLatents)}
