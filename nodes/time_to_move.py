@@ -105,7 +105,7 @@ class MotionI2VTimeToMoveSampler(Node):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="MotionI2VTimeToMoveSampler",
-            display_name="KSampler, Motion-Guided (Time-to-Move)",
+            display_name="Motion-Guided KSampler (Time-to-Move)",
             **aliases(*WORDS),
             category=GROUP,
             description="A KSampler that a warped clip leads: it starts from the noised clip, and "
