@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from .motion_field import check_frames, check_size
@@ -57,16 +58,25 @@ class Tracks:
         return Tracks(self.points * ratio, self.visibility, size)
 
     def retimed(self, frames: int) -> Tracks:
-        """The same motion in another number of frames: linear in time, visibility the nearest."""
+        """The same motion in another number of frames, both ends kept.
+
+        Between two frames a point goes along the curve through all of its places (PCHIP, in each
+        coordinate), not straight on and round a corner in every frame that was there; it is seen
+        where it was in the nearest one.
+        """
         check_frames(frames)
         if frames == self.frames:
             return self
-        time = torch.linspace(0, self.frames - 1, frames, dtype=torch.float64)
-        before = time.floor().long()
-        after = time.ceil().long()
-        part = (time - before).to(torch.float32).view(-1, 1, 1).to(self.points.device)
-        points = torch.lerp(self.points[before], self.points[after], part)
-        return Tracks(points, self.visibility[time.round().long()], self.size)
+        time = np.linspace(0, self.frames - 1, frames)
+        nearest = torch.from_numpy(time.round().astype(np.int64))
+        from scipy.interpolate import PchipInterpolator
+
+        if self.frames == 1:
+            points = self.points.expand(frames, -1, -1).clone()
+        else:
+            curve = PchipInterpolator(np.arange(self.frames), self.points.double().cpu().numpy())
+            points = torch.from_numpy(curve(time)).to(self.points)
+        return Tracks(points, self.visibility[nearest], self.size)
 
     def to_dict(self) -> dict[str, Any]:
         """What travels on a TRACKS socket: the core's two keys, and ours ("size") beside them."""

@@ -64,6 +64,7 @@ SOURCES: dict[str, dict[str, Any]] = {
 }
 
 PICTURE, TRACKS, FIELD = From("picture"), From("tracks"), From("field")
+GUIDE = {"tracks": TRACKS, "width": 64, "height": 64, "frames": 9}
 MASK = From("empty mask")
 
 TEXT = SOURCES["tracks"]["inputs"]
@@ -137,6 +138,11 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VTracksFromText", {**TEXT, "format": "kj"}, "set format to auto"),
     ("MotionI2VTracksToText", {"tracks": TRACKS, "format": "svg"}, "svg"),
     ("MotionI2VTracksToText", {"tracks": PICTURE, "format": "kj"}, "TRACKS"),
+    ("MotionI2VRetimeTracks", {"tracks": TRACKS, "frames": 1}, "frames"),
+    ("MotionI2VRetimeTracks", {"tracks": PICTURE, "frames": 81}, "TRACKS"),
+    ("MotionI2VTracksToGuideVideo", {**GUIDE, "width": 100}, "multiple of 32, such as 96"),
+    ("MotionI2VTracksToGuideVideo", {**GUIDE, "height": 8}, "height"),
+    ("MotionI2VTracksToGuideVideo", {**GUIDE, "frames": 16}, "8n + 1, such as 17"),
     ("MotionI2VTrajectoryEditor", {**EDITOR, "drawing": "{"}, "drawing"),
     ("MotionI2VTrajectoryEditor", {**EDITOR, "drawing": '{"version":2,"paths":[]}'}, "version"),
     ("MotionI2VTrajectoryEditor", {**EDITOR, "drawing": "10,10, 30,20"}, "Tracks From Text"),

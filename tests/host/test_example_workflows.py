@@ -66,6 +66,7 @@ def loaded(host: HostProcess, prompt: Prompt) -> np.ndarray:
 NAMES = sorted(file.stem for file in TWINS.glob("*.json"))
 NAMES = [name for name in NAMES if not needs_weights(twin(name))]
 NOT_THE_PHOTO = {
+    "tracks-for-video-models": "its frames are a guide on black",
     "video-to-video": "its frame 0 is the clip's, restyled",
     "small-model": "its frame 0 has been through the VAE; see test_small_model_runs.py",
     "mcdiff": "its frame 0 is the photo made smaller; see test_mcdiff_runs.py",

@@ -305,4 +305,26 @@ def test_retimed_tracks_keep_both_ends():
     tracks = Tracks.from_dict(core_dict(), (64, 32))
     longer = tracks.retimed(5)
     assert torch.equal(longer.points[::2], tracks.points)
-    close(longer.points[1], (tracks.points[0] + tracks.points[1]) / 2)
+    still = Tracks(tracks.points[:1], tracks.visibility[:1], tracks.size).retimed(3)
+    assert torch.equal(still.points, tracks.points[:1].expand(3, -1, -1))
+
+
+def test_retimed_tracks_follow_the_curve_and_not_its_chords():
+    turn = torch.linspace(0, torch.pi / 2, 81, dtype=torch.float64)
+    circle = torch.stack([100 * turn.cos(), 100 * turn.sin()], 1)[:, None].float()
+    seen = torch.ones(81, 1, dtype=torch.bool)
+    whole = Tracks(circle, seen, (200, 200))
+    few = Tracks(circle[::16], seen[::16], (200, 200))
+    again = few.retimed(81)
+    chords = torch.nn.functional.interpolate(
+        few.points.permute(1, 2, 0), 81, mode="linear", align_corners=True
+    ).permute(2, 0, 1)
+    off = (again.points - whole.points).norm(dim=-1).max()
+    assert off < 0.5 * (chords - whole.points).norm(dim=-1).max()
+
+
+def test_retimed_straight_tracks_keep_their_speed():
+    time = torch.arange(16.0).view(-1, 1, 1)
+    tracks = Tracks(time * torch.tensor([3.0, -2.0]), torch.ones(16, 1, dtype=torch.bool), (9, 9))
+    expected = torch.linspace(0, 15, 121).view(-1, 1, 1) * torch.tensor([3.0, -2.0])
+    close(tracks.retimed(121).points, expected)
