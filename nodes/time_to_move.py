@@ -3,8 +3,8 @@
 from comfy_api.latest import io
 
 from ..models.host.directed import directed_by, sample_directed
+from ..models.host.dual_clock import TimeToMove
 from ..models.host.stage1_sampling import Settings
-from ..models.host.time_to_move import TimeToMove
 from .node import Node
 from .sampling_inputs import Usual, sampling_inputs
 from .sockets import CATEGORY, advanced, aliases

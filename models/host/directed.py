@@ -10,9 +10,9 @@ import latent_preview
 import torch
 
 from ..picture.latent_mask import LatentClip, latent_mask
+from .dual_clock import Clocks, Directed, TimeToMove
 from .features import latent_ratios
 from .stage1_sampling import Settings, schedule
-from .time_to_move import Clocks, Directed, TimeToMove
 
 
 def directed_by(

@@ -65,7 +65,7 @@ def inner_of(name):
 
 
 def led(weak, strong, mask=LEFT, name="euler", schedule=None):
-    from motion_i2v.models.host.time_to_move import Clocks, Directed, TimeToMove
+    from motion_i2v.models.host.dual_clock import Clocks, Directed, TimeToMove
 
     return TimeToMove(inner_of(name), Directed(CLIP, mask, Clocks(weak, strong)), schedule)
 
@@ -208,8 +208,8 @@ def test_patches_of_the_model_are_told_the_steps_that_are_run():
 
 
 def test_a_start_within_the_schedule_is_noised_to_its_own_level():
+    from motion_i2v.models.host.dual_clock import Clocks, Directed, TimeToMove
     from motion_i2v.models.host.sampling import unit_noise
-    from motion_i2v.models.host.time_to_move import Clocks, Directed, TimeToMove
 
     guider = Guider("eps")
     sigmas = sigmas_of(guider)
@@ -250,7 +250,7 @@ def test_each_of_a_batch_of_videos_is_led():
 
 @pytest.mark.parametrize(("weak", "strong"), [(0.5, 0.4), (-0.1, 0.4), (0.5, 1.2)])
 def test_clocks_that_cannot_be_are_refused(weak, strong):
-    from motion_i2v.models.host.time_to_move import Clocks
+    from motion_i2v.models.host.dual_clock import Clocks
 
     with pytest.raises(ValueError, match="weak <= strong"):
         Clocks(weak, strong)

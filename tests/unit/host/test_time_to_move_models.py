@@ -87,7 +87,7 @@ def schedule_of(model):
 def led(model, clip, mask, weak, strong, name="euler"):
     from comfy.samplers import sampler_object
     from motion_i2v.models.host.directed import directed_by
-    from motion_i2v.models.host.time_to_move import TimeToMove
+    from motion_i2v.models.host.dual_clock import TimeToMove
 
     return TimeToMove(sampler_object(name), directed_by(model, clip, mask, weak, strong))
 
@@ -164,7 +164,7 @@ def test_two_experts_sample_as_one_would(host_env):
     """Wan 2.2: the schedule is split, and the second run goes on without noise."""
     from comfy.samplers import sampler_object
     from motion_i2v.models.host.directed import directed_by
-    from motion_i2v.models.host.time_to_move import TimeToMove
+    from motion_i2v.models.host.dual_clock import TimeToMove
 
     from testing.video_models import load_video_model
 

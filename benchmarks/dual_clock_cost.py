@@ -1,6 +1,6 @@
 """Motion-guided sampling: what the wrapper costs, and what the clocks do for the small model.
 
-Run from the repository's root: `python -m benchmarks.time_to_move [--clips N] [--steps N]`.
+Run from the repository's root: `python -m benchmarks.dual_clock_cost [--clips N] [--steps N]`.
 First a sampling of the narrow Wan, held all the way, beside one that is not: the two take turns in
 one process, and the best of several rounds counts. Then the small model's stage 2 paints clips of
 exact motion (testing/synthetic.py) from noise, and from the warped picture at each step, held for
@@ -36,11 +36,11 @@ import comfy.samplers
 import torch
 import torch.nn.functional as F
 from motion_i2v.models.host.directed import directed_by, sample_directed
+from motion_i2v.models.host.dual_clock import TimeToMove
 from motion_i2v.models.host.motion_wrappers import apply_motion
 from motion_i2v.models.host.small_networks import load_small_model
 from motion_i2v.models.host.stage1_sampling import Settings
 from motion_i2v.models.host.stage2_sampling import make_motion, sample_video, with_schedule
-from motion_i2v.models.host.time_to_move import TimeToMove
 from motion_i2v.models.picture.warp import warp_picture
 from motion_i2v.models.types.motion_field import MotionField
 from torch import Tensor
@@ -121,6 +121,7 @@ def flicker(frames: Tensor, clip: Rendered) -> float:
     return 255 * float(change[visible[1:] & visible[:-1]].mean())
 
 
+@torch.no_grad()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=int, default=4)
