@@ -4,10 +4,15 @@ ComfyUI imports this file. Nothing heavy happens here: the nodes are imported wh
 for them through `comfy_entrypoint`.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .nodes import MotionI2VExtension
+
 WEB_DIRECTORY = "./js"
 
 
-async def comfy_entrypoint():
+async def comfy_entrypoint() -> "MotionI2VExtension":
     """Returns the extension that lists this pack's nodes (ComfyUI's V3 node API)."""
     from .nodes import MotionI2VExtension
 

@@ -3,6 +3,8 @@
 It needs Python 3.10-3.13 and nothing else; everything that it installs goes into `.dev/`.
 """
 
+from __future__ import annotations
+
 import os
 import shutil
 import subprocess
@@ -13,7 +15,7 @@ SUPPORTED = ((3, 10), (3, 11), (3, 12), (3, 13))
 NAMES = tuple(f"python{major}.{minor}" for major, minor in reversed(SUPPORTED))
 
 
-def version_of(python):
+def version_of(python: str) -> tuple[int, ...] | None:
     """Returns (major, minor) of an interpreter, None where it does not run."""
     code = "import sys; print(*sys.version_info[:2])"
     try:
@@ -23,7 +25,7 @@ def version_of(python):
         return None
 
 
-def supported_python():
+def supported_python() -> str | None:
     """Returns an interpreter that the set-up supports, None where this machine has none."""
     for name in NAMES:
         python = shutil.which(name)
@@ -32,7 +34,7 @@ def supported_python():
     return None
 
 
-def main():
+def main() -> int | str:
     if sys.version_info[:2] in SUPPORTED:
         from devkit.commands import run
 

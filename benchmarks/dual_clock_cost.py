@@ -38,8 +38,8 @@ import torch.nn.functional as F
 from motion_i2v.models.host.directed import directed_by, sample_directed
 from motion_i2v.models.host.dual_clock import TimeToMove
 from motion_i2v.models.host.motion_wrappers import apply_motion
+from motion_i2v.models.host.sampling import Settings
 from motion_i2v.models.host.small_networks import load_small_model
-from motion_i2v.models.host.stage1_sampling import Settings
 from motion_i2v.models.host.stage2_sampling import make_motion, sample_video, with_schedule
 from motion_i2v.models.picture.warp import warp_picture
 from motion_i2v.models.types.motion_field import MotionField

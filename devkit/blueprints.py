@@ -20,9 +20,11 @@ from devkit.browser import page_of
 from devkit.host import HostProcess
 
 FOLDER = places.ROOT / "subgraphs"
-OUTSIDE = ("MarkdownNote", "LoadImage", "LoadVideo", "GetVideoComponents", "CreateVideo")
-OUTSIDE += ("SaveVideo", "SaveAnimatedWEBP", "SaveImage", "PreviewImage", "ImageFromBatch")
-OUTSIDE += ("MotionI2VTrajectoryEditor", "MotionI2VFieldPreview", "MotionI2VSaveMotionField")
+OUTSIDE = (
+    *("MarkdownNote", "LoadImage", "LoadVideo", "GetVideoComponents", "CreateVideo"),
+    *("SaveVideo", "SaveAnimatedWEBP", "SaveImage", "PreviewImage", "ImageFromBatch"),
+    *("MotionI2VTrajectoryEditor", "MotionI2VFieldPreview", "MotionI2VSaveMotionField"),
+)
 """Kinds of nodes that stay outside: what a user brings, and what a user does with the result.
 
 The editor, too: of a widget that is promoted the page shows the text, and not what draws it.

@@ -33,7 +33,7 @@ class Check:
 PYTHON_CHECKS = (
     Check("ruff check", (sys.executable, "-m", "ruff", "check", ".")),
     Check("ruff format", (sys.executable, "-m", "ruff", "format", "--check", ".")),
-    Check("mypy", (sys.executable, "-m", "mypy", "models")),
+    Check("mypy", (sys.executable, "-m", "devkit.typed")),
     *(Check(name, (sys.executable, "-m", "devkit.scans", name)) for name in SCANS),
 )
 

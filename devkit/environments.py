@@ -20,7 +20,7 @@ def make(venv: Path) -> None:
     Raises:
         SystemExit: where no way works; the message tells each that was tried.
     """
-    failures = []
+    failures: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         path = os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH"))))
         ways = iter(_ways(venv, folder))
@@ -50,9 +50,9 @@ def _ways(venv: Path, folder: str) -> list[list[list[str]]]:
     python, uv = sys.executable, shutil.which("uv")
     virtualenv = [python, "-m", "virtualenv", "--quiet", "--python", python, str(venv)]
     fetch = [python, "-m", "pip", "install", *QUIETLY, "--target", folder, "virtualenv"]
-    with_uv = [uv, "venv", "--quiet", "--seed", "--python", python, str(venv)] if uv else None
-    ways = [[[python, "-m", "venv", str(venv)]], [virtualenv], [with_uv], [fetch, virtualenv]]
-    return [way for way in ways if None not in way]
+    with_uv = [[uv, "venv", "--quiet", "--seed", "--python", python, str(venv)]] if uv else []
+    ways = [[[python, "-m", "venv", str(venv)]], [virtualenv], with_uv, [fetch, virtualenv]]
+    return [way for way in ways if way]
 
 
 def _has_pip(venv: Path) -> bool:

@@ -333,21 +333,21 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def put_pack(custom_nodes: Path) -> None:
-    """Links the checkout into custom_nodes, or copies it where links are not allowed."""
-    target = custom_nodes / places.PACK
+def put_pack(folder: Path, name: str = places.PACK) -> None:
+    """Links the checkout into a folder, or copies it where links are not allowed."""
+    target = folder / name
     if target.is_symlink() and target.resolve() == places.ROOT:
         return
-    remove_pack(custom_nodes)
+    remove_pack(folder, name)
     try:
         target.symlink_to(places.ROOT, target_is_directory=True)
     except OSError:  # Windows without developer mode
         shutil.copytree(places.ROOT, target, ignore=shutil.ignore_patterns(*NOT_THE_PACK))
 
 
-def remove_pack(custom_nodes: Path) -> None:
+def remove_pack(folder: Path, name: str = places.PACK) -> None:
     """Removes the link or the copy; never what the link points at."""
-    target = custom_nodes / places.PACK
+    target = folder / name
     if target.is_symlink():
         target.unlink()
     elif target.exists():

@@ -8,6 +8,7 @@ import { Memory } from "./editor/memory.js";
 import { regionOf } from "./editor/region.js";
 import { speak, words } from "./editor/texts.js";
 import { heldAt, isHash, maskRoute, numberAt, pictureAt, rememberHolder, viewRoute } from "./editor/upstream.js";
+import { register } from "./register.js";
 
 const NODE = "MotionI2VTrajectoryEditor";
 /** Under these keys the node sends its picture and frames; nodes/trajectory_editor.py has them too. */
@@ -348,7 +349,7 @@ function styleElement() {
   return style;
 }
 
-const EXTENSION = {
+register({
   name: "motioni2v.TrajectoryEditor",
 
   async setup() {
@@ -381,7 +382,4 @@ const EXTENSION = {
     keepLarge(node);
     node.setSize(FIRST_SIZE.map((least, i) => Math.max(least, node.size[i])));
   },
-};
-
-// A second copy of the pack, in a folder of another name, brings this file too.
-if (!app.extensions.some(({ name }) => name === EXTENSION.name)) app.registerExtension(EXTENSION);
+});

@@ -4,7 +4,7 @@
 // user's language in their place, so that nodes of packs stay English; newer ones take them again.
 
 import { api } from "../../scripts/api.js";
-import { app } from "../../scripts/app.js";
+import { register } from "./register.js";
 
 const ONE_OF_OURS = "nodeDefs.MotionI2VTrajectoryEditor.display_name";
 
@@ -39,7 +39,7 @@ function keep(translations, messages) {
   Object.keys(translations).forEach(bringBack);
 }
 
-const EXTENSION = {
+register({
   name: "motioni2v.Translations",
 
   /** Before the page translates what its nodes are called. */
@@ -47,7 +47,4 @@ const EXTENSION = {
     const messages = messagesOfPage();
     if (messages) keep(await translationsOfPacks(), messages);
   },
-};
-
-// A second copy of the pack, in a folder of another name, brings this file too.
-if (!app.extensions.some(({ name }) => name === EXTENSION.name)) app.registerExtension(EXTENSION);
+});

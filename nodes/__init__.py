@@ -23,6 +23,7 @@ from .field_tracks import MotionI2VMotionFieldToTracks
 from .mcdiff_flow import MotionI2VMCDiffFlowCompletion
 from .mcdiff_loader import MotionI2VLoadMCDiff
 from .mcdiff_sampler import MotionI2VMCDiffContinue, MotionI2VMCDiffSampler
+from .move_mask import MotionI2VMoveMask
 from .region_mask import MotionI2VCombineRegions, MotionI2VRegionMask
 from .replacements import register
 from .small_model import MotionI2VLoadSmallModel
@@ -48,6 +49,7 @@ from .track_tools import MotionI2VRetimeTracks, MotionI2VTracksToGuideVideo
 from .tracks_text import MotionI2VTracksFromText, MotionI2VTracksToText
 from .trajectory_editor import MotionI2VTrajectoryEditor
 from .transfer_motion import MotionI2VTransferMotion
+from .warp_noise import MotionI2VWarpNoise
 from .warp_preview import MotionI2VWarpPreview
 
 NODES: list[type[io.ComfyNode]] = [
@@ -80,6 +82,7 @@ NODES: list[type[io.ComfyNode]] = [
     MotionI2VMotionFieldConditioning,
     MotionI2VMotionFieldSampler,
     MotionI2VMotionFieldToTracks,
+    MotionI2VMoveMask,
     MotionI2VRegionMask,
     MotionI2VResizeMotionField,
     MotionI2VRetimeMotionField,
@@ -95,6 +98,7 @@ NODES: list[type[io.ComfyNode]] = [
     MotionI2VTrajectoryControlNet,
     MotionI2VTrajectoryEditor,
     MotionI2VTransferMotion,
+    MotionI2VWarpNoise,
     MotionI2VWarpPreview,
 ]
 

@@ -10,7 +10,7 @@ import torch
 KINDS = ("monotone_cubic", "linear")
 
 
-def progress(curve: Any, frames: int) -> torch.Tensor:
+def time_along(curve: Any, frames: int) -> torch.Tensor:
     """How far a curve is at so many equal steps: [F] float64 in 0..1, the first of them 0.
 
     Args:

@@ -1,15 +1,30 @@
 """Video to video: where every pixel of a clip's first frame goes."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import comfy.model_management
+import torch
 from comfy_api.latest import io
 
 from ..models.host import folders
-from ..models.trackers.methods import ANCHORED, WITHOUT_WEIGHTS
-from .node import Node, usual
-from .sockets import CATEGORY, DenseTrackerSocket, MotionFieldSocket, advanced, aliases
+from ..models.trackers.clip_frames import ClipFrames, working_size
+from ..models.trackers.methods import ANCHORED, WITHOUT_WEIGHTS, without_weights
+from ..models.trackers.steps import Tracker
+from .inputs import field_output
+from .node import Node, progress, usual
+from .sockets import CATEGORY, DenseTrackerSocket, advanced, aliases
+
+if TYPE_CHECKING:
+    from ..models.host.trackers import HostedTracker
+    from ..models.trackers.weights import TrackerPart
 
 GROUP = f"{CATEGORY}/video to video"
 NO_FILE = "none"
 DOT, RAFT_CHAINED, RAFT_DIRECT = "DOT", "RAFT, chained", "RAFT, direct"
+ALLTRACKER = "AllTracker"
+KINDS = (DOT, RAFT_CHAINED, RAFT_DIRECT, ALLTRACKER)
 AUTO, FORWARD, BOTH = "auto", "forward (Motion-I2V)", "both ways (DOT)"
 WAYS = {AUTO: None, FORWARD: False, BOTH: True}
 STOP, IGNORE = "stop with an error", "ignore"
@@ -30,6 +45,7 @@ class MotionI2VFlowExtractor(Node):
                 "DOT",
                 "RAFT",
                 "CoTracker",
+                "AllTracker",
             ),
             category=GROUP,
             description="Takes the motion out of a video: for every pixel of its first frame, "
@@ -114,11 +130,7 @@ class MotionI2VFlowExtractor(Node):
                 ),
             ],
             outputs=[
-                MotionFieldSocket.Output(
-                    "field",
-                    display_name="motion field",
-                    tooltip="Displacements from the first frame, with visibility.",
-                ),
+                field_output("Displacements from the first frame, with visibility.", "field"),
                 io.Mask.Output(
                     "occlusion",
                     display_name="occlusion",
@@ -136,47 +148,43 @@ class MotionI2VFlowExtractor(Node):
     @classmethod
     def execute(
         cls,
-        frames,
-        built_in,
-        first_frame,
-        frames_used,
-        every,
-        working_side,
-        field_size,
-        cuts,
-        dense_tracker=None,
-        region=None,
+        frames: list[torch.Tensor],
+        built_in: list[str],
+        first_frame: list[int],
+        frames_used: list[int],
+        every: list[int],
+        working_side: list[int],
+        field_size: list[str],
+        cuts: list[str],
+        dense_tracker: list[HostedTracker] | None = None,
+        region: list[torch.Tensor] | None = None,
     ) -> io.NodeOutput:
-        import comfy.model_management
-        import comfy.utils
-        import torch
-
-        from ..models.trackers.clip_frames import ClipFrames, working_size
         from ..models.trackers.extract import Excerpt, extract_field
-        from ..models.trackers.methods import without_weights
 
-        _one_of("built_in", built_in[0], WITHOUT_WEIGHTS)
-        _one_of("field_size", field_size[0], (AS_CLIP, AS_WORKED))
-        _one_of("cuts", cuts[0], (STOP, IGNORE))
         clip = ClipFrames(_frames(frames))
-        work = working_size(clip.own_size, working_side[0])
-        tracker = dense_tracker[0] if dense_tracker else without_weights(built_in[0])
-        if dense_tracker:
-            work = tracker.fit(work)
-        bar = comfy.utils.ProgressBar(1)
         field = extract_field(
             clip,
-            tracker,
-            work,
+            *_tracker(clip, dense_tracker, built_in[0], working_side[0]),
             excerpt=Excerpt(first_frame[0], frames_used[0], every[0]),
             enlarge=field_size[0] == AS_CLIP,
             region=region[0] if region else None,
             allow_cuts=cuts[0] == IGNORE,
             memory=comfy.model_management.get_free_memory(torch.device("cpu")),
-            on_step=bar.update_absolute,
+            on_step=progress(1),
         )
+        assert field.visibility is not None, "a tracker says of every pixel whether it is seen"
         reference = clip.frames[first_frame[0]][None, ..., :3].clone()
         return io.NodeOutput(field, 1 - field.visibility, reference)
+
+
+def _tracker(
+    clip: ClipFrames, connected: list[HostedTracker] | None, built_in: str, side: int
+) -> tuple[Tracker, tuple[int, int]]:
+    """What follows the pixels, and the (W, H) at which it does."""
+    work = working_size(clip.own_size, side)
+    if connected:
+        return connected[0], connected[0].fit(work)
+    return without_weights(built_in), work
 
 
 class MotionI2VLoadDenseTracker(Node):
@@ -185,19 +193,22 @@ class MotionI2VLoadDenseTracker(Node):
         return io.Schema(
             node_id="MotionI2VLoadDenseTracker",
             display_name="Load Dense Tracker",
-            **aliases("optical flow", "DOT", "RAFT", "CoTracker"),
+            **aliases("optical flow", "DOT", "RAFT", "CoTracker", "AllTracker"),
             category=f"{CATEGORY}/loaders",
             description="Loads the weights of a dense tracker: DOT, which Motion-I2V was trained "
-            "with, or RAFT. See the help page for where to get them, and their licences.",
+            "with, RAFT, or AllTracker, whose licence allows any use. See the help page for where "
+            "to get them, and their licences.",
             inputs=[
                 io.Combo.Input(
                     "tracker",
-                    options=[DOT, RAFT_CHAINED, RAFT_DIRECT],
+                    options=list(KINDS),
                     default=DOT,
-                    tooltip="DOT: tracks points and spreads them to every pixel; needs all three "
-                    "files. RAFT, chained: flow from frame to frame, added up. RAFT, direct: flow "
-                    "from the first frame to each other one, for small motions. RAFT needs only "
-                    "the first file.",
+                    tooltip="DOT: tracks points and spreads them to every pixel; needs the first "
+                    "three files, of which CoTracker's is not for commercial use. RAFT, chained: "
+                    "flow from frame to frame, added up. RAFT, direct: flow from the first frame "
+                    "to each other one, for small motions. RAFT needs only the first file. "
+                    "AllTracker: follows every pixel through 16 frames at a time; needs only its "
+                    "own file, whose licence (MIT) allows any use.",
                 ),
                 _file("raft_file", "RAFT", "raft_patch_8", "raft_large", "raft"),
                 _file("cotracker_file", "CoTracker (for DOT)", "cotracker"),
@@ -237,6 +248,7 @@ class MotionI2VLoadDenseTracker(Node):
                     max=2**32 - 1,
                     tooltip="DOT: of the points that are drawn.",
                 ),
+                _file("alltracker_file", "AllTracker (MIT licence)", "alltracker"),
             ],
             outputs=[
                 DenseTrackerSocket.Output(
@@ -248,29 +260,30 @@ class MotionI2VLoadDenseTracker(Node):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, **given):
-        given = usual(cls.define_schema()) | given
-        names = [given[name] for name in ("raft_file", "cotracker_file", "refiner_file")]
+    def fingerprint_inputs(cls, **given: Any) -> list[str]:
+        given = usual(cls.known()) | given
+        names = [value for name, value in given.items() if name.endswith("_file")]
         return [folders.fingerprint(name) for name in names if name != NO_FILE]
 
     @classmethod
     def execute(
         cls,
-        tracker,
-        raft_file,
-        cotracker_file,
-        refiner_file,
-        points,
-        points_at_once,
-        direction,
-        seed,
+        tracker: str,
+        raft_file: str,
+        cotracker_file: str,
+        refiner_file: str,
+        points: int,
+        points_at_once: int,
+        direction: str,
+        seed: int,
+        alltracker_file: str,
     ) -> io.NodeOutput:
-        from ..models.host.trackers import hosted_dot, hosted_raft
+        from ..models.host.trackers import hosted_alltracker, hosted_dot, hosted_raft
         from ..models.trackers import weights
         from ..models.trackers.dot import DotNetworks
 
-        _one_of("tracker", tracker, (DOT, RAFT_CHAINED, RAFT_DIRECT))
-        _one_of("direction", direction, WAYS)
+        if tracker == ALLTRACKER:
+            return io.NodeOutput(hosted_alltracker(_load(alltracker_file, weights.ALLTRACKER)))
         raft = _load(raft_file, weights.RAFT)
         if tracker != DOT:
             return io.NodeOutput(hosted_raft(raft, chained=tracker == RAFT_CHAINED))
@@ -281,13 +294,7 @@ class MotionI2VLoadDenseTracker(Node):
         return io.NodeOutput(hosted_dot(networks, points, points_at_once, WAYS[direction], seed))
 
 
-def _one_of(name: str, value: str, options) -> None:
-    # The host lets any text into a V3 node's choice.
-    if value not in options:
-        raise ValueError(f"{name} is '{value}', but one of {', '.join(options)} is needed")
-
-
-def _file(name: str, what: str, *likely: str) -> io.Combo.Input:
+def _file(name: str, what: str, *likely: str) -> io.Input:
     listed = folders.checkpoints(*likely)
     fitting = [file for file in listed if any(part in file.lower() for part in likely)]
     return io.Combo.Input(
@@ -298,7 +305,7 @@ def _file(name: str, what: str, *likely: str) -> io.Combo.Input:
     )
 
 
-def _load(file: str, part):
+def _load(file: str, part: TrackerPart) -> Any:
     from ..models.trackers import weights
 
     if file == NO_FILE:
@@ -309,7 +316,7 @@ def _load(file: str, part):
     return weights.load(folders.path_of(file), part)
 
 
-def _frames(batches):
+def _frames(batches: list[torch.Tensor]) -> torch.Tensor | list[torch.Tensor]:
     """One batch as it is; of several, each frame without a copy."""
     if len(batches) == 1:
         return batches[0]

@@ -1,11 +1,15 @@
 """Densify Tracks: a few drawn paths become motion everywhere, without a learned model."""
 
+from typing import Any
+
+import torch
 from comfy_api.latest import io
 
-from ..models.densify.densify import densify
+from ..models.densify.densify import PathsOutside, densify
 from ..models.types.tracks import Tracks
-from .node import Node
-from .sockets import CATEGORY, MotionFieldSocket, TracksSocket, aliases
+from .inputs import field_output, picture_size
+from .node import Node, progress
+from .sockets import CATEGORY, TracksSocket, aliases
 
 
 class MotionI2VDensifyTracks(Node):
@@ -75,31 +79,24 @@ class MotionI2VDensifyTracks(Node):
                 ),
             ],
             outputs=[
-                MotionFieldSocket.Output(
-                    "field",
-                    display_name="motion field",
-                    tooltip="Where every pixel of the picture goes, frame by frame.",
-                )
+                field_output("Where every pixel of the picture goes, frame by frame.", "field"),
             ],
         )
 
     @classmethod
     def execute(
         cls,
-        tracks,
-        reach,
-        edge_sensitivity,
-        paths_outside,
-        width,
-        height,
-        picture=None,
-        region=None,
+        tracks: dict[str, Any],
+        reach: float,
+        edge_sensitivity: float,
+        paths_outside: PathsOutside,
+        width: int,
+        height: int,
+        picture: torch.Tensor | None = None,
+        region: torch.Tensor | None = None,
     ) -> io.NodeOutput:
-        import comfy.utils
-
         size = _size(picture, width, height)
         drawn = Tracks.from_dict(tracks, size)
-        progress = comfy.utils.ProgressBar(drawn.frames)
         field = densify(
             drawn,
             size or drawn.size,
@@ -108,15 +105,15 @@ class MotionI2VDensifyTracks(Node):
             reach=reach,
             edges=edge_sensitivity,
             paths_outside=paths_outside,
-            on_step=progress.update_absolute,
+            on_step=progress(drawn.frames),
         )
         return io.NodeOutput(field)
 
 
-def _size(picture, width: int, height: int) -> tuple[int, int] | None:
+def _size(picture: torch.Tensor | None, width: int, height: int) -> tuple[int, int] | None:
     """(W, H) that the user asks for, or None for the tracks' own."""
     if picture is not None:
-        return picture.shape[2], picture.shape[1]
+        return picture_size(picture)
     if (width == 0) != (height == 0):
         raise ValueError(
             f"width {width} and height {height}: give both, or 0 for both to take the tracks' own"

@@ -1,10 +1,12 @@
 """Two motion fields become one."""
 
+import torch
 import torch.nn.functional as F
 from comfy_api.latest import io
 
 from ..models.fields import field_ops
-from .field_tools import field_input, field_output
+from ..models.types.motion_field import MotionField
+from .inputs import field_input, field_output
 from .node import Node
 from .sockets import CATEGORY, aliases
 
@@ -42,7 +44,9 @@ class MotionI2VCombineMotionFields(Node):
         )
 
     @classmethod
-    def execute(cls, first, second, mode, mask=None) -> io.NodeOutput:
+    def execute(
+        cls, first: MotionField, second: MotionField, mode: str, mask: torch.Tensor | None = None
+    ) -> io.NodeOutput:
         second = second.resized(first.size)
         if mode != MASK:
             combine = {ADD: field_ops.add, COMPOSE: field_ops.compose, CHAIN: field_ops.chained}

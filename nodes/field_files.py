@@ -14,7 +14,8 @@ from ..models.fields.field_formats import (
     save_flo,
     save_safetensors,
 )
-from .field_tools import field_input, field_output
+from ..models.types.motion_field import MotionField
+from .inputs import field_input, field_output
 from .node import Node
 from .sockets import CATEGORY, aliases
 
@@ -53,7 +54,7 @@ class MotionI2VSaveMotionField(Node):
         )
 
     @classmethod
-    def validate_inputs(cls, filename_prefix=None):
+    def validate_inputs(cls, filename_prefix: str | None = None) -> bool | str:
         if filename_prefix is None:
             return True
         parts = Path(filename_prefix.replace("\\", "/")).parts
@@ -65,7 +66,7 @@ class MotionI2VSaveMotionField(Node):
         return True
 
     @classmethod
-    def execute(cls, field, filename_prefix, format) -> io.NodeOutput:
+    def execute(cls, field: MotionField, filename_prefix: str, format: str) -> io.NodeOutput:
         if format not in FORMATS:
             raise ValueError(f"unknown format {format!r}: choose {' or '.join(FORMATS)}")
         root = folder_paths.get_output_directory()
@@ -102,7 +103,7 @@ class MotionI2VLoadMotionField(Node):
         )
 
     @classmethod
-    def validate_inputs(cls, file=None):
+    def validate_inputs(cls, file: str | None = None) -> bool | str:
         if file is None:
             return True
         try:
@@ -112,7 +113,7 @@ class MotionI2VLoadMotionField(Node):
         return True
 
     @classmethod
-    def fingerprint_inputs(cls, file):
+    def fingerprint_inputs(cls, file: str) -> str:
         digest = hashlib.sha256()
         try:
             path = resolve(file)
@@ -123,7 +124,7 @@ class MotionI2VLoadMotionField(Node):
         return digest.hexdigest()
 
     @classmethod
-    def execute(cls, file) -> io.NodeOutput:
+    def execute(cls, file: str) -> io.NodeOutput:
         return io.NodeOutput(load_field(resolve(file)))
 
 

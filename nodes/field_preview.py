@@ -1,10 +1,15 @@
 """Motion Field Preview: a motion field as pictures that one can read."""
 
+from typing import Any
+
+import torch
 from comfy_api.latest import io
 
-from ..models.fields.field_pictures import STYLES, preview_field
+from ..models.fields.field_pictures import STYLES, Style, preview_field
+from ..models.types.motion_field import MotionField
 from ..models.types.tracks import Tracks
-from .node import Node
+from .inputs import picture_size
+from .node import Node, progress
 from .shown_frames import shown
 from .sockets import (
     CATEGORY,
@@ -88,12 +93,17 @@ class MotionI2VFieldPreview(Node):
 
     @classmethod
     def execute(
-        cls, field, style, scale, opacity, legend, arrows_across, picture=None, tracks=None
+        cls,
+        field: MotionField,
+        style: Style,
+        scale: float,
+        opacity: float,
+        legend: bool,
+        arrows_across: int,
+        picture: torch.Tensor | None = None,
+        tracks: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
-        import comfy.utils
-
-        size = field.size if picture is None else (picture.shape[2], picture.shape[1])
-        progress = comfy.utils.ProgressBar(field.frames)
+        size = field.size if picture is None else picture_size(picture)
         frames = preview_field(
             field,
             style,
@@ -103,6 +113,6 @@ class MotionI2VFieldPreview(Node):
             opacity=opacity,
             legend=legend,
             arrows_across=arrows_across,
-            on_step=progress.update_absolute,
+            on_step=progress(field.frames),
         )
         return io.NodeOutput(frames, **shown(frames))

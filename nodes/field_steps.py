@@ -1,11 +1,11 @@
 """A motion field as its steps from picture to picture, and back."""
 
-import comfy.utils
 from comfy_api.latest import io
 
 from ..models.fields.neighbour_flow import accumulated, to_neighbours
-from .field_tools import field_input, field_output
-from .node import Node
+from ..models.types.motion_field import MotionField
+from .inputs import field_input, field_output
+from .node import Node, progress
 from .sockets import CATEGORY, MotionFieldSocket, aliases
 
 
@@ -33,9 +33,8 @@ class MotionI2VFieldToSteps(Node):
         )
 
     @classmethod
-    def execute(cls, field) -> io.NodeOutput:
-        progress = comfy.utils.ProgressBar(max(field.frames - 1, 1))
-        return io.NodeOutput(to_neighbours(field, progress.update_absolute))
+    def execute(cls, field: MotionField) -> io.NodeOutput:
+        return io.NodeOutput(to_neighbours(field, progress(max(field.frames - 1, 1))))
 
 
 class MotionI2VStepsToField(Node):
@@ -65,5 +64,5 @@ class MotionI2VStepsToField(Node):
         )
 
     @classmethod
-    def execute(cls, steps) -> io.NodeOutput:
+    def execute(cls, steps: list[MotionField]) -> io.NodeOutput:
         return io.NodeOutput(accumulated(steps))

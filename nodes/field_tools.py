@@ -1,21 +1,16 @@
 """Tools for one motion field: strength, time, size and direction."""
 
+from typing import Any
+
+import torch
 from comfy_api.latest import io
 
 from ..models.fields import field_ops
-from .curves import progress
+from ..models.types.motion_field import MotionField
+from .curves import time_along
+from .inputs import field_input, field_output, picture_size
 from .node import Node
-from .sockets import CATEGORY, MotionFieldSocket, aliases, curve_socket
-from .tracks_text import picture_size
-
-
-def field_input(name: str = "field", tooltip: str = "The motion field to change.", **kwargs):
-    return MotionFieldSocket.Input(name, tooltip=tooltip, **kwargs)
-
-
-def field_output(tooltip: str):
-    # The host wants the names of inputs and outputs to differ.
-    return MotionFieldSocket.Output("result", display_name="motion field", tooltip=tooltip)
+from .sockets import CATEGORY, aliases, curve_socket
 
 
 class MotionI2VScaleMotionField(Node):
@@ -43,7 +38,7 @@ class MotionI2VScaleMotionField(Node):
         )
 
     @classmethod
-    def execute(cls, field, strength) -> io.NodeOutput:
+    def execute(cls, field: MotionField, strength: float) -> io.NodeOutput:
         return io.NodeOutput(field_ops.scaled(field, strength))
 
 
@@ -77,10 +72,10 @@ class MotionI2VRetimeMotionField(Node):
         )
 
     @classmethod
-    def execute(cls, field, frames, curve=None) -> io.NodeOutput:
+    def execute(cls, field: MotionField, frames: int, curve: Any = None) -> io.NodeOutput:
         if curve is None:
             return io.NodeOutput(field_ops.retimed(field, frames))
-        time = progress(curve, frames) * (field.frames - 1)
+        time = time_along(curve, frames) * (field.frames - 1)
         return io.NodeOutput(field_ops.at_times(field, time))
 
 
@@ -111,8 +106,11 @@ class MotionI2VResizeMotionField(Node):
         )
 
     @classmethod
-    def execute(cls, field, width, height, picture=None) -> io.NodeOutput:
-        return io.NodeOutput(field.resized(picture_size(picture) or (width, height)))
+    def execute(
+        cls, field: MotionField, width: int, height: int, picture: torch.Tensor | None = None
+    ) -> io.NodeOutput:
+        size = (width, height) if picture is None else picture_size(picture)
+        return io.NodeOutput(field.resized(size))
 
 
 class MotionI2VInvertMotionField(Node):
@@ -138,6 +136,6 @@ class MotionI2VInvertMotionField(Node):
         )
 
     @classmethod
-    def execute(cls, field) -> io.NodeOutput:
+    def execute(cls, field: MotionField) -> io.NodeOutput:
         inverted = field_ops.inverted(field)
         return io.NodeOutput(inverted, inverted.visibility)

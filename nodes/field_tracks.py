@@ -1,10 +1,13 @@
 """A motion field read at points becomes tracks."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..models.fields.field_ops import grid_points, tracks_at
+from ..models.types.motion_field import MotionField
 from ..models.types.tracks import Tracks
-from .field_tools import field_input
+from .inputs import field_input, tracks_output
 from .node import Node
 from .sockets import CATEGORY, TracksSocket, aliases
 
@@ -36,16 +39,14 @@ class MotionI2VMotionFieldToTracks(Node):
                 ),
             ],
             outputs=[
-                TracksSocket.Output(
-                    "tracks",
-                    display_name="tracks",
-                    tooltip="Where each point goes; also read by the core's nodes.",
-                )
+                tracks_output("Where each point goes; also read by the core's nodes."),
             ],
         )
 
     @classmethod
-    def execute(cls, field, spacing, starts=None) -> io.NodeOutput:
+    def execute(
+        cls, field: MotionField, spacing: int, starts: dict[str, Any] | None = None
+    ) -> io.NodeOutput:
         size = field.size
         if starts is None:
             points = grid_points(size, spacing)

@@ -1,10 +1,15 @@
 """MCDiff Flow Completion: strokes and a picture become the motion of single steps."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from comfy_api.latest import io
 
-from ..models.host.flow_completion import StepRange, complete_steps
+from ..models.host.flow_completion import FlowCompleter, StepRange, complete_steps
+from ..models.types.motion_field import MotionField
 from ..models.types.tracks import Tracks
-from .node import Node
+from .node import Node, progress
 from .sockets import (
     CATEGORY,
     FlowCompletionSocket,
@@ -94,19 +99,23 @@ class MotionI2VMCDiffFlowCompletion(Node):
 
     @classmethod
     def execute(
-        cls, flow_completion, picture, tracks, first_step, steps, size, motion_field=None
+        cls,
+        flow_completion: FlowCompleter,
+        picture: io.Image.Type,
+        tracks: dict[str, Any],
+        first_step: int,
+        steps: int,
+        size: int,
+        motion_field: MotionField | None = None,
     ) -> io.NodeOutput:
-        import comfy.utils
-
         drawn = Tracks.from_dict(tracks, (picture.shape[2], picture.shape[1]))
         wanted = StepRange(drawn, first_step, steps)
-        progress = comfy.utils.ProgressBar(len(wanted))
         flows, field = complete_steps(
             flow_completion,
             picture[..., :3],
             wanted,
             None if size == AS_TRAINED else size,
             motion_field,
-            progress.update_absolute,
+            progress(len(wanted)),
         )
         return io.NodeOutput(flows, field)

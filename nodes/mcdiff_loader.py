@@ -1,5 +1,9 @@
 """Load MCDiff: the two networks that move a picture frame by frame."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..models.host import folders, loading
@@ -7,6 +11,7 @@ from ..models.host import small_networks as small_model
 from ..models.host.flow_completion import load_flow_completion
 from ..models.host.future_frame import load_future_frame
 from ..models.host.mcdiff_file import COMPLETION, FUTURE, read_mcdiff
+from .loader_inputs import precision_input
 from .node import Node
 from .sockets import CATEGORY, FlowCompletionSocket, aliases
 
@@ -32,10 +37,7 @@ class MotionI2VLoadMCDiff(Node):
                     tooltip="The small model, or a file that 'python -m training' wrote, in "
                     "models/motion_i2v/. The authors of MCDiff released no weights.",
                 ),
-                io.Combo.Input(
-                    "precision",
-                    options=list(loading.DTYPES),
-                    default="auto",
+                precision_input(
                     tooltip="Of the MODEL's weights. auto: what the host takes for its device. "
                     "Flow completion is always float32.",
                 ),
@@ -57,13 +59,13 @@ class MotionI2VLoadMCDiff(Node):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, file=SMALL, **_):
+    def fingerprint_inputs(cls, file: str = SMALL, **_: Any) -> str:
         if file == SMALL:
             return small_model.fingerprint(names=(small_model.MCDIFF,))
         return folders.fingerprint(file)
 
     @classmethod
-    def execute(cls, file, precision) -> io.NodeOutput:
+    def execute(cls, file: str, precision: str) -> io.NodeOutput:
         if file == SMALL:
             found = small_model.read_small_mcdiff()
         else:

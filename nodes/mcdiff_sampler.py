@@ -1,24 +1,26 @@
 """MCDiff Sampler and MCDiff Continue: a picture moves along strokes, one frame after the other."""
 
-import torch
+from __future__ import annotations
+
+from typing import Any
+
 from comfy_api.latest import io
 
-from ..models.fields.field_ops import retimed
-from ..models.host.mcdiff_rollout import (
-    Directions,
-    by_field,
-    by_strokes,
-    latents_of,
-    rollout,
+from ..models.host.flow_completion import FlowCompleter
+from ..models.host.mcdiff_video import (
+    OF_CLIP,
+    ON_LAST,
+    SoFar,
+    begin_video,
+    continue_video,
+    guide_of,
 )
-from ..models.host.stage1_sampling import Settings
-from ..models.host.stage2_sampling import view_of
+from ..models.host.reference import view_of
+from ..models.host.sampling import Settings
 from ..models.types.motion_field import MotionField
-from ..models.types.tracks import Tracks
-from ..models.types.view import View
 from ..models.types.view import fit as whole
 from .node import Node
-from .sampling_inputs import CROP, Usual, sampling_inputs, size_inputs
+from .sampling_inputs import CROP, VIEW, Usual, sampling_inputs, size_inputs
 from .sockets import (
     CATEGORY,
     FlowCompletionSocket,
@@ -26,11 +28,9 @@ from .sockets import (
     TracksSocket,
     aliases,
 )
-from .stage1_flow_vae import VIEW
 
 GROUP = f"{CATEGORY}/mcdiff"
 MAX_FRAMES = 1024
-ON_LAST, OF_CLIP = "drawn on the last frame", "of the whole clip"
 MODEL_TIP = "The future-frame MODEL of Load MCDiff, also through LoRA or ModelSampling nodes."
 VAE_TIP = "The VAE that the model was trained with; for the small model Load Small Model's."
 USUAL = Usual(
@@ -122,35 +122,28 @@ class MotionI2VMCDiffSampler(Node):
     @classmethod
     def execute(
         cls,
-        model,
-        vae,
-        picture,
-        frames,
-        width,
-        height,
-        fit,
-        seed,
-        steps,
-        cfg,
-        sampler_name,
-        scheduler,
-        flow_completion=None,
-        tracks=None,
-        motion_field=None,
+        model: io.Model.Type,
+        vae: io.Vae.Type,
+        picture: io.Image.Type,
+        frames: int,
+        width: int,
+        height: int,
+        fit: str,
+        seed: int,
+        steps: int,
+        cfg: float,
+        sampler_name: str,
+        scheduler: str,
+        flow_completion: FlowCompleter | None = None,
+        tracks: dict[str, Any] | None = None,
+        motion_field: MotionField | None = None,
     ) -> io.NodeOutput:
         view = view_of(picture, width, height, fit == CROP)
-        motion = motion_given(flow_completion, tracks, motion_field, view.picture)
+        guide = guide_of(flow_completion, tracks, motion_field, view.picture)
         if frames == 1:
             raise ValueError("frames is 1, but the picture alone is no video; give 0, or 2 or more")
-        motion = in_frames(motion, frames)
-        video = rollout(
-            model,
-            vae,
-            view.see(picture[..., :3]).clamp(0, 1),
-            directions(motion, view, flow_completion),
-            motion.frames,
-            Settings(steps, cfg, seed, sampler_name, scheduler),
-        )
+        settings = Settings(steps, cfg, seed, sampler_name, scheduler)
+        video = begin_video(model, vae, picture, view, guide.in_frames(frames), settings)
         return io.NodeOutput(video.frames, {"samples": video.latents, VIEW: view}, video.field)
 
 
@@ -211,107 +204,28 @@ class MotionI2VMCDiffContinue(Node):
     @classmethod
     def execute(
         cls,
-        model,
-        vae,
-        frames_so_far,
-        strokes,
-        more_frames,
-        seed,
-        steps,
-        cfg,
-        sampler_name,
-        scheduler,
-        flow_completion=None,
-        tracks=None,
-        motion_field=None,
-        latents_so_far=None,
-        motion_field_so_far=None,
+        model: io.Model.Type,
+        vae: io.Vae.Type,
+        frames_so_far: io.Image.Type,
+        strokes: str,
+        more_frames: int,
+        seed: int,
+        steps: int,
+        cfg: float,
+        sampler_name: str,
+        scheduler: str,
+        flow_completion: FlowCompleter | None = None,
+        tracks: dict[str, Any] | None = None,
+        motion_field: MotionField | None = None,
+        latents_so_far: io.Latent.Type | None = None,
+        motion_field_so_far: MotionField | None = None,
     ) -> io.NodeOutput:
-        made, last = len(frames_so_far), frames_so_far[-1:]
-        size = (frames_so_far.shape[2], frames_so_far.shape[1])
-        own = (latents_so_far or {}).get(VIEW) or whole(size, 0, 0, crop=False)
-        view = own if strokes == OF_CLIP else whole(size, 0, 0, crop=False)
-        motion = motion_given(flow_completion, tracks, motion_field, view.picture)
-        before = made if strokes == OF_CLIP else 1
-        motion = in_frames(motion, before + more_frames if more_frames else 0)
-        more = further(motion, before)
-        check_field(motion_field_so_far, made, size)
-        samples = None if latents_so_far is None else latents_so_far["samples"]
-        samples = latents_of(vae, frames_so_far, samples)
-        video = rollout(
-            model,
-            vae,
-            last,
-            directions(motion, view, flow_completion, made - before),
-            1 + more,
-            Settings(steps, cfg, seed, sampler_name, scheduler),
-            start=made - 1,
-            latent=samples[-1:],
-            field=motion_field_so_far,
-        )
-        frames = torch.cat([frames_so_far[..., :3], video.frames[1:]])
-        latents = {"samples": torch.cat([samples, video.latents[1:]]), VIEW: own}
-        return io.NodeOutput(frames, latents, video.field)
-
-
-def motion_given(completer, tracks, field, size: tuple[int, int]) -> Tracks | MotionField:
-    """The one motion that is connected; `size` is that of the picture it is drawn on."""
-    if (tracks is None) == (field is None):
-        given = "both are" if tracks is not None else "neither is"
-        raise ValueError(
-            f"connect either tracks (with flow_completion) or motion_field, one of the two; {given}"
-        )
-    if tracks is not None and completer is None:
-        raise ValueError(
-            "tracks say how a few points move; connect flow_completion too (from Load MCDiff), "
-            "which finds the motion of all pixels, or make a motion_field of them with Densify "
-            "Tracks"
-        )
-    if field is not None and completer is not None:
-        raise ValueError(
-            "flow_completion completes tracks, but motion_field is connected, which needs none; "
-            "disconnect one of the two"
-        )
-    motion = field if tracks is None else Tracks.from_dict(tracks, size)
-    if motion.frames < 2:
-        raise ValueError(
-            f"the {named(motion)} {motion.frames} frame, in which nothing can move; give 2 or more"
-        )
-    return motion
-
-
-def named(motion: Tracks | MotionField) -> str:
-    return "tracks have" if isinstance(motion, Tracks) else "motion field has"
-
-
-def in_frames(motion: Tracks | MotionField, frames: int) -> Tracks | MotionField:
-    """The motion in so many frames; 0: as it is."""
-    if frames == 0:
-        return motion
-    return motion.retimed(frames) if isinstance(motion, Tracks) else retimed(motion, frames)
-
-
-def directions(motion: Tracks | MotionField, view: View, completer, first: int = 0) -> Directions:
-    """What a rollout follows; `first` is the number of the step that the motion begins with."""
-    if isinstance(motion, Tracks):
-        return by_strokes(completer, view.see_tracks(motion), first)
-    return by_field(view.see_field(motion), first)
-
-
-def further(motion: Tracks | MotionField, before: int) -> int:
-    """How many frames a motion has beyond so many."""
-    if motion.frames <= before:
-        raise ValueError(
-            f"the {named(motion)} {motion.frames} frames, and frames_so_far {before} already; give "
-            f"a motion of the whole clip, set more_frames, or set strokes to '{ON_LAST}'"
-        )
-    return motion.frames - before
-
-
-def check_field(field: MotionField | None, frames: int, size: tuple[int, int]) -> None:
-    """Raises ValueError unless a field belongs to the frames so far."""
-    if field is not None and (field.frames, field.size) != (frames, size):
-        raise ValueError(
-            f"motion_field_so_far has {field.frames} frames of {field.size[0]}x{field.size[1]}, "
-            f"but frames_so_far {frames} of {size[0]}x{size[1]}; connect both from one sampler"
-        )
+        given = latents_so_far or {}
+        so_far = SoFar(frames_so_far, given.get("samples"), motion_field_so_far)
+        last = whole(so_far.size, 0, 0, crop=False)
+        own = given.get(VIEW) or last
+        view = own if strokes == OF_CLIP else last
+        guide = guide_of(flow_completion, tracks, motion_field, view.picture)
+        settings = Settings(steps, cfg, seed, sampler_name, scheduler)
+        video = continue_video(model, vae, so_far, view, guide, settings, strokes, more_frames)
+        return io.NodeOutput(video.frames, {"samples": video.latents, VIEW: own}, video.field)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from comfy_api.latest import io
+
+from .given import taken
 
 
 class Node(io.ComfyNode):
@@ -18,12 +21,21 @@ class Node(io.ComfyNode):
     MAY_LACK: tuple[str, ...] = ()
     """Further inputs that a prompt may leave out, because others can stand in for them."""
 
+    TOLD: io.Schema | None = None
+    """What the host was told last. It asks before every prompt, so files that are new are in it."""
+
+    @classmethod
+    def FINALIZE_SCHEMA(cls) -> io.Schema:
+        cls.TOLD = super().FINALIZE_SCHEMA()
+        return cls.TOLD
+
     @classmethod
     def INPUT_TYPES(cls, *args: Any, **kwargs: Any) -> Any:
         """What the host checks a prompt against; 0.3.75 may want the schema with it, as a pair."""
         told = super().INPUT_TYPES(*args, **kwargs)
         groups, *schema = told if isinstance(told, tuple) else (told,)
-        required, free = {}, {}
+        required: dict[str, Any] = {}
+        free: dict[str, Any] = {}
         for name, described in groups["required"].items():
             optional = described[1].get("default") is not None or name in cls.MAY_LACK
             group = free if optional else required
@@ -33,7 +45,13 @@ class Node(io.ComfyNode):
 
     @classmethod
     def EXECUTE_NORMALIZED(cls, *args: Any, **given: Any) -> io.NodeOutput:
-        return super().EXECUTE_NORMALIZED(*args, **(usual(cls.define_schema()) | given))
+        schema = cls.known()
+        return super().EXECUTE_NORMALIZED(*args, **taken(schema, usual(schema) | given))
+
+    @classmethod
+    def known(cls) -> io.Schema:
+        """The schema that the prompt was checked against."""
+        return cls.TOLD or cls.define_schema()
 
 
 def usual(schema: io.Schema) -> dict[str, Any]:
@@ -41,3 +59,10 @@ def usual(schema: io.Schema) -> dict[str, Any]:
     values = {i.id: getattr(i, "default", None) for i in schema.inputs if not i.optional}
     values = {name: value for name, value in values.items() if value is not None}
     return {name: [v] for name, v in values.items()} if schema.is_input_list else values
+
+
+def progress(total: int) -> Callable[[int, int], None]:
+    """The host's progress bar, whose every update also stops on an interrupt."""
+    import comfy.utils
+
+    return comfy.utils.ProgressBar(total).update_absolute

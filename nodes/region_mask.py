@@ -1,10 +1,13 @@
 """The motion brush: a painted mask becomes the region that may move, and regions combine."""
 
+from typing import Any
+
 import torch
 from comfy_api.latest import io
 
-from ..models.picture.region import brush, combine, overlay
+from ..models.picture.region import Combination, brush, combine, overlay
 from ..models.picture.region_sources import boxes_region, segments_region
+from .inputs import picture_size
 from .node import Node
 from .sockets import CATEGORY, advanced, aliases, box_socket, essential, segment_socket
 
@@ -100,25 +103,25 @@ class MotionI2VRegionMask(Node):
     @classmethod
     def execute(
         cls,
-        grow,
-        feather,
-        invert,
-        fill_holes,
-        empty_means_everything,
-        mask=None,
-        picture=None,
-        snap_to_edges=False,
-        boxes=None,
-        segments=None,
+        grow: int,
+        feather: float,
+        invert: bool,
+        fill_holes: bool,
+        empty_means_everything: bool,
+        mask: torch.Tensor | None = None,
+        picture: torch.Tensor | None = None,
+        snap_to_edges: bool = False,
+        boxes: Any = None,
+        segments: Any = None,
     ) -> io.NodeOutput:
         if snap_to_edges and picture is None:
             raise ValueError(
                 "snap_to_edges looks for outlines in the picture: connect picture, or switch it off"
             )
-        height, width = _extent(picture, mask)
+        size = _size(picture, mask)
         region = brush(
-            _painted(mask, boxes, segments, (width, height)),
-            (width, height),
+            _painted(mask, boxes, segments, size),
+            size,
             grow=grow,
             feather=feather,
             invert=invert,
@@ -126,26 +129,30 @@ class MotionI2VRegionMask(Node):
             empty_is_everything=empty_means_everything,
             snap_to=picture if snap_to_edges else None,
         )
-        ground = picture[0] if picture is not None else torch.full((height, width, 3), 0.5)
+        ground = picture[0] if picture is not None else torch.full((*region.shape, 3), 0.5)
         return io.NodeOutput(region[None], overlay(ground, region)[None])
 
 
-def _extent(picture, mask) -> torch.Size:
-    """(H, W) of the region: the picture's, and without one the mask's."""
-    if picture is None and mask is None:
+def _size(picture: torch.Tensor | None, mask: torch.Tensor | None) -> tuple[int, int]:
+    """(W, H) of the region: the picture's, and without one the mask's."""
+    if picture is not None:
+        return picture_size(picture)
+    if mask is None:
         raise ValueError(
             "nothing says how large the region is: connect picture, or a mask of the picture's size"
         )
-    return picture.shape[1:3] if picture is not None else mask.shape[-2:]
+    return mask.shape[-1], mask.shape[-2]
 
 
-def _painted(mask, boxes, segments, size: tuple[int, int]) -> torch.Tensor:
+def _painted(
+    mask: torch.Tensor | None, boxes: Any, segments: Any, size: tuple[int, int]
+) -> torch.Tensor:
     """What may move by any of the three, at `size` (W, H); a mask alone as it is."""
     found = [] if boxes is None else [boxes_region(boxes, size)]
     found += [] if segments is None else [segments_region(segments)]
-    if not found and mask is None:
+    if mask is None and not found:
         raise ValueError("nothing says what may move: connect mask (or boxes or segments)")
-    if not found:
+    if mask is not None and not found:
         return mask
     painted = [] if mask is None else [mask]
     return combine([torch.zeros(size[1], size[0]), *found, *painted], "union")
@@ -182,6 +189,13 @@ class MotionI2VCombineRegions(Node):
         )
 
     @classmethod
-    def execute(cls, region_1, region_2, operation, region_3=None, region_4=None) -> io.NodeOutput:
+    def execute(
+        cls,
+        region_1: torch.Tensor,
+        region_2: torch.Tensor,
+        operation: Combination,
+        region_3: torch.Tensor | None = None,
+        region_4: torch.Tensor | None = None,
+    ) -> io.NodeOutput:
         regions = [r for r in (region_1, region_2, region_3, region_4) if r is not None]
         return io.NodeOutput(combine(regions, operation)[None])

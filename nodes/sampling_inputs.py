@@ -1,5 +1,7 @@
 """What the nodes of both stages ask for: the size to work at, and how to sample."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import comfy.samplers
@@ -8,6 +10,8 @@ from comfy_api.latest import io
 from ..models.host.sampling import DDIM_LEADING, SCHEDULERS
 
 STRETCH, CROP = "stretch", "crop"
+VIEW = "motion_view"
+"""Key under which a LATENT of ours says which picture it belongs to; samplers pass it on."""
 
 
 @dataclass(frozen=True)

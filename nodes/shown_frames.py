@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..models.types.eight_bits import eight_bits
 from .sockets import shows_itself
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ def shown(frames: torch.Tensor) -> dict[str, Any]:
     file, is_new = temporary_file(pictures)
     if is_new:
         first, *others = pictures
-        moving = {"save_all": True, "append_images": others, "duration": MILLISECONDS, "loop": 0}
-        first.save(file, quality=85, method=2, **moving)
+        moving: dict[str, Any] = {"save_all": True, "append_images": others, "loop": 0}
+        first.save(file, quality=85, method=2, duration=MILLISECONDS, **moving)
     return {"ui": {"images": [told(file)], "animated": (len(pictures) > 1,)}}
 
 
@@ -43,8 +44,7 @@ def picture_of(frame: torch.Tensor) -> Image:
     """A frame [H, W, 3] in 0..1."""
     from PIL import Image
 
-    pixels = frame[..., :3].detach().cpu().float().clamp(0, 1).mul(255).round().byte().numpy()
-    return Image.fromarray(pixels)
+    return Image.fromarray(eight_bits(frame))
 
 
 def temporary_file(pictures: Iterable[Image]) -> tuple[Path, bool]:

@@ -1,5 +1,7 @@
 """Load Small Model: everything that both stages need, from files that come with the pack."""
 
+from __future__ import annotations
+
 from comfy_api.latest import io
 
 from ..models.host import small_networks as small_model
@@ -63,7 +65,7 @@ class MotionI2VLoadSmallModel(Node):
         )
 
     @classmethod
-    def fingerprint_inputs(cls):
+    def fingerprint_inputs(cls) -> str:
         return small_model.fingerprint()
 
     @classmethod

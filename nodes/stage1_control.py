@@ -1,9 +1,15 @@
 """Drawn tracks, or a field that is partly known, as control of stage 1."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..models.host.apply_control import apply_control
-from ..models.host.hints import FieldHint, TrackHint
+from ..models.host.flow_vae import FlowVAE
+from ..models.host.hints import FieldHint, Hint, TrackHint
+from ..models.types.motion_field import MotionField
 from .node import Node
 from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, TracksSocket, advanced, aliases
 
@@ -93,19 +99,20 @@ class MotionI2VTrajectoryControlNet(Node):
     @classmethod
     def execute(
         cls,
-        positive,
-        negative,
-        control_net,
-        flow_vae,
-        strength,
-        start_percent,
-        end_percent,
-        half_size,
-        tracks=None,
-        region=None,
-        field=None,
-        known=None,
+        positive: io.Conditioning.Type,
+        negative: io.Conditioning.Type,
+        control_net: io.ControlNet.Type,
+        flow_vae: FlowVAE,
+        strength: float,
+        start_percent: float,
+        end_percent: float,
+        half_size: int,
+        tracks: dict[str, Any] | None = None,
+        region: io.Mask.Type | None = None,
+        field: MotionField | None = None,
+        known: io.Mask.Type | None = None,
     ) -> io.NodeOutput:
+        hint: Hint
         if (tracks is None) == (field is None):
             raise ValueError(
                 "the Sparse-Trajectory ControlNet needs tracks or a motion field, one of them; "
@@ -113,7 +120,7 @@ class MotionI2VTrajectoryControlNet(Node):
             )
         if tracks is not None:
             hint = TrackHint(tracks, flow_vae, half_size, region)
-        else:
+        if field is not None:
             hint = FieldHint(field, flow_vae, known, region)
         percent = (start_percent, end_percent)
         return io.NodeOutput(

@@ -1,19 +1,23 @@
 """The released checkpoints as smaller .safetensors files."""
 
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from comfy_api.latest import io
 
 from ..models.files.convert import convert
 from ..models.host import folders, loading
-from .node import Node
+from .loader_inputs import LoaderNode
+from .node import progress
 from .sockets import CATEGORY, aliases
-from .stage1_flow_vae import progress
 
 PRECISIONS = ("float16", "bfloat16", "float32")
 
 
-class MotionI2VConvertCheckpoint(Node):
+class MotionI2VConvertCheckpoint(LoaderNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -49,32 +53,34 @@ class MotionI2VConvertCheckpoint(Node):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, file, **others):
-        return folders.fingerprint(file)
-
-    @classmethod
-    def execute(cls, file, precision) -> io.NodeOutput:
-        import logging
-
+    def execute(cls, file: str, precision: str) -> io.NodeOutput:
+        dtype = loading.dtype_named(precision)
+        if dtype is None:
+            raise ValueError(f"precision is {precision!r}; a file's is {' or '.join(PRECISIONS)}")
         lines: list[str] = []
 
         def tell(line: str) -> None:
             logging.info("Motion-I2V: %s", line)
             lines.append(line)
 
-        bar = None
-
-        def on_step(done: int, total: int) -> None:
-            nonlocal bar
-            bar = bar or progress(total)
-            bar(done, total)
-
         convert(
             Path(folders.path_of(file)),
             Path(folders.own_folder()),
-            loading.dtype_named(precision),
+            dtype,
             tell,
-            on_step,
+            _bar(),
             unets=Path(folders.unet_folder()),
         )
         return io.NodeOutput("\n".join(lines), ui={"text": lines})
+
+
+def _bar() -> Callable[[int, int], None]:
+    """A progress bar as long as its first step says."""
+    bar = None
+
+    def on_step(done: int, total: int) -> None:
+        nonlocal bar
+        bar = bar or progress(total)
+        bar(done, total)
+
+    return on_step

@@ -1,16 +1,20 @@
 """Motion fields to latents and back."""
 
+from __future__ import annotations
+
+import torch
 from comfy_api.latest import io
 
+from ..models.host.flow_vae import FlowVAE
 from ..models.host.stage1_sampling import decode_field, encode_field
+from ..models.types.motion_field import MotionField
 from ..models.types.view import View, fit
-from .node import Node
+from .node import Node, progress
+from .sampling_inputs import VIEW
 from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, aliases
 from .stage1_inputs import tile_input
 
 GROUP = f"{CATEGORY}/stage 1"
-VIEW = "motion_view"
-"""Key under which a LATENT of ours says which picture it belongs to; samplers pass it on."""
 
 
 class MotionI2VFlowVAEEncode(Node):
@@ -44,7 +48,13 @@ class MotionI2VFlowVAEEncode(Node):
         )
 
     @classmethod
-    def execute(cls, flow_vae, field, tile_size, like=None) -> io.NodeOutput:
+    def execute(
+        cls,
+        flow_vae: FlowVAE,
+        field: MotionField,
+        tile_size: int,
+        like: io.Latent.Type | None = None,
+    ) -> io.NodeOutput:
         view = (like or {}).get(VIEW) or fit(field.size, 0, 0, crop=False)
         latents = encode_field(flow_vae, field, view, tile_size, progress(field.frames - 1))
         return io.NodeOutput({"samples": latents, VIEW: view})
@@ -82,14 +92,20 @@ class MotionI2VFlowVAEDecode(Node):
         )
 
     @classmethod
-    def execute(cls, flow_vae, latent, tile_size, region=None) -> io.NodeOutput:
+    def execute(
+        cls,
+        flow_vae: FlowVAE,
+        latent: io.Latent.Type,
+        tile_size: int,
+        region: io.Mask.Type | None = None,
+    ) -> io.NodeOutput:
         samples = latent["samples"]
         view = latent.get(VIEW) or own_view(samples)
         bar = progress(samples.shape[0])
         return io.NodeOutput(decode_field(flow_vae, samples, view, region, tile_size, bar))
 
 
-def own_view(samples) -> View:
+def own_view(samples: torch.Tensor) -> View:
     """The view of latents that do not say which picture they belong to."""
     if samples.ndim != 4:
         raise ValueError(
@@ -97,10 +113,3 @@ def own_view(samples) -> View:
             "model's latents cannot be decoded here"
         )
     return fit((8 * samples.shape[3], 8 * samples.shape[2]), 0, 0, crop=False)
-
-
-def progress(total: int):
-    """The host's progress bar, whose every update also stops on an interrupt."""
-    import comfy.utils
-
-    return comfy.utils.ProgressBar(total).update_absolute

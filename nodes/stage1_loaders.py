@@ -1,42 +1,19 @@
 """Loaders of stage 1's three checkpoints: the model, the ControlNet and the flow VAE."""
 
+from __future__ import annotations
+
 from comfy_api.latest import io
 
 from ..models.files.checkpoints import read_checkpoint
 from ..models.host import folders, loading
-from ..models.host.stage1_windows import OVERLAP, TRAINED_FRAMES
-from .node import Node
-from .sockets import CATEGORY, FlowVaeSocket, advanced, aliases
+from .loader_inputs import LoaderNode, file_input, precision_input
+from .sockets import CATEGORY, FlowVaeSocket, aliases
+from .stage1_inputs import former_overlap_input, overlap_of
 
 GROUP = f"{CATEGORY}/loaders"
-WHERE = (
-    "Files in models/motion_i2v/ (and in models/diffusers/Motion-I2V/models/): the released .bin, "
-    "or a converted .safetensors."
-)
 
 
-def file_input(what: str, *likely: str) -> io.Combo.Input:
-    """A choice among the checkpoints, the likeliest first."""
-    return io.Combo.Input(
-        "file", options=folders.checkpoints(*likely), tooltip=f"The checkpoint of {what}. {WHERE}"
-    )
-
-
-def precision_input(default: str, tooltip: str) -> io.Combo.Input:
-    return io.Combo.Input(
-        "precision", options=list(loading.DTYPES), default=default, tooltip=tooltip
-    )
-
-
-class _Loader(Node):
-    """What the loaders share: a replaced file is loaded anew."""
-
-    @classmethod
-    def fingerprint_inputs(cls, file, **others):
-        return folders.fingerprint(file)
-
-
-class MotionI2VLoadFlowVAE(_Loader):
+class MotionI2VLoadFlowVAE(LoaderNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -63,12 +40,12 @@ class MotionI2VLoadFlowVAE(_Loader):
         )
 
     @classmethod
-    def execute(cls, file, precision) -> io.NodeOutput:
+    def execute(cls, file: str, precision: str) -> io.NodeOutput:
         checkpoint = read_checkpoint(folders.path_of(file), "flow_vae")
         return io.NodeOutput(loading.load_flow_vae(checkpoint, loading.dtype_named(precision)))
 
 
-class MotionI2VLoadMotionFieldModel(_Loader):
+class MotionI2VLoadMotionFieldModel(LoaderNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -81,19 +58,8 @@ class MotionI2VLoadMotionFieldModel(_Loader):
             "nodes accept it.",
             inputs=[
                 file_input("the stage-1 UNet", "stage1_unet", "flowgen/unet", "unet"),
-                precision_input(
-                    "auto", "Of the weights. auto: what the host takes for its device."
-                ),
-                io.Int.Input(
-                    "window_overlap",
-                    default=OVERLAP,
-                    min=0,
-                    max=TRAINED_FRAMES - 1,
-                    tooltip=f"Only for more than {TRAINED_FRAMES} predicted frames, which are "
-                    f"sampled in windows of {TRAINED_FRAMES}: how many frames neighbours share "
-                    "and blend. More is smoother and slower.",
-                    **advanced(),
-                ),
+                precision_input(),
+                former_overlap_input(),
             ],
             outputs=[
                 io.Model.Output(
@@ -106,14 +72,14 @@ class MotionI2VLoadMotionFieldModel(_Loader):
         )
 
     @classmethod
-    def execute(cls, file, precision, window_overlap) -> io.NodeOutput:
+    def execute(cls, file: str, precision: str, window_overlap: int) -> io.NodeOutput:
         checkpoint = read_checkpoint(folders.path_of(file), "stage1_unet")
-        windows = loading.trained_windows(checkpoint, window_overlap)
+        windows = loading.trained_windows(checkpoint, overlap_of(window_overlap))
         model = loading.load_motion_field_model(checkpoint, loading.dtype_named(precision), windows)
         return io.NodeOutput(model)
 
 
-class MotionI2VLoadTrajectoryControlNet(_Loader):
+class MotionI2VLoadTrajectoryControlNet(LoaderNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -124,9 +90,7 @@ class MotionI2VLoadTrajectoryControlNet(_Loader):
             description="Loads the ControlNet that makes stage 1 follow drawn tracks.",
             inputs=[
                 file_input("the sparse-trajectory ControlNet", "controlnet"),
-                precision_input(
-                    "auto", "Of the weights. auto: what the host takes for its device."
-                ),
+                precision_input(),
             ],
             outputs=[
                 io.ControlNet.Output(
@@ -138,7 +102,7 @@ class MotionI2VLoadTrajectoryControlNet(_Loader):
         )
 
     @classmethod
-    def execute(cls, file, precision) -> io.NodeOutput:
+    def execute(cls, file: str, precision: str) -> io.NodeOutput:
         checkpoint = read_checkpoint(folders.path_of(file), "stage1_controlnet")
         control = loading.load_trajectory_control(checkpoint, loading.dtype_named(precision))
         return io.NodeOutput(control)

@@ -1,22 +1,24 @@
 """Sampling a motion field: the sampler, and the conditioning that core samplers need."""
 
+from __future__ import annotations
+
 from comfy_api.latest import io
 
+from ..models.host.flow_vae import FlowVAE
+from ..models.host.sampling import Settings, schedule
 from ..models.host.stage1_sampling import (
-    Settings,
     decode_field,
     empty_latent,
-    encode_field,
     make_clip,
     sample_flow,
-    schedule,
+    varied,
     with_clip,
 )
-from .node import Node
-from .sampling_inputs import sampler_input, sampling_inputs, steps_input
+from ..models.types.motion_field import MotionField
+from .node import Node, progress
+from .sampling_inputs import VIEW, sampler_input, sampling_inputs, steps_input
 from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, aliases
-from .stage1_flow_vae import VIEW, progress
-from .stage1_inputs import frame_inputs, frames_of
+from .stage1_inputs import frame_inputs, frames_of, overlap_input
 
 GROUP = f"{CATEGORY}/stage 1"
 MODEL_TIP = "From Load Motion-Field Model, also through LoRA or ModelSampling nodes."
@@ -51,6 +53,7 @@ class MotionI2VMotionFieldConditioning(Node):
                 io.Image.Input("picture", tooltip=PICTURE_TIP),
                 io.Vae.Input("vae", tooltip=VAE_TIP),
                 *frame_inputs(),
+                overlap_input(),
                 FlowVaeSocket.Input(
                     "flow_vae",
                     optional=True,
@@ -75,18 +78,19 @@ class MotionI2VMotionFieldConditioning(Node):
     @classmethod
     def execute(
         cls,
-        positive,
-        negative,
-        picture,
-        vae,
-        frames,
-        stride,
-        width,
-        height,
-        fit,
-        flow_vae=None,
+        positive: io.Conditioning.Type,
+        negative: io.Conditioning.Type,
+        picture: io.Image.Type,
+        vae: io.Vae.Type,
+        frames: int,
+        stride: str,
+        width: int,
+        height: int,
+        fit: str,
+        window_overlap: int,
+        flow_vae: FlowVAE | None = None,
     ) -> io.NodeOutput:
-        wanted = frames_of(frames, stride, width, height, fit)
+        wanted = frames_of(frames, stride, width, height, fit, window_overlap)
         clip = make_clip(picture, vae, wanted, flow_vae)
         latent = {"samples": empty_latent(len(clip.strides), clip.reference), VIEW: clip.view}
         return io.NodeOutput(with_clip(positive, clip), with_clip(negative, clip), latent)
@@ -116,6 +120,7 @@ class MotionI2VMotionFieldSampler(Node):
                 *frame_inputs(),
                 *sampling_inputs("field"),
                 denoise_input(),
+                overlap_input(),
                 io.Mask.Input(
                     "region",
                     optional=True,
@@ -143,40 +148,31 @@ class MotionI2VMotionFieldSampler(Node):
     @classmethod
     def execute(
         cls,
-        model,
-        positive,
-        negative,
-        picture,
-        vae,
-        flow_vae,
-        frames,
-        stride,
-        width,
-        height,
-        fit,
-        seed,
-        steps,
-        cfg,
-        sampler_name,
-        scheduler,
-        denoise,
-        region=None,
-        initial_field=None,
+        model: io.Model.Type,
+        positive: io.Conditioning.Type,
+        negative: io.Conditioning.Type,
+        picture: io.Image.Type,
+        vae: io.Vae.Type,
+        flow_vae: FlowVAE,
+        frames: int,
+        stride: str,
+        width: int,
+        height: int,
+        fit: str,
+        seed: int,
+        steps: int,
+        cfg: float,
+        sampler_name: str,
+        scheduler: str,
+        denoise: float,
+        window_overlap: int,
+        region: io.Mask.Type | None = None,
+        initial_field: MotionField | None = None,
     ) -> io.NodeOutput:
         settings = Settings(steps, cfg, seed, sampler_name, scheduler, denoise)
-        if denoise < 1 and initial_field is None:
-            raise ValueError(
-                f"denoise {denoise:g} keeps a part of a given motion, but no initial_field is "
-                "connected; connect one, or set denoise to 1"
-            )
-        wanted = frames_of(frames, stride, width, height, fit)
+        wanted = frames_of(frames, stride, width, height, fit, window_overlap)
         clip = make_clip(picture, vae, wanted, flow_vae)
-        start = None
-        if initial_field is not None:
-            clip.check_frames("the initial field", initial_field.frames)
-            # At 1 nothing of it is kept, not even what strong noise would leave through.
-            if denoise < 1:
-                start = encode_field(flow_vae, initial_field, clip.view)
+        start = varied(flow_vae, initial_field, clip, denoise)
         conditioned = with_clip(positive, clip), with_clip(negative, clip)
         latents = sample_flow(model, *conditioned, settings, start)
         field = decode_field(flow_vae, latents, clip.view, region, on_step=progress(frames - 1))
@@ -212,6 +208,8 @@ class MotionI2VDDIMLeading(Node):
         )
 
     @classmethod
-    def execute(cls, model, steps, denoise, sampler_name) -> io.NodeOutput:
+    def execute(
+        cls, model: io.Model.Type, steps: int, denoise: float, sampler_name: str
+    ) -> io.NodeOutput:
         settings = Settings(steps, sampler=sampler_name, denoise=denoise)
         return io.NodeOutput(*schedule(model, settings))

@@ -1,9 +1,13 @@
 """Apply Motion-Augmented Attention: a MODEL that moves, for every sampler of the host."""
 
+from __future__ import annotations
+
 from comfy_api.latest import io
 
+from ..models.host.motion_module import MotionModule
 from ..models.host.motion_wrappers import apply_motion
 from ..models.host.stage2_sampling import empty_frames, make_motion, with_schedule
+from ..models.types.motion_field import MotionField
 from .node import Node
 from .sockets import CATEGORY, MotionFieldSocket, MotionModuleSocket, aliases
 from .stage2_inputs import FIELD_TIP, REGION_TIP, motion_inputs, motion_options
@@ -50,16 +54,16 @@ class MotionI2VApplyMotionAttention(Node):
     @classmethod
     def execute(
         cls,
-        model,
-        motion_module,
-        field,
-        reference,
-        warp_strength,
-        temporal_strength,
-        schedule,
-        keep_outside,
-        window_overlap,
-        region=None,
+        model: io.Model.Type,
+        motion_module: MotionModule,
+        field: MotionField,
+        reference: io.Latent.Type,
+        warp_strength: float,
+        temporal_strength: float,
+        schedule: str,
+        keep_outside: str,
+        window_overlap: int,
+        region: io.Mask.Type | None = None,
     ) -> io.NodeOutput:
         options = motion_options(warp_strength, temporal_strength, keep_outside, window_overlap)
         motion = make_motion(field, reference["samples"], region, **options)

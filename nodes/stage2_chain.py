@@ -1,10 +1,12 @@
 """Match Colors and Chain Shots: what happens to a video's pictures after sampling."""
 
+from __future__ import annotations
+
 import torch
 from comfy_api.latest import io
 
 from ..models.picture.color_match import METHODS, match_colors
-from .node import Node
+from .node import Node, progress
 from .sockets import CATEGORY, aliases
 
 GROUP = f"{CATEGORY}/stage 2"
@@ -49,12 +51,15 @@ class MotionI2VMatchColors(Node):
         )
 
     @classmethod
-    def execute(cls, frames, method, strength, reference=None) -> io.NodeOutput:
-        import comfy.utils
-
-        progress = comfy.utils.ProgressBar(len(frames))
+    def execute(
+        cls,
+        frames: io.Image.Type,
+        method: str,
+        strength: float,
+        reference: io.Image.Type | None = None,
+    ) -> io.NodeOutput:
         target = frames[:1] if reference is None else reference
-        matched = match_colors(frames, target, method, strength, progress.update_absolute)
+        matched = match_colors(frames, target, method, strength, progress(len(frames)))
         return io.NodeOutput(matched)
 
 
@@ -88,7 +93,7 @@ class MotionI2VChainShots(Node):
         )
 
     @classmethod
-    def execute(cls, shot, before=None) -> io.NodeOutput:
+    def execute(cls, shot: io.Image.Type, before: io.Image.Type | None = None) -> io.NodeOutput:
         if before is None:
             return io.NodeOutput(shot, shot[-1:])
         if before.shape[1:] != shot.shape[1:]:

@@ -1,5 +1,7 @@
 """The inputs that the stage-2 nodes share."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from comfy_api.latest import io

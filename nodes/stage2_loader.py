@@ -1,16 +1,17 @@
 """Load Motion Module: the temporal layers that make an SD 1.5 model move."""
 
+from __future__ import annotations
+
 from comfy_api.latest import io
 
 from ..models.files.checkpoints import read_checkpoint
 from ..models.host import folders, loading
 from ..models.host.motion_module import load_motion_module
-from .node import Node
+from .loader_inputs import LoaderNode, file_input, precision_input
 from .sockets import CATEGORY, MotionModuleSocket, aliases
-from .stage1_loaders import file_input, precision_input
 
 
-class MotionI2VLoadMotionModule(Node):
+class MotionI2VLoadMotionModule(LoaderNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -28,9 +29,7 @@ class MotionI2VLoadMotionModule(Node):
                     "motion_module",
                     "mm_sd",
                 ),
-                precision_input(
-                    "auto", "Of the weights. auto: what the host takes for its device."
-                ),
+                precision_input(),
             ],
             outputs=[
                 MotionModuleSocket.Output(
@@ -43,10 +42,6 @@ class MotionI2VLoadMotionModule(Node):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, file, **others):
-        return folders.fingerprint(file)
-
-    @classmethod
-    def execute(cls, file, precision) -> io.NodeOutput:
+    def execute(cls, file: str, precision: str) -> io.NodeOutput:
         checkpoint = read_checkpoint(folders.path_of(file), "motion_modules")
         return io.NodeOutput(load_motion_module(checkpoint, loading.dtype_named(precision)))

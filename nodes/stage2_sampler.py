@@ -1,19 +1,24 @@
 """Motion-Augmented AnimateDiff Sampler: picture, motion field and prompt become a video."""
 
+from __future__ import annotations
+
+import torch
 from comfy_api.latest import io
 
+from ..models.host.motion_module import MotionModule
 from ..models.host.motion_wrappers import check_model
-from ..models.host.stage1_sampling import Settings
+from ..models.host.reference import decode_pictures, view_of
+from ..models.host.sampling import Settings
 from ..models.host.stage2_sampling import (
-    encode_picture,
-    make_motion,
+    from_latents,
+    from_picture,
     sample_video,
-    view_of,
     with_rescaled_guidance,
     with_schedule,
 )
 from ..models.picture.color_match import METHODS, match_colors
-from .node import Node
+from ..models.types.motion_field import MotionField
+from .node import Node, progress
 from .sampling_inputs import CROP, sampling_inputs, size_inputs
 from .sockets import CATEGORY, MotionFieldSocket, MotionModuleSocket, advanced, aliases
 from .stage2_inputs import FIELD_TIP, REGION_TIP, motion_inputs, motion_options
@@ -88,89 +93,55 @@ class MotionI2VAnimateDiffSampler(Node):
     @classmethod
     def execute(
         cls,
-        model,
-        motion_module,
-        field,
-        positive,
-        negative,
-        vae,
-        width,
-        height,
-        fit,
-        seed,
-        steps,
-        cfg,
-        sampler_name,
-        scheduler,
-        denoise,
-        warp_strength,
-        temporal_strength,
-        schedule,
-        keep_outside,
-        window_overlap,
-        rescale_cfg,
-        color_match,
-        picture=None,
-        latent=None,
-        region=None,
+        model: io.Model.Type,
+        motion_module: MotionModule,
+        field: MotionField,
+        positive: io.Conditioning.Type,
+        negative: io.Conditioning.Type,
+        vae: io.Vae.Type,
+        width: int,
+        height: int,
+        fit: str,
+        seed: int,
+        steps: int,
+        cfg: float,
+        sampler_name: str,
+        scheduler: str,
+        denoise: float,
+        warp_strength: float,
+        temporal_strength: float,
+        schedule: str,
+        keep_outside: str,
+        window_overlap: int,
+        rescale_cfg: float,
+        color_match: str,
+        picture: io.Image.Type | None = None,
+        latent: io.Latent.Type | None = None,
+        region: io.Mask.Type | None = None,
     ) -> io.NodeOutput:
+        settings = Settings(steps, cfg, seed, sampler_name, scheduler, denoise)
         options = motion_options(warp_strength, temporal_strength, keep_outside, window_overlap)
-        start = None
         if (picture is None) == (latent is None):
             raise ValueError("connect either the picture or its latent, one of the two")
         if picture is not None:
             view = view_of(picture, width, height, fit == CROP)
-            reference = encode_picture(vae, view.see(picture).clamp(0, 1))
-            field = view.see_field(field)
-            region = None if region is None else view.see_mask(region)
-        else:
-            reference = latent["samples"][:1]
-            start = _start(latent["samples"], field.frames)
-        if denoise < 1 and start is None:
-            raise ValueError(
-                f"denoise {denoise:g} keeps a part of a given video, but no latents of one are "
-                "connected; connect them, or set denoise to 1"
-            )
+            beginning = from_picture(vae, picture, view, field, region)
+        if latent is not None:
+            beginning = from_latents(latent["samples"], field, region)
+        start = beginning.kept(denoise)
         check_model(model, motion_module)
-        motion = make_motion(field, reference, region, **options)
+        motion = beginning.motion(**options)
         scheduled = with_schedule(model, schedule, motion_module)
-        sampled = sample_video(
-            with_rescaled_guidance(scheduled, rescale_cfg),
-            motion_module,
-            motion,
-            positive,
-            negative,
-            Settings(steps, cfg, seed, sampler_name, scheduler, denoise),
-            start if denoise < 1 else None,
-        )
-        frames = _decoded(vae, sampled)
+        guided = with_rescaled_guidance(scheduled, rescale_cfg)
+        sampled = sample_video(guided, motion_module, motion, positive, negative, settings, start)
+        frames = decode_pictures(vae, sampled)
         if color_match != OFF:
             frames = _matched(frames, color_match)
         return io.NodeOutput({"samples": sampled}, frames)
 
 
-def _start(latents, frames: int):
-    """The video's latents to begin with; None where there is the reference only."""
-    if latents.shape[0] == 1:
-        return None
-    if latents.shape[0] != frames:
-        raise ValueError(
-            f"the latents are {latents.shape[0]} frames, but the motion field has {frames}; give "
-            "as many, or one for the reference ('Retime Motion Field' changes the field)"
-        )
-    return latents
-
-
-def _decoded(vae, latents):
-    frames = vae.decode(latents)
-    return frames.reshape(-1, *frames.shape[-3:])
-
-
-def _matched(frames, method: str):
-    import comfy.utils
-
-    progress = comfy.utils.ProgressBar(len(frames))
-    matched = match_colors(frames, frames[:1], method, on_step=progress.update_absolute)
+def _matched(frames: torch.Tensor, method: str) -> torch.Tensor:
+    matched = match_colors(frames, frames[:1], method, on_step=progress(len(frames)))
     matched[0] = frames[0]
     return matched
 

@@ -1,10 +1,13 @@
 """Motion-guided sampling (Time-to-Move): a warped clip leads any model of pictures or videos."""
 
+from typing import Any
+
+import torch
 from comfy_api.latest import io
 
 from ..models.host.directed import directed_by, sample_directed
 from ..models.host.dual_clock import TimeToMove
-from ..models.host.stage1_sampling import Settings
+from ..models.host.sampling import Settings
 from .node import Node
 from .sampling_inputs import Usual, sampling_inputs
 from .sockets import CATEGORY, advanced, aliases
@@ -94,7 +97,14 @@ class MotionI2VTimeToMove(Node):
 
     @classmethod
     def execute(
-        cls, model, sampler, clip, mask, weak_clock, strong_clock, schedule=None
+        cls,
+        model: Any,
+        sampler: Any,
+        clip: dict[str, Any],
+        mask: torch.Tensor,
+        weak_clock: float,
+        strong_clock: float,
+        schedule: torch.Tensor | None = None,
     ) -> io.NodeOutput:
         directed = directed_by(model, clip["samples"], mask, weak_clock, strong_clock)
         return io.NodeOutput(TimeToMove(sampler, directed, schedule))
@@ -127,18 +137,18 @@ class MotionI2VTimeToMoveSampler(Node):
     @classmethod
     def execute(
         cls,
-        model,
-        positive,
-        negative,
-        latent,
-        mask,
-        weak_clock,
-        strong_clock,
-        seed,
-        steps,
-        cfg,
-        sampler_name,
-        scheduler,
+        model: Any,
+        positive: list,
+        negative: list,
+        latent: dict[str, Any],
+        mask: torch.Tensor,
+        weak_clock: float,
+        strong_clock: float,
+        seed: int,
+        steps: int,
+        cfg: float,
+        sampler_name: str,
+        scheduler: str,
     ) -> io.NodeOutput:
         directed = directed_by(model, latent["samples"], mask, weak_clock, strong_clock)
         settings = Settings(steps, cfg, seed, sampler_name, scheduler)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
 from comfy_api.latest import io
 
 from ..models.drawing.guide_video import check_guide, guide_video
 from ..models.types.tracks import Tracks
-from .node import Node
+from .inputs import picture_size
+from .node import Node, progress
 from .shown_frames import shown
 from .sockets import CATEGORY, TracksSocket, aliases, shows_itself
-from .tracks_text import picture_size
-
-if TYPE_CHECKING:
-    import torch
 
 
 class MotionI2VRetimeTracks(Node):
@@ -120,10 +118,8 @@ class MotionI2VTracksToGuideVideo(Node):
         frames: int,
         picture: torch.Tensor | None = None,
     ) -> io.NodeOutput:
-        import comfy.utils
-
         check_guide((width, height), frames)
-        read = Tracks.from_dict(tracks, picture_size(picture) or (width, height))
-        bar = comfy.utils.ProgressBar(frames)
-        video = guide_video(read.rescaled((width, height)).retimed(frames), bar.update_absolute)
+        drawn_on = (width, height) if picture is None else picture_size(picture)
+        read = Tracks.from_dict(tracks, drawn_on).rescaled((width, height))
+        video = guide_video(read.retimed(frames), progress(frames))
         return io.NodeOutput(video, **shown(video))

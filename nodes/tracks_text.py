@@ -1,8 +1,11 @@
 """Tracks from text and to text: the formats of KJNodes, Wan, the core and this pack's editor."""
 
+from typing import Any
+
+import torch
 from comfy_api.latest import io
 
-from ..models.drawing.paths import CURVES, PINS, sample_paths
+from ..models.drawing.paths import CURVES, PINS, Pin, sample_paths
 from ..models.drawing.track_formats import (
     COORDINATES,
     FLAT,
@@ -12,15 +15,11 @@ from ..models.drawing.track_formats import (
     write_tracks,
 )
 from ..models.types.tracks import Tracks
+from .inputs import picture_size, tracks_output
 from .node import Node
 from .sockets import CATEGORY, TracksSocket, advanced, aliases
 
 EXAMPLE = "80,160, 200,140, 300,160"
-
-
-def picture_size(picture) -> tuple[int, int] | None:
-    """(W, H) of an IMAGE, None without one."""
-    return None if picture is None else (int(picture.shape[2]), int(picture.shape[1]))
 
 
 class MotionI2VTracksFromText(Node):
@@ -120,16 +119,12 @@ class MotionI2VTracksFromText(Node):
                 ),
             ],
             outputs=[
-                TracksSocket.Output(
-                    "tracks",
-                    display_name="tracks",
-                    tooltip="The trajectories, a position a frame; core nodes read them too.",
-                )
+                tracks_output("The trajectories, a position a frame; core nodes read them too."),
             ],
         )
 
     @classmethod
-    def validate_inputs(cls, text=None):
+    def validate_inputs(cls, text: str | None = None) -> bool | str:
         # The host repeats a message for every argument named here, so it is the text alone: what
         # "auto" cannot read, no format can. Any size will do for that.
         try:
@@ -140,10 +135,20 @@ class MotionI2VTracksFromText(Node):
 
     @classmethod
     def execute(
-        cls, text, format, width, height, frames, coordinates, flat_list, curve, spacing, pin,
-        picture=None,
-    ) -> io.NodeOutput:  # fmt: skip
-        size = picture_size(picture) or (width, height)
+        cls,
+        text: str,
+        format: str,
+        width: int,
+        height: int,
+        frames: int,
+        coordinates: str,
+        flat_list: str,
+        curve: str,
+        spacing: str,
+        pin: Pin,
+        picture: torch.Tensor | None = None,
+    ) -> io.NodeOutput:
+        size = (width, height) if picture is None else picture_size(picture)
         paths = parse_tracks(text, size, format, coordinates, flat_list, curve, spacing)
         return io.NodeOutput(sample_paths(paths, frames, size, pin).to_dict())
 
@@ -183,8 +188,10 @@ class MotionI2VTracksToText(Node):
         )
 
     @classmethod
-    def execute(cls, tracks, format, picture=None) -> io.NodeOutput:
-        size = picture_size(picture)
+    def execute(
+        cls, tracks: dict[str, Any], format: str, picture: torch.Tensor | None = None
+    ) -> io.NodeOutput:
+        size = None if picture is None else picture_size(picture)
         # Only the editor's text needs the size of the picture; the others are plain pixels.
         read = Tracks.from_dict(tracks, size if format in ("editor", "tracks") else size or (1, 1))
         return io.NodeOutput(write_tracks(read.rescaled(size) if size else read, format))

@@ -7,8 +7,9 @@ from comfy_api.latest import io
 
 from ..models.drawing.draw_tracks import draw_tracks
 from ..models.drawing.editor_document import read_editor_document
-from ..models.drawing.paths import sample_paths
+from ..models.drawing.paths import Path, sample_paths
 from ..models.drawing.track_formats import parse_drawing, write_tracks
+from .inputs import picture_size
 from .node import Node
 from .shown_frames import picture_of, temporary_file, told
 from .sockets import CATEGORY, TracksSocket, aliases, essential, shows_itself
@@ -87,7 +88,7 @@ class MotionI2VTrajectoryEditor(Node):
 
     @classmethod
     def execute(cls, image: torch.Tensor, drawing: str, frames: int) -> io.NodeOutput:
-        size = (image.shape[2], image.shape[1])
+        size = picture_size(image)
         paths = _read(drawing, size)
         tracks = sample_paths(paths, frames, size)
         fine = sample_paths(paths, LINE_POINTS, size)
@@ -98,7 +99,7 @@ class MotionI2VTrajectoryEditor(Node):
         return io.NodeOutput(tracks.to_dict(), text, preview, ui=ui)
 
 
-def _read(drawing: str, size: tuple[int, int]) -> list:
+def _read(drawing: str, size: tuple[int, int]) -> list[Path]:
     document = parse_drawing(drawing if drawing.strip() else EMPTY)
     return read_editor_document(document, size)
 

@@ -1,8 +1,11 @@
 """Transfer Motion: the motion of one picture, put onto another."""
 
+import torch
 from comfy_api.latest import io
 
 from ..models.fields import transfer
+from ..models.types.motion_field import MotionField
+from .inputs import field_output, picture_size
 from .node import Node
 from .sockets import CATEGORY, MotionFieldSocket, aliases
 
@@ -66,31 +69,26 @@ class MotionI2VTransferMotion(Node):
                 ),
             ],
             outputs=[
-                MotionFieldSocket.Output(
-                    "result",
-                    display_name="motion field",
-                    tooltip="The motion over the picture, at the picture's size.",
-                )
+                field_output("The motion over the picture, at the picture's size."),
             ],
         )
 
     @classmethod
     def execute(
         cls,
-        field,
-        picture,
-        placing,
-        strength,
-        only_region,
-        source_region=None,
-        target_region=None,
-        background=None,
+        field: MotionField,
+        picture: torch.Tensor,
+        placing: str,
+        strength: float,
+        only_region: bool,
+        source_region: torch.Tensor | None = None,
+        target_region: torch.Tensor | None = None,
+        background: MotionField | None = None,
     ) -> io.NodeOutput:
-        size = (int(picture.shape[2]), int(picture.shape[1]))
         return io.NodeOutput(
             transfer.transfer(
                 field,
-                size,
+                picture_size(picture),
                 placing,
                 strength=strength,
                 source_region=source_region,

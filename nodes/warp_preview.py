@@ -1,9 +1,16 @@
 """Warp Preview: the picture, moved by a motion field, without a learned model."""
 
+from collections.abc import Callable
+
+import torch
 from comfy_api.latest import io
 
+from ..models.fields.moved_mask import carried, latent_frames, moving
+from ..models.picture.region import check_region, region_of, resized
 from ..models.picture.warp import FILLS, ORDERS, SPLATTINGS, warp_picture
-from .node import Node
+from ..models.types.motion_field import MotionField
+from .inputs import moved_output, new_output, picture_size, temporal_factor_input
+from .node import Node, progress
 from .shown_frames import shown
 from .sockets import CATEGORY, MotionFieldSocket, advanced, aliases, essential, shows_itself
 
@@ -77,6 +84,13 @@ class MotionI2VWarpPreview(Node):
                     tooltip="Leave out the last row or column where there is an odd number of "
                     "them: video files (h264) take even sizes only.",
                 ),
+                io.Mask.Input(
+                    "directed",
+                    optional=True,
+                    tooltip="What is to be followed, in the picture; it comes out as moved. "
+                    "Without it: all that the field moves.",
+                ),
+                temporal_factor_input(optional=True),
             ],
             outputs=[
                 io.Image.Output(
@@ -91,32 +105,31 @@ class MotionI2VWarpPreview(Node):
                     tooltip="For every frame what had to be filled in: 1 in a hole, in between "
                     "at its soft edge.",
                 ),
+                moved_output(),
+                new_output(),
             ],
         )
 
     @classmethod
     def execute(
         cls,
-        picture,
-        field,
-        order,
-        invert_depth,
-        splatting,
-        fill,
-        depth=None,
-        region=None,
-        even_size=True,
+        picture: torch.Tensor,
+        field: MotionField,
+        order: str,
+        invert_depth: bool,
+        splatting: str,
+        fill: str,
+        depth: torch.Tensor | None = None,
+        region: torch.Tensor | None = None,
+        even_size: bool = True,
+        directed: torch.Tensor | None = None,
+        temporal_factor: int = 1,
     ) -> io.NodeOutput:
-        import comfy.utils
-
-        if picture.shape[0] != 1:
-            raise ValueError(
-                f"picture is a batch of {picture.shape[0]}, but one picture is moved: pick one, "
-                "for example with ImageFromBatch"
-            )
+        _check_single(picture)
+        at = latent_frames(field.frames, temporal_factor)
+        on_step = progress(field.frames)
         if depth is not None and invert_depth:
             depth = 1 - depth
-        progress = comfy.utils.ProgressBar(field.frames)
         frames, filled = warp_picture(
             picture[0],
             field,
@@ -125,9 +138,44 @@ class MotionI2VWarpPreview(Node):
             order=order,
             splatting=splatting,
             fill=fill,
-            on_step=progress.update_absolute,
+            on_step=on_step,
         )
-        if even_size:
-            height, width = (max(extent - extent % 2, 1) for extent in picture.shape[1:3])
-            frames, filled = frames[:, :height, :width], filled[:, :height, :width]
-        return io.NodeOutput(frames, filled, **shown(frames))
+        near = depth if order in ("auto", "depth") else None
+        moved = _moved(picture, field, at, directed, near, region, on_step)
+        clips = [frames, filled, moved, filled[at]]
+        frames, filled, moved, new = _even(*clips) if even_size else clips
+        return io.NodeOutput(frames, filled, moved, new, **shown(frames))
+
+
+def _check_single(picture: torch.Tensor) -> None:
+    if picture.shape[0] != 1:
+        raise ValueError(
+            f"picture is a batch of {picture.shape[0]}, but one picture is moved: pick one, for "
+            "example with ImageFromBatch"
+        )
+
+
+def _even(*clips: torch.Tensor) -> list[torch.Tensor]:
+    """Clips [F, H, W, ...] without the last row or column where their number is odd."""
+    height, width = (max(extent - extent % 2, 1) for extent in clips[0].shape[1:3])
+    return [clip[:, :height, :width] for clip in clips]
+
+
+def _moved(
+    picture: torch.Tensor,
+    field: MotionField,
+    at: torch.Tensor,
+    directed: torch.Tensor | None,
+    depth: torch.Tensor | None,
+    region: torch.Tensor | None,
+    on_frame: Callable[[int, int], None],
+) -> torch.Tensor:
+    """[M, H, W] what was directed, in the frames `at`, as the frames of the preview show it."""
+    size = picture_size(picture)
+    # The preview goes by the motion alone: what a field calls hidden is moved, too.
+    field = MotionField(field.flow).resized(size)
+    mask = moving(field) if directed is None else resized(check_region(directed), size)
+    near = None if depth is None else resized(check_region(depth), size)
+    moved, _ = carried(mask, field, near, at, on_frame)
+    matte = None if region is None else region_of(region, size)
+    return moved if matte is None else mask.lerp(moved, matte)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from testing.synthetic import Rendered
+
 OUTLIER_PIXELS, OUTLIER_SHARE = 3.0, 0.05
 
 
@@ -28,8 +30,8 @@ class Scores:
     f1: float
 
 
-def score(flow: np.ndarray, visibility: np.ndarray, truth) -> Scores:
-    """Compares flow [F, 2, H, W] and visibility [F, H, W] with a `synthetic.Rendered`."""
+def score(flow: np.ndarray, visibility: np.ndarray, truth: Rendered) -> Scores:
+    """Compares flow [F, 2, H, W] and visibility [F, H, W] with the truth."""
     error = np.linalg.norm(flow - truth.flow, axis=1)[1:]
     far = np.linalg.norm(truth.flow, axis=1)[1:]
     seen, said = truth.visible[1:], visibility[1:] > 0.5

@@ -19,6 +19,8 @@ def load() -> None:
     spec = importlib.util.spec_from_file_location(
         NAME, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
     )
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[NAME] = module
     spec.loader.exec_module(module)

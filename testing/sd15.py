@@ -60,10 +60,10 @@ class NarrowModel:
     CATEGORY = "tests"
 
     @classmethod
-    def INPUT_TYPES(cls):
+    def INPUT_TYPES(cls) -> dict[str, Any]:
         return {"required": {"file": ("STRING",)}}
 
-    def load(self, file):
+    def load(self, file: str) -> tuple[Any]:
         return (load_unet(comfy.utils.load_torch_file(file)),)
 
 

@@ -127,7 +127,14 @@ def _sprite(scene: Scene, random: np.random.Generator, number: int) -> _Layer:
     return _Layer(texture(random, side, side), cover, moves @ place)
 
 
-def _moves(scene, random, goal, zoom, turn, about=None) -> np.ndarray:
+def _moves(
+    scene: Scene,
+    random: np.random.Generator,
+    goal: np.ndarray,
+    zoom: float,
+    turn: float,
+    about: np.ndarray | None = None,
+) -> np.ndarray:
     """Affine motions [F, 3, 3] of the picture's plane, the identity at first, easing to `goal`."""
     w, h = scene.size
     about = np.array([w / 2, h / 2]) if about is None else about
@@ -155,7 +162,7 @@ def _blob(random: np.random.Generator, side: int, radius: float) -> np.ndarray:
 
 
 def _frame(scene: Scene, layers: list[_Layer], covers: np.ndarray, i: int) -> np.ndarray:
-    picture = np.zeros((scene.size[1], scene.size[0], 3), np.float32)
+    picture: np.ndarray = np.zeros((scene.size[1], scene.size[0], 3), np.float32)
     for layer, cover in zip(layers, covers, strict=True):
         seen = _warp(layer.texture, layer.motion[i], scene.size)
         picture = picture * (1 - cover[..., None]) + seen * cover[..., None]

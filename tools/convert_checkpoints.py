@@ -22,6 +22,8 @@ def load_pack() -> None:
     spec = importlib.util.spec_from_file_location(
         NAME, root / "__init__.py", submodule_search_locations=[str(root)]
     )
+    assert spec is not None
+    assert spec.loader is not None
     sys.modules[NAME] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
 
@@ -35,14 +37,15 @@ def main() -> int:
     arguments = parser.parse_args()
     load_pack()
     import torch
-    from motion_i2v.models.files.convert import convert, parts_in, plan
+    from motion_i2v.models.files.convert import Conversion, convert, parts_in, plan
 
     dtype = getattr(torch, arguments.dtype)
     folders = [source for source in arguments.source if source.is_dir()]
     files = [source for source in arguments.source if not source.is_dir()]
     beside = arguments.to.resolve().name == NAME
     unets = arguments.to.resolve().parent / "diffusion_models" if beside else None
-    plans, failed = [], False
+    plans: list[Conversion] = []
+    failed = False
     for file in [*files, *parts_in(folders)]:
         try:
             made = plan(file, arguments.to, dtype, unets)

@@ -1,13 +1,15 @@
 // The drawing as it is stored in the node: a JSON text, checked before anything else touches it.
 // Keys that are not known here are kept, so that a newer editor's drawing survives an older one.
 
+import schema from "./schema.js";
 import { words } from "./texts.js";
 
-export const VERSION = 1;
-export const KINDS = ["path", "pin"];
-export const CURVES = ["smooth", "straight"];
-export const SPACINGS = ["arc", "index", "timed"];
-export const EASES = ["linear", "ease_in", "ease_out", "ease_in_out"];
+const ofPath = schema.$defs.path.properties;
+export const VERSION = schema.properties.version.const;
+export const KINDS = ofPath.kind.enum;
+export const CURVES = ofPath.curve.enum;
+export const SPACINGS = ofPath.spacing.enum;
+export const EASES = ofPath.ease.enum;
 
 /** Bright, told apart on photographs and by people who do not see red and green apart. */
 export const COLORS = [
@@ -76,7 +78,7 @@ function checkPath(path, index) {
   if (path === null || typeof path !== "object" || Array.isArray(path)) {
     throw new DocumentError("path.object", { where, value: quoted(path) });
   }
-  const kind = oneOf(path.kind ?? "path", KINDS, "kind", where);
+  const kind = oneOf(path.kind ?? ofPath.kind.default, KINDS, "kind", where);
   if (!Array.isArray(path.points) || path.points.length === 0) {
     throw new DocumentError("points", { where });
   }
@@ -93,11 +95,11 @@ function checkPath(path, index) {
     ),
   };
   if (kind === "pin") return checked;
-  checked.curve = oneOf(path.curve ?? "smooth", CURVES, "curve", where);
-  checked.spacing = oneOf(path.spacing ?? "arc", SPACINGS, "spacing", where);
-  checked.ease = oneOf(path.ease ?? "linear", EASES, "ease", where);
-  checked.start = number(path.start ?? 0, "start", where);
-  checked.end = number(path.end ?? 1, "end", where);
+  checked.curve = oneOf(path.curve ?? ofPath.curve.default, CURVES, "curve", where);
+  checked.spacing = oneOf(path.spacing ?? ofPath.spacing.default, SPACINGS, "spacing", where);
+  checked.ease = oneOf(path.ease ?? ofPath.ease.default, EASES, "ease", where);
+  checked.start = number(path.start ?? ofPath.start.default, "start", where);
+  checked.end = number(path.end ?? ofPath.end.default, "end", where);
   if (!(checked.start >= 0 && checked.start < checked.end && checked.end <= 1)) {
     throw new DocumentError("span", { where, start: checked.start, end: checked.end });
   }

@@ -29,6 +29,9 @@ start between pixels then reads it exactly, too."""
 RELEASED = 4.0
 """Radius in pixels from which on the field is the interpolation's alone."""
 
+DRAWN_AT_MOST = 100
+"""More paths than this nobody draws: they come from a program, and count as measured."""
+
 WEIGHT_MAPS = 32
 """Up to this many moving tracks one weight map each is cheaper than the frames' channels."""
 
@@ -46,7 +49,9 @@ def densify(
 ) -> MotionField:
     """Spreads the tracks' motion over the picture, inside objects and up to their edges.
 
-    Exact at the start points (to rounding, before the region's feather multiplies it), and exactly
+    Measured tracks that start within a pixel and part, as at an edge that covers what is behind it,
+    count as their mean in each pixel; where two drawn paths do so, one is a mistake. Otherwise
+    exact at the start points (to rounding, before the region's feather multiplies it), and exactly
     zero on pins and outside the region. Visibility is not read: hidden points count as drawn.
 
     Args:
@@ -63,8 +68,8 @@ def densify(
         on_step: called with (frames done, frames) while the field is written.
 
     Raises:
-        ValueError: for an empty drawing, a path that starts outside, two paths that start at one
-            place and disagree, or a picture, region or number out of its bounds.
+        ValueError: for an empty drawing, a path that starts outside, two drawn paths that start at
+            one place and disagree, or a picture, region or number out of its bounds.
     """
     check_size(size)
     if tracks.count == 0:
@@ -128,8 +133,12 @@ def _seeds(tracks: Tracks, allowed: torch.Tensor | None, paths_outside: PathsOut
         _refuse(number, starts[number], tracks.size, allowed)
     last_pixel = np.array(tracks.size) - 1
     seeds = _Seeds(starts[movable].clip(0, last_pixel), displacements[movable], moving[movable])
-    _check_agreement(seeds, np.flatnonzero(movable))
-    return seeds
+    pairs, apart = _partings(seeds)
+    if not len(pairs):
+        return seeds
+    if tracks.drawn and tracks.count <= DRAWN_AT_MOST:
+        _refuse_parting(seeds, np.flatnonzero(movable), pairs[apart.argmax()], apart.max())
+    return _merged(seeds, np.unique(pairs))
 
 
 def _may_move(start: np.ndarray, size: tuple[int, int], allowed: torch.Tensor | None) -> bool:
@@ -165,25 +174,42 @@ def _refuse(
     )
 
 
-def _check_agreement(seeds: _Seeds, numbers: np.ndarray) -> None:
+def _partings(seeds: _Seeds) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs [P, 2] of seeds that start within a pixel and part by more than half a one, and by how
+    many pixels [P]."""
     from scipy.spatial import cKDTree
 
-    if len(seeds.starts) < 2:
-        return
-    pairs = cKDTree(seeds.starts).query_pairs(1.0, output_type="ndarray")
-    if not len(pairs):
-        return
+    pairs = cKDTree(seeds.starts).query_pairs(1.0, output_type="ndarray").reshape(-1, 2)
     a, b = pairs.T
-    apart = np.abs(seeds.displacements[a] - seeds.displacements[b]).max(axis=(1, 2))
-    if apart.max() <= 0.5:
-        return
-    worst = int(apart.argmax())
-    first, second = sorted((int(numbers[a[worst]]) + 1, int(numbers[b[worst]]) + 1))
-    x, y = seeds.starts[a[worst]]
+    moves = seeds.displacements
+    apart = np.abs(moves[a] - moves[b]).max(axis=(1, 2), initial=0)
+    parting = apart > 0.5
+    return pairs[parting], apart[parting]
+
+
+def _refuse_parting(seeds: _Seeds, numbers: np.ndarray, pair: np.ndarray, apart: float) -> None:
+    first, second = sorted(int(numbers[seed]) + 1 for seed in pair)
+    x, y = seeds.starts[pair[0]]
     raise ValueError(
         f"paths {first} and {second} both start at ({x:.1f}, {y:.1f}) but move apart by "
-        f"{apart[worst]:.1f} px: move one start by more than a pixel, or delete one path"
+        f"{apart:.1f} px: move one start by more than a pixel, or delete one path"
     )
+
+
+def _merged(seeds: _Seeds, parting: np.ndarray) -> _Seeds:
+    """Those of the parting seeds that start in one pixel become one, their mean."""
+    pixels = np.floor(seeds.starts[parting] + 0.5)
+    _, group, count = np.unique(pixels, axis=0, return_inverse=True, return_counts=True)
+    kept = np.setdiff1d(np.arange(len(seeds.starts)), parting)
+
+    def joined(values: np.ndarray) -> np.ndarray:
+        sums = np.zeros((len(count), *values.shape[1:]))
+        np.add.at(sums, group.reshape(-1), values[parting])
+        mean = sums / count.reshape(-1, *(1,) * (values.ndim - 1))
+        return np.concatenate([values[kept], mean])
+
+    displacements = joined(seeds.displacements)
+    return _Seeds(joined(seeds.starts), displacements, (displacements != 0).any(axis=(1, 2)))
 
 
 def _window(size: tuple[int, int], allowed: torch.Tensor | None) -> _Window:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..types.eight_bits import eight_bits
 from ..types.tracks import Tracks
 
 COLORS = ("#ff5c39", "#29b6ff", "#ffd23f", "#b78bff", "#3ddc84", "#ff7ac6", "#ff9f1c", "#5eead4")
@@ -71,8 +72,7 @@ def draw_tracks(
     first = picture[0] if picture.ndim == 4 and len(picture) else picture
     if first.ndim != 3 or first.shape[2] < 3 or 0 in first.shape:
         raise ValueError(f"a picture is [B, height, width, 3], got {list(picture.shape)}")
-    canvas = first[..., :3].detach().cpu().float().clamp(0, 1).mul(255).round().byte().numpy()
-    canvas = np.ascontiguousarray(canvas)
+    canvas = np.ascontiguousarray(eight_bits(first))
     if fine is not None and fine.count != tracks.count:
         raise ValueError(f"fine tracks of {fine.count} points for tracks of {tracks.count}")
     _draw_all(canvas, tracks, colors, fine)

@@ -11,10 +11,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from .document_schema import DEFAULTS, KINDS, VERSION
 from .lenient_json import LARGEST
 from .paths import Path
-
-VERSION = 1
 
 
 def read_editor_document(document: Any, size: tuple[int, int]) -> list[Path]:
@@ -47,9 +46,11 @@ def write_editor_document(paths: Sequence[Path], size: tuple[int, int]) -> str:
 def _read_path(path: Any, where: str, size: tuple[int, int]) -> Path:
     if not isinstance(path, dict):
         raise ValueError(f"{where} is a JSON object, not {_shown(path)}")
-    kind = path.get("kind", "path")
-    if kind not in ("path", "pin"):
-        raise ValueError(f'{where} is of the unknown kind {_shown(kind)}: expected "path" or "pin"')
+    path = DEFAULTS | path
+    kind = path["kind"]
+    if kind not in KINDS:
+        known = " or ".join(map(_shown, KINDS))
+        raise ValueError(f"{where} is of the unknown kind {_shown(kind)}: expected {known}")
     points = path.get("points")
     if not isinstance(points, list) or not points:
         raise ValueError(f'{where}: "points" is a list of at least one point, not {_shown(points)}')
@@ -59,7 +60,7 @@ def _read_path(path: Any, where: str, size: tuple[int, int]) -> Path:
         if not isinstance(point, dict):
             raise ValueError(f"{where}.points[{index}] is a JSON object, not {_shown(point)}")
     located = [(f"{where}.points[{index}]", point) for index, point in enumerate(points)]
-    spacing = path.get("spacing", "arc")
+    spacing = path["spacing"]
     timed = spacing == "timed" and len(points) > 1
     color = path.get("color")
     try:
@@ -67,13 +68,13 @@ def _read_path(path: Any, where: str, size: tuple[int, int]) -> Path:
             points=tuple(
                 (_number(p, "x", at) * size[0], _number(p, "y", at) * size[1]) for at, p in located
             ),
-            curve=path.get("curve", "smooth"),
+            curve=path["curve"],
             spacing=spacing,
             times=tuple(_number(p, "t", at) for at, p in located) if timed else (),
             holds=_read_holds(located),
-            ease=path.get("ease", "linear"),
-            start=_number(path, "start", where, 0.0),
-            end=_number(path, "end", where, 1.0),
+            ease=path["ease"],
+            start=_number(path, "start", where),
+            end=_number(path, "end", where),
             color=color if isinstance(color, str) else None,
         )
     except ValueError as error:

@@ -18,10 +18,8 @@ import torch
 
 from ..types.motion_field import check_frames, check_size
 from ..types.tracks import Tracks
+from .document_schema import CURVES, EASES, SPACINGS
 
-CURVES = ("smooth", "straight")
-SPACINGS = ("arc", "index", "timed")
-EASES = ("linear", "ease_in", "ease_out", "ease_in_out")
 PINS = ("zero", "released")
 FAR = 1e6
 """How far from the picture's corner a point may lie, in pixels; beyond it, text was misread."""
@@ -126,7 +124,8 @@ def sample_paths(
     columns = [sample_path(path, clip_time, pin) for path in paths]
     points = np.stack(columns, axis=1) if columns else np.zeros((frames, 0, 2))
     tensor = torch.from_numpy(points.astype(np.float32))
-    return Tracks(tensor, torch.ones(tensor.shape[:2], dtype=torch.bool), (size[0], size[1]))
+    seen = torch.ones(tensor.shape[:2], dtype=torch.bool)
+    return Tracks(tensor, seen, (size[0], size[1]), drawn=True)
 
 
 def sample_path(path: Path, clip_time: np.ndarray, pin: Pin = "zero") -> np.ndarray:

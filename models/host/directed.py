@@ -12,7 +12,7 @@ import torch
 from ..picture.latent_mask import LatentClip, latent_mask
 from .dual_clock import Clocks, Directed, TimeToMove
 from .features import latent_ratios
-from .stage1_sampling import Settings, schedule
+from .sampling import Settings, schedule
 
 
 def directed_by(

@@ -20,6 +20,7 @@ from ..types.view import View
 from .loading import hosted, take
 from .mcdiff_file import COMPLETION, SIDES, McdiffFile
 from .mcdiff_networks import FlowCompletion
+from .reference import check_picture
 
 MIRRORS: tuple[tuple[int, ...], ...] = ((), (3,), (2,), (2, 3))
 """The network's answer is the mean over the picture and its mirror images: nearer by a twentieth to
@@ -68,10 +69,11 @@ class FlowCompleter:
             ValueError: for a picture of another shape, a step that the tracks do not have, a side
                 below 16.
         """
-        _check_picture(picture)
-        view = shrunk((picture.shape[2], picture.shape[1]), self.side if side is None else side)
+        size = check_picture(picture)
+        _check_size(size)
+        view = shrunk(size, self.side if side is None else side)
         drawn = momentary(view.see_tracks(tracks), step, self.stroke)
-        flow = self._run(drawn.flow, drawn.known, view.see(picture)[0].movedim(-1, 0))
+        flow = self._run(drawn.flow, drawn.known, view.see(picture[..., :3])[0].movedim(-1, 0))
         return view.back(as_step(flow)).flow[1]
 
     def _run(self, flow: Tensor, known: Tensor, picture: Tensor) -> Tensor:
@@ -232,16 +234,9 @@ def _stop_on_interrupt(done: int, total: int) -> None:
     management.throw_exception_if_processing_interrupted()
 
 
-def _check_picture(picture: Tensor) -> None:
-    if picture.ndim != 4 or picture.shape[0] != 1 or picture.shape[3] != 3:
+def _check_size(size: tuple[int, int]) -> None:
+    if sum(size) < 2 * SIDES[0]:
         raise ValueError(
-            f"flow completion sees one picture [1, height, width, 3], got {list(picture.shape)}"
-        )
-    height, width = picture.shape[1:3]
-    if height + width < 2 * SIDES[0]:
-        raise ValueError(
-            f"a picture of {width}x{height} px is too small for flow completion, which needs a "
+            f"a picture of {size[0]}x{size[1]} px is too small for flow completion, which needs a "
             f"mean side of at least {SIDES[0]} px"
         )
-    if not bool(torch.isfinite(picture).all()):
-        raise ValueError("the picture holds NaN or infinite values")

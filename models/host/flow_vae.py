@@ -129,10 +129,12 @@ class FlowVAE(comfy.sd.VAE):
             )
             latents = self.encode_flow((flow / 2 + 1) / 2).movedim(1, -1).reshape(-1, 4)
             target = torch.nn.functional.avg_pool2d(flow, 8).movedim(1, -1).reshape(-1, 2)
-            known = torch.cat([latents, torch.ones(len(latents), 1)], dim=1).double()
+            known = torch.cat([latents.cpu(), torch.ones(len(latents), 1)], dim=1).cpu().double()
             # Ridge: with untrained weights the latents may say nothing of the field.
             ridge = 1e-3 * torch.eye(5, dtype=torch.float64) * len(latents)
-            fitted = torch.linalg.solve(known.T @ known + ridge, known.T @ target.double()).float()
+            fitted = torch.linalg.solve(
+                known.T @ known + ridge, known.T @ target.cpu().double()
+            ).float()
             self._projection = fitted[:4].T.contiguous(), fitted[4].contiguous()
         return self._projection
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import comfy.model_management as management
-import comfy.sample
 import comfy.utils
 import torch
 from torch import Tensor
@@ -24,8 +23,8 @@ from ..types.tracks import Tracks
 from .future_frame import check_future_frame, with_step
 from .mcdiff_networks import CHANGE, CHANNELS, LATENT
 from .previews import preview_of
-from .stage1_sampling import Settings, schedule
-from .stage2_sampling import encode_picture
+from .reference import check_picture, decode_pictures, encode_picture
+from .sampling import Settings, sample
 
 if TYPE_CHECKING:
     from .flow_completion import FlowCompleter
@@ -152,28 +151,15 @@ def next_latent(
     Raises:
         ValueError: where the model's answer is not finite.
     """
-    sampler, sigmas = schedule(model, settings)
-    seed, steps = step_seed(settings.seed, step), len(sigmas) - 1
     positive, negative = with_step(latent, flow)
+    own = replace(settings, seed=step_seed(settings.seed, step))
 
-    def stepped(done: int, *_: Any) -> None:
+    def stepped(done: int, steps: int) -> None:
         management.throw_exception_if_processing_interrupted()
         if on_step is not None:
-            on_step(done + 1, steps)
+            on_step(done, steps)
 
-    out = comfy.sample.sample_custom(
-        model,
-        comfy.sample.prepare_noise(latent, seed),
-        settings.cfg,
-        sampler,
-        sigmas,
-        positive,
-        negative,
-        torch.zeros_like(latent),
-        callback=stepped,
-        disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
-        seed=seed,
-    )
+    out = sample(model, torch.zeros_like(latent), None, positive, negative, own, stepped)
     if not bool(torch.isfinite(out).all()):
         raise ValueError(
             f"step {step} came out as NaN or infinite values; load the model with the precision "
@@ -224,11 +210,7 @@ class _Progress:
 
 def _checked(picture: Tensor) -> tuple[int, int]:
     """The size (W, H) of a picture that a rollout can begin with."""
-    if picture.ndim != 4 or picture.shape[0] != 1:
-        raise ValueError(f"give one picture [1, height, width, 3], not {list(picture.shape)}")
-    if not bool(torch.isfinite(picture).all()):
-        raise ValueError("the picture holds NaN or infinite values")
-    width, height = picture.shape[2], picture.shape[1]
+    width, height = check_picture(picture)
     if width % LATENT or height % LATENT:
         raise ValueError(
             f"the frames are {width}x{height}, but both must be multiples of {LATENT}; resize or "
@@ -255,8 +237,7 @@ def _encoded(vae: Any, frame: Tensor) -> Tensor:
 
 def _decoded(vae: Any, latent: Tensor, size: tuple[int, int]) -> Tensor:
     """The frame [1, H, W, 3] in 0..1 of a latent."""
-    frame = vae.decode(latent)
-    frame = frame.reshape(-1, *frame.shape[-3:])[..., :3].float().cpu()
+    frame = decode_pictures(vae, latent)[..., :3].float().cpu()
     if tuple(frame.shape) != (1, size[1], size[0], 3):
         raise ValueError(
             f"the VAE decodes a frame as {list(frame.shape)} instead of "

@@ -1,12 +1,100 @@
-"""Sampling as the released code does it: DDIM, "leading" timesteps, on the host's Euler."""
+"""Sampling on the host's samplers; also as the released code does it: DDIM, "leading" timesteps."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import comfy.sample
 import comfy.samplers
+import comfy.utils
+import latent_preview
 import torch
 
 DDIM_LEADING = "DDIM leading"
 SCHEDULERS = [DDIM_LEADING, *comfy.samplers.SCHEDULER_NAMES]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a sampler is told.
+
+    Args:
+        steps, cfg, seed, sampler, denoise: as in the host's KSampler.
+        scheduler: one of the host's, or "DDIM leading", the released one.
+    """
+
+    steps: int = 25
+    cfg: float = 7.0
+    seed: int = 0
+    sampler: str = "euler"
+    scheduler: str = DDIM_LEADING
+    denoise: float = 1.0
+
+
+def sample(
+    model: Any,
+    latent: torch.Tensor,
+    noise: torch.Tensor | None,
+    positive: list,
+    negative: list,
+    settings: Settings,
+    on_step: Callable[[int, int], None] | None = None,
+) -> torch.Tensor:
+    """Denoises latents of any network.
+
+    Args:
+        model: the host's MODEL.
+        latent: [B, C, h, w], not scaled, to start from.
+        noise: of the same shape; None: from the seed, as the host makes it.
+        positive, negative: the host's CONDITIONING.
+        on_step: told (steps done, steps in all) instead of the host's progress and preview.
+
+    Returns:
+        [B, C, h, w], not scaled; the latent itself where the schedule has no step.
+    """
+    sampler, sigmas = schedule(model, settings)
+    steps = len(sigmas) - 1
+    if steps < 1:
+        return latent
+
+    def stepped(done: int, *_: Any) -> None:
+        assert on_step is not None
+        on_step(done + 1, steps)
+
+    return comfy.sample.sample_custom(
+        model,
+        comfy.sample.prepare_noise(latent, settings.seed) if noise is None else noise,
+        settings.cfg,
+        sampler,
+        sigmas,
+        positive,
+        negative,
+        latent,
+        callback=stepped if on_step else latent_preview.prepare_callback(model, steps),
+        disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
+        seed=settings.seed,
+    )
+
+
+def schedule(model: Any, settings: Settings) -> tuple[Any, torch.Tensor]:
+    """The host's sampler object and sigmas for some settings."""
+    sampler = comfy.samplers.sampler_object(settings.sampler)
+    if settings.scheduler != DDIM_LEADING:
+        own = comfy.samplers.KSampler(
+            model,
+            settings.steps,
+            model.load_device,
+            settings.sampler,
+            settings.scheduler,
+            settings.denoise,
+            model.model_options,
+        )
+        return sampler, own.sigmas
+    sampling = model.get_model_object("model_sampling")
+    sigmas = ddim_leading_sigmas(sampling, settings.steps, settings.denoise)
+    return (sampler if settings.denoise < 1 else unit_noise(sampler)), sigmas
 
 
 class UnitNoiseSampler(comfy.samplers.KSAMPLER):

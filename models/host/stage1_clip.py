@@ -18,12 +18,14 @@ class Stage1Clip:
         strides: one number a predicted frame.
         view: which part of the picture is seen, and at which size.
         preview: [2, 4] and [2], how displacements are guessed from latents; None: roughly.
+        overlap: frames that neighbouring windows of a long clip share; None: as the model has it.
     """
 
     reference: torch.Tensor
     strides: tuple[float, ...]
     view: View
     preview: tuple[torch.Tensor, torch.Tensor] | None = None
+    overlap: int | None = None
 
     @property
     def frames(self) -> int:

@@ -5,37 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import comfy.sample
-import comfy.samplers
 import latent_preview
 import torch
 
 from ..fields.strides import parse_strides
 from ..picture.region import region_of
 from ..types.motion_field import MotionField
-from ..types.view import View, fit
+from ..types.view import View
 from .flow_vae import FlowVAE, OnStep
-from .sampling import DDIM_LEADING, ddim_leading_sigmas, unit_noise
+from .reference import LATENT_CHANNELS, UNIT, encode_picture, view_of
+from .sampling import Settings, sample
 from .stage1_clip import Stage1Clip
-
-LATENT_CHANNELS = 4
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a sampler is told.
-
-    Args:
-        steps, cfg, seed, sampler, denoise: as in the host's KSampler.
-        scheduler: one of the host's, or "DDIM leading", the released one.
-    """
-
-    steps: int = 25
-    cfg: float = 7.0
-    seed: int = 0
-    sampler: str = "euler"
-    scheduler: str = DDIM_LEADING
-    denoise: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +26,7 @@ class Frames:
         frames: with the reference.
         strides: text, see `models.fields.strides.parse_strides`.
         width, height, crop: see `models.types.view.fit`.
+        overlap: frames that neighbouring windows share; None: as the model has it.
     """
 
     frames: int = 16
@@ -53,6 +34,7 @@ class Frames:
     width: int = 512
     height: int = 0
     crop: bool = False
+    overlap: int | None = None
 
 
 def make_clip(picture: torch.Tensor, vae: Any, wanted: Frames, flow_vae: Any = None) -> Stage1Clip:
@@ -67,15 +49,11 @@ def make_clip(picture: torch.Tensor, vae: Any, wanted: Frames, flow_vae: Any = N
         ValueError: for several pictures, NaN, or frames, strides or sizes that cannot be.
     """
     strides = parse_strides(wanted.strides, wanted.frames)
-    if picture.shape[0] != 1:
-        raise ValueError(f"give one reference picture, not a batch of {picture.shape[0]}")
-    if not bool(torch.isfinite(picture).all()):
-        raise ValueError("the reference picture holds NaN or infinite values")
-    view = fit((picture.shape[2], picture.shape[1]), wanted.width, wanted.height, wanted.crop)
-    reference = encode_reference(vae, view.see(picture).clamp(0, 1))
+    view = view_of(picture, wanted.width, wanted.height, wanted.crop)
+    reference = encode_picture(vae, view.see(picture).clamp(0, 1), UNIT)
     shown = latent_preview.args.preview_method != latent_preview.LatentPreviewMethod.NoPreviews
     preview = flow_vae.preview_projection() if shown and flow_vae is not None else None
-    return Stage1Clip(reference, strides, view, preview)
+    return Stage1Clip(reference, strides, view, preview, wanted.overlap)
 
 
 def with_clip(conditioning: list, clip: Stage1Clip) -> list:
@@ -96,6 +74,26 @@ def encode_field(
             "the motion field has only the reference frame; there is nothing to encode"
         )
     return vae.encode_flow(view.see_field(field).encoded(), tile, on_step)
+
+
+def varied(
+    vae: FlowVAE, field: MotionField | None, clip: Stage1Clip, denoise: float
+) -> torch.Tensor | None:
+    """The latents that a motion to vary begins with; None where nothing of it is kept.
+
+    Raises:
+        ValueError: for a denoise below 1 without a field, or one of other frames than the clip's.
+    """
+    if field is None:
+        if denoise < 1:
+            raise ValueError(
+                f"denoise {denoise:g} keeps a part of a given motion, but no initial_field is "
+                "connected; connect one, or set denoise to 1"
+            )
+        return None
+    clip.check_frames("the initial field", field.frames)
+    # At 1 nothing of it is kept, not even what strong noise would leave through.
+    return encode_field(vae, field, clip.view) if denoise < 1 else None
 
 
 def decode_field(
@@ -128,29 +126,6 @@ def decode_field(
     return field if free is None else MotionField(field.flow * free.to(field.flow))
 
 
-def encode_reference(vae: Any, picture: torch.Tensor) -> torch.Tensor:
-    """The reference's latent as stage 1 wants it: the picture enters the network in 0..1.
-
-    Args:
-        vae: the host's VAE for pictures, which maps 0..1 to -1..1 on its own.
-        picture: [1, H, W, 3] in 0..1, H and W multiples of 8.
-
-    Returns:
-        [1, 4, H / 8, W / 8], not scaled.
-
-    Raises:
-        ValueError: for a VAE whose latents are not those of SD 1.5.
-    """
-    latent = vae.encode((picture[..., :3] + 1) / 2)
-    expected = (1, LATENT_CHANNELS, picture.shape[1] // 8, picture.shape[2] // 8)
-    if tuple(latent.shape) != expected:
-        raise ValueError(
-            f"the VAE for the reference picture gives latents {list(latent.shape)} instead of "
-            f"{list(expected)}; use an SD 1.5 VAE"
-        )
-    return latent.float()
-
-
 def empty_latent(frames: int, reference: torch.Tensor) -> torch.Tensor:
     """Zeros [frames, 4, h, w] of a reference's size, to be filled with noise."""
     return torch.zeros(frames, *reference.shape[1:])
@@ -178,39 +153,4 @@ def sample_flow(
     if latent is None:
         clip = positive[0][1]["motion_clip"]
         latent = empty_latent(len(clip.strides), clip.reference)
-    if noise is None:
-        noise = comfy.sample.prepare_noise(latent, settings.seed)
-    sampler, sigmas = schedule(model, settings)
-    if len(sigmas) < 2:
-        return latent
-    return comfy.sample.sample_custom(
-        model,
-        noise,
-        settings.cfg,
-        sampler,
-        sigmas,
-        positive,
-        negative,
-        latent,
-        callback=latent_preview.prepare_callback(model, max(1, len(sigmas) - 1)),
-        seed=settings.seed,
-    )
-
-
-def schedule(model: Any, settings: Settings) -> tuple[Any, torch.Tensor]:
-    """The host's sampler object and sigmas for some settings."""
-    sampler = comfy.samplers.sampler_object(settings.sampler)
-    if settings.scheduler != DDIM_LEADING:
-        own = comfy.samplers.KSampler(
-            model,
-            settings.steps,
-            model.load_device,
-            settings.sampler,
-            settings.scheduler,
-            settings.denoise,
-            model.model_options,
-        )
-        return sampler, own.sigmas
-    sampling = model.get_model_object("model_sampling")
-    sigmas = ddim_leading_sigmas(sampling, settings.steps, settings.denoise)
-    return (sampler if settings.denoise < 1 else unit_noise(sampler)), sigmas
+    return sample(model, latent, noise, positive, negative, settings)

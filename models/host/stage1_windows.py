@@ -47,6 +47,12 @@ class MotionWindows(ContextHandlerABC):
         check_counts(conds, x_in.shape[0], "predicted frames (all but the first)")
         return x_in.shape[0] > self.context_length
 
+    def as_told(self, conds: list) -> MotionWindows:
+        """These windows, with the overlap that the conditioning wants, where it wants one."""
+        clips = (c["model_conds"]["motion_clip"].cond for cond in conds for c in cond or [])
+        wanted = [clip.overlap for clip in clips if clip.overlap is not None]
+        return MotionWindows(self.context_length, wanted[0]) if wanted else self
+
     def windows(self, frames: int) -> list[list[int]]:
         """The frames of each window."""
         return consecutive_windows(frames, self.context_length, self.context_overlap)
@@ -77,7 +83,7 @@ class MotionWindows(ContextHandlerABC):
         """
         totals = [torch.zeros_like(x_in) for _ in conds]
         weights = x_in.new_zeros(x_in.shape[0], 1, 1, 1)
-        for frames in self.windows(x_in.shape[0]):
+        for frames in self.as_told(conds).windows(x_in.shape[0]):
             management.throw_exception_if_processing_interrupted()
             window = frame_window(frames, x_in.shape[0])
             # In the dict that is there: controls and patches were given it before.

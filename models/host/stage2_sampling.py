@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import comfy.latent_formats
 import comfy.model_sampling
-import comfy.sample
-import latent_preview
 import torch
 import torch.nn.functional as F
 
 from ..picture.region import check_region
 from ..types.motion_field import MotionField
-from ..types.view import View, fit
+from ..types.view import View
 from .motion_module import MotionModule
 from .motion_run import Motion
 from .motion_wrappers import apply_motion
-from .stage1_sampling import Settings, schedule
+from .reference import encode_picture
+from .sampling import Settings, sample
 
 TRAINED, ZERO_SNR, OWN = "motion-i2v", "motion-i2v, zero terminal SNR", "the model's own"
 SCHEDULES = (TRAINED, ZERO_SNR, OWN)
@@ -82,35 +82,6 @@ def _prediction(sampling: Any) -> type:
         "ModelSamplingDiscrete (lcm, x0) or ModelSamplingContinuousEDM set it, and the schedule "
         f"'{TRAINED}' would replace it. Set 'schedule' to '{OWN}', or remove that node"
     )
-
-
-def encode_picture(vae: Any, picture: torch.Tensor) -> torch.Tensor:
-    """The reference's latent [1, 4, H / 8, W / 8], not scaled, of a picture [1, H, W, 3] in 0..1.
-
-    Raises:
-        ValueError: for a VAE whose latents are not those of SD 1.5.
-    """
-    latent = vae.encode(picture[..., :3])
-    expected = (1, 4, picture.shape[1] // 8, picture.shape[2] // 8)
-    if tuple(latent.shape) != expected:
-        raise ValueError(
-            f"the VAE gives latents {list(latent.shape)} instead of {list(expected)}; use an "
-            "SD 1.5 VAE"
-        )
-    return latent.float()
-
-
-def view_of(picture: torch.Tensor, width: int, height: int, crop: bool) -> View:
-    """How one picture [1, H, W, C] is seen, see `models.types.view.fit`.
-
-    Raises:
-        ValueError: for several pictures, or NaN.
-    """
-    if picture.shape[0] != 1:
-        raise ValueError(f"give one reference picture, not a batch of {picture.shape[0]}")
-    if not bool(torch.isfinite(picture).all()):
-        raise ValueError("the reference picture holds NaN or infinite values")
-    return fit((picture.shape[2], picture.shape[1]), width, height, crop)
 
 
 def make_motion(
@@ -185,6 +156,68 @@ def _check_proportions(field: MotionField, size: tuple[int, int]) -> None:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Beginning:
+    """What a video begins with: the reference, and where it goes.
+
+    Args:
+        reference: [1, 4, h, w], the reference's latent, not scaled.
+        field: over the picture as it is seen.
+        region: a mask of what may move, of the same picture; None: everything may.
+        latents: [F, 4, h, w] of a whole video to be repainted, not scaled; None: of none.
+    """
+
+    reference: torch.Tensor
+    field: MotionField
+    region: torch.Tensor | None = None
+    latents: torch.Tensor | None = None
+
+    def motion(self, **options: Any) -> Motion:
+        """What the model is told to follow, see `make_motion`."""
+        return make_motion(self.field, self.reference, self.region, **options)
+
+    def kept(self, denoise: float) -> torch.Tensor | None:
+        """The latents of which a part is kept; None where nothing is.
+
+        Raises:
+            ValueError: for a denoise below 1 without a video's latents.
+        """
+        if denoise == 1:
+            return None
+        if self.latents is None:
+            raise ValueError(
+                f"denoise {denoise:g} keeps a part of a given video, but no latents of one are "
+                "connected; connect them, or set denoise to 1"
+            )
+        return self.latents
+
+
+def from_picture(
+    vae: Any, picture: torch.Tensor, view: View, field: MotionField, region: torch.Tensor | None
+) -> Beginning:
+    """A video that begins with a picture [1, H, W, C], which field and region are over."""
+    reference = encode_picture(vae, view.see(picture).clamp(0, 1))
+    seen = None if region is None else view.see_mask(region)
+    return Beginning(reference, view.see_field(field), seen)
+
+
+def from_latents(
+    latents: torch.Tensor, field: MotionField, region: torch.Tensor | None
+) -> Beginning:
+    """A video that begins with latents: the reference's, or a whole video's.
+
+    Raises:
+        ValueError: for another number of them than one, or one for each frame of the field.
+    """
+    count = latents.shape[0]
+    if count not in (1, field.frames):
+        raise ValueError(
+            f"the latents are {count} frames, but the motion field has {field.frames}; give as "
+            "many, or one for the reference ('Retime Motion Field' changes the field)"
+        )
+    return Beginning(latents[:1], field, region, latents if count > 1 else None)
+
+
 def empty_frames(motion: Motion) -> torch.Tensor:
     """Zeros [F, 4, h, w]: where sampling from noise alone begins."""
     return torch.zeros(motion.frames, *motion.reference.shape[1:])
@@ -213,20 +246,6 @@ def sample_video(
     moving = apply_motion(model, module, motion)
     if latent is None:
         latent = empty_frames(motion)
-    if noise is None:
-        noise = comfy.sample.prepare_noise(latent, settings.seed)
-    sampler, sigmas = schedule(moving, settings)
-    if len(sigmas) < 2:
-        return torch.cat([motion.reference, latent[1:]])
-    return comfy.sample.sample_custom(
-        moving,
-        noise,
-        settings.cfg,
-        sampler,
-        sigmas,
-        positive,
-        negative,
-        latent,
-        callback=latent_preview.prepare_callback(moving, len(sigmas) - 1),
-        seed=settings.seed,
-    )
+    video = sample(moving, latent, noise, positive, negative, settings)
+    # Where the schedule has no step, nothing has put the reference there yet.
+    return torch.cat([motion.reference, latent[1:]]) if video is latent else video

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import comfy.model_management as management
 import comfy.model_patcher
 
+from ..trackers.alltracker import AllTracker
+from ..trackers.alltracker_network import AllTrackerNetwork
 from ..trackers.clip_frames import ClipFrames
 from ..trackers.dot import Dot, DotNetworks, dot_size
 from ..trackers.pairwise import Chained, Direct
@@ -61,3 +63,8 @@ def hosted_dot(
     """DOT with its three networks."""
     tracker = Dot(networks.train(False), tracks, at_once, both_ways, seed=seed)
     return HostedTracker(tracker, hosted(networks), dot_size, "DOT")
+
+
+def hosted_alltracker(network: AllTrackerNetwork) -> HostedTracker:
+    """AllTracker, at any size."""
+    return HostedTracker(AllTracker(network), hosted(network), lambda size: size, "AllTracker")

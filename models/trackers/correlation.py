@@ -47,15 +47,45 @@ class Correlation:
         h, w = places.shape[1:]
         centres = places.flatten(1).T
         if self._kept is not None:
-            found = look_up(self._kept, centres, self.offsets)
+            found = self._look_up(self._kept, centres, self.offsets)
         else:
             parts = zip(self.cells.split(self.part), centres.split(self.part), strict=True)
-            found = torch.cat([look_up(self._volume(c), p, self.offsets) for c, p in parts])
+            found = torch.cat([self._look_up(self._volume(c), p, self.offsets) for c, p in parts])
         return found.T.reshape(-1, h, w)
 
     def _volume(self, cells: Tensor) -> list[Tensor]:
         volume = (cells @ self.target) / cells.shape[1] ** 0.5
-        return list(pyramid(volume.view(-1, 1, *self.target_size)))
+        return list(self._pyramid(volume.view(-1, 1, *self.target_size)))
+
+    def _pyramid(self, volume: Tensor) -> Iterator[Tensor]:
+        return pyramid(volume)
+
+    def _look_up(self, levels: list[Tensor], centres: Tensor, offsets: Tensor) -> Tensor:
+        return look_up(levels, centres, offsets)
+
+
+class BorderCorrelation(Correlation):
+    """AllTracker's: a level more, whose last cells cover what is left over; outside, the edge's.
+
+    Source: AllTracker (arXiv 2506.07310), section 3.
+    """
+
+    LEVELS = 5
+
+    def _pyramid(self, volume: Tensor) -> Iterator[Tensor]:
+        yield volume
+        for _ in range(self.LEVELS - 1):
+            volume = F.adaptive_avg_pool2d(volume, (volume.shape[2] // 2, volume.shape[3] // 2))
+            yield volume
+
+    def _look_up(self, levels: list[Tensor], centres: Tensor, offsets: Tensor) -> Tensor:
+        found = []
+        for level, volume in enumerate(levels):
+            last = centres.new_tensor([max(1, side - 1) for side in volume.shape[:1:-1]])
+            places = (centres[:, None, None] / 2**level + offsets) * 2 / last - 1
+            values = F.grid_sample(volume, places, padding_mode="border", align_corners=True)
+            found.append(values.flatten(1))
+        return torch.cat(found, dim=1)
 
 
 def pyramid(volume: Tensor) -> Iterator[Tensor]:

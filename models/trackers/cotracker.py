@@ -31,25 +31,27 @@ FLOW_PAIRS = 32
 
 
 class Encoder(nn.Module):
-    """A frame [n, 3, h, w] in -1..1 -> features [n, 128, h/4, w/4]."""
+    """A frame [n, 3, h, w], normalised -> features [n, features, h/stride, w/stride]."""
 
-    def __init__(self) -> None:
+    def __init__(self, features: int = FEATURES, stride: int = STRIDE) -> None:
         super().__init__()
+        self.stride = stride
         norm = nn.InstanceNorm2d
-        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3)
-        self.norm1 = norm(64)
-        stages, width = [], 64
-        for out, stride in ((64, 1), (96, 2), (128, 2), (128, 2)):
-            first = ResidualBlock(width, out, norm_layer=norm, stride=stride)
+        half, more = features // 2, features // 4 * 3
+        self.conv1 = nn.Conv2d(3, half, 7, stride=2, padding=3)
+        self.norm1 = norm(half)
+        stages, width = [], half
+        for out, step in ((half, 1), (more, 2), (features, 2), (features, 2)):
+            first = ResidualBlock(width, out, norm_layer=norm, stride=step)
             stages.append(nn.Sequential(first, ResidualBlock(out, out, norm_layer=norm)))
             width = out
         self.layers = nn.ModuleList(stages)
-        self.conv2 = nn.Conv2d(416, 256, 3, padding=1)
-        self.norm2 = norm(256)
-        self.conv3 = nn.Conv2d(256, FEATURES, 1)
+        self.conv2 = nn.Conv2d(half + more + 2 * features, 2 * features, 3, padding=1)
+        self.norm2 = norm(2 * features)
+        self.conv3 = nn.Conv2d(2 * features, features, 1)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        size = (pictures.shape[2] // STRIDE, pictures.shape[3] // STRIDE)
+        size = (pictures.shape[2] // self.stride, pictures.shape[3] // self.stride)
         x = self.norm1(self.conv1(pictures)).relu()
         scales = []
         for layer in self.layers:

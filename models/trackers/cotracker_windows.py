@@ -19,9 +19,9 @@ HOP = WINDOW // 2
 SURELY = 10.0
 
 
-def window_starts(frames: int) -> range:
-    """The first frames of the windows over a clip."""
-    return range(0, max(1, frames - HOP), HOP)
+def window_starts(frames: int, hop: int = HOP) -> range:
+    """The first frames of windows of two hops over a clip."""
+    return range(0, max(1, frames - hop), hop)
 
 
 def follow(

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from ..files import checkpoints
+from .alltracker_network import AllTrackerNetwork
+from .alltracker_shape import AllTrackerShape
 from .cotracker import CoTracker
 from .raft import Raft
 from .refiner import Refiner
@@ -30,23 +32,31 @@ class TrackerPart:
     Args:
         title: what a person calls it.
         file: its name in the release.
-        make: makes it.
+        make: makes it, as wide as the tensors of a file.
+        instead: another network that will do in its place.
     """
 
     title: str
     file: str
-    make: type[nn.Module]
+    make: Callable[[Mapping[str, Tensor]], nn.Module]
+    instead: TrackerPart | None = None
 
 
-RAFT = TrackerPart("RAFT (large), the flow estimator", "cvo_raft_patch_8.pth", Raft)
+def _all_tracker(named: Mapping[str, Tensor]) -> AllTrackerNetwork:
+    return AllTrackerNetwork(AllTrackerShape.of(named))
+
+
+RAFT = TrackerPart("RAFT (large), the flow estimator", "cvo_raft_patch_8.pth", lambda _: Raft())
 COTRACKER = TrackerPart(
-    "CoTracker, the point tracker", "movi_f_cotracker_patch_4_wind_8.pth", CoTracker
+    "CoTracker, the point tracker", "movi_f_cotracker_patch_4_wind_8.pth", lambda _: CoTracker()
 )
-REFINER = TrackerPart("DOT's refiner", "movi_f_raft_patch_4_alpha.pth", Refiner)
+REFINER = TrackerPart("DOT's refiner", "movi_f_raft_patch_4_alpha.pth", lambda _: Refiner())
 SMALL_RAFT = TrackerPart(
-    "RAFT (small), which no tracker here uses", "raft_small_C_T_V2.pth", nn.Module
+    "RAFT (small), which no tracker here uses", "raft_small_C_T_V2.pth", lambda _: nn.Module()
 )
-PARTS = (RAFT, COTRACKER, REFINER)
+TINY_ALLTRACKER = TrackerPart("AllTracker (tiny)", "alltracker_tiny.pth", _all_tracker)
+ALLTRACKER = TrackerPart("AllTracker", "alltracker.pth", _all_tracker, TINY_ALLTRACKER)
+PARTS = (RAFT, COTRACKER, REFINER, ALLTRACKER)
 
 
 def load(path: str | Path, expected: TrackerPart) -> nn.Module:
@@ -70,13 +80,13 @@ def build(tensors: Mapping[str, object], expected: TrackerPart, source: str) -> 
     """What `load` does, for tensors that are already in memory."""
     named = bare(tensors, source)
     found = detect(named)
-    if found is not expected:
+    if found is None or found not in (expected, expected.instead):
         raise ValueError(_other(named, found, expected, source))
-    network = expected.make()
+    network = found.make(named)
     wanted = network.state_dict()
-    released = {renamed(name, expected): name for name in named}
-    given = {ours: named[name] for ours, name in released.items()}
-    _account(wanted, given, released, expected, source)
+    released = {renamed(name, found): name for name in named}
+    given = {ours: _as_wide(named[name], wanted.get(ours)) for ours, name in released.items()}
+    _account(wanted, given, released, found, source)
     network.load_state_dict({name: given.get(name, own) for name, own in wanted.items()})
     return network.float().train(False).requires_grad_(False)
 
@@ -106,6 +116,8 @@ def bare(tensors: Mapping[str, object], source: str) -> dict[str, Tensor]:
 
 def detect(named: Mapping[str, Tensor]) -> TrackerPart | None:
     """Which part these tensors are, None where they are none."""
+    if "visconf_head.0.weight" in named:
+        return ALLTRACKER if "cnn.features.0.0.weight" in named else TINY_ALLTRACKER
     if "updateformer.input_transform.weight" in named:
         return COTRACKER
     if "update_block.alpha_head.conv1.weight" in named:
@@ -129,6 +141,7 @@ def renamed(name: str, part: TrackerPart) -> str:
 TORCHVISION = ("feature_encoder.", "context_encoder.", "mask_predictor.", "update_block.motion_e",
                "update_block.recurrent_block", "update_block.flow_head")  # fmt: skip
 
+Renames = tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]
 _ENCODER = (
     (r"^(feature|context)_encoder\.conv1\.", r"\1_encoder.convnormrelu.0."),
     (r"^(feature|context)_encoder\.norm1\.", r"\1_encoder.convnormrelu.1."),
@@ -144,8 +157,23 @@ _UPDATE = (
     (r"^update_block\.encoder\.conv\.", r"update_block.motion_encoder.conv.0."),
     (r"^update_block\.gru\.conv([zrq])([12])\.", r"update_block.recurrent_block.convgru\2.conv\1."),
 )
+_ALLTRACKER: Renames = (
+    (r"^(cnn|fnet)\.", "encoder."),
+    (r"^dot_conv\.", "encoder.dot_conv."),
+    (r"^(encoder\.features\.(?:0\.1|[24]\.0)\.)", r"\g<1>1."),
+    (r"\.motion_encoder\.convc([12])\.", r".motion_encoder.convcorr\1.0."),
+    (r"\.motion_encoder\.convf([12])\.", r".motion_encoder.convflow\1.0."),
+    (r"\.motion_encoder\.conv\.", ".motion_encoder.conv.0."),
+    (r"\.layer_scale$", ".scale.weight"),
+    (r"\.block\.attn\.", ".attn."),
+    (r"\.block\.mlp\.fc1\.", ".mlp.0."),
+    (r"\.block\.mlp\.fc2\.", ".mlp.2."),
+)
+_LAYERS: Renames = (
+    (r"^(fnet|encoder)\.layer(\d)\.", lambda m: f"{m[1]}.layers.{int(m[2]) - 1}."),
+    (r"^((?:fnet|encoder)\.layers\.\d\.\d\.)conv([12])\.", r"\1convnormrelu\2.0."),
+)
 _SIDES = ((r"^fnet\.", "feature_encoder."), (r"^cnet\.", "context_encoder."))
-Renames = tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]
 RENAMES: dict[str, Renames] = {
     RAFT.file: (
         *_SIDES,
@@ -165,13 +193,20 @@ RENAMES: dict[str, Renames] = {
         (r"^update_block\.", ""),
     ),
     COTRACKER.file: (
-        (r"^fnet\.layer(\d)\.", lambda found: f"fnet.layers.{int(found[1]) - 1}."),
-        (r"^(fnet\.layers\.\d\.\d\.)conv([12])\.", r"\1convnormrelu\2.0."),
+        *_LAYERS,
         (r"\.mlp\.fc1\.", ".mlp.0."),
         (r"\.mlp\.fc2\.", ".mlp.2."),
         (r"^(ffeat_updater|vis_predictor)\.0\.", r"\1."),
     ),
+    ALLTRACKER.file: _ALLTRACKER,
+    TINY_ALLTRACKER.file: (*_ALLTRACKER, *_LAYERS),
 }
+
+
+def _as_wide(given: Tensor, wanted: Tensor | None) -> Tensor:
+    """A tensor with the sides of length 1 that ours has: of a factor for each channel, say."""
+    alike = wanted is not None and given.squeeze().shape == wanted.squeeze().shape
+    return given.reshape(wanted.shape) if wanted is not None and alike else given
 
 
 def _common_prefix(named: Mapping[str, Tensor]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ class Tracks:
         points: [F, P, 2] float32 pixels, x then y.
         visibility: [F, P] bool.
         size: (W, H) of the picture that the points belong to.
+        drawn: they come from paths, which a person meant as they are; else they were measured.
 
     Raises:
         ValueError: for any other shape, or a coordinate that is not finite.
@@ -29,6 +30,7 @@ class Tracks:
     points: torch.Tensor
     visibility: torch.Tensor
     size: tuple[int, int]
+    drawn: bool = False
 
     def __post_init__(self) -> None:
         check_size(self.size)
@@ -55,7 +57,7 @@ class Tracks:
         if size == self.size:
             return self
         ratio = self.points.new_tensor([size[0] / self.size[0], size[1] / self.size[1]])
-        return Tracks(self.points * ratio, self.visibility, size)
+        return replace(self, points=self.points * ratio, size=size)
 
     def retimed(self, frames: int) -> Tracks:
         """The same motion in another number of frames, both ends kept.
@@ -76,14 +78,15 @@ class Tracks:
         else:
             curve = PchipInterpolator(np.arange(self.frames), self.points.double().cpu().numpy())
             points = torch.from_numpy(curve(time)).to(self.points)
-        return Tracks(points, self.visibility[nearest], self.size)
+        return replace(self, points=points, visibility=self.visibility[nearest])
 
     def to_dict(self) -> dict[str, Any]:
-        """What travels on a TRACKS socket: the core's two keys, and ours ("size") beside them."""
+        """What travels on a TRACKS socket: the core's two keys, and ours beside them."""
         return {
             "track_path": self.points,
             "track_visibility": self.visibility,
             "size": tuple(self.size),
+            **({"drawn": True} if self.drawn else {}),
         }
 
     @staticmethod
@@ -92,8 +95,8 @@ class Tracks:
 
         Args:
             tracks: {"track_path": [F, P, 2] px, also in a batch of one, "track_visibility": see
-                `track_visibility.read_visibility`, "size": (W, H)}; the core's own nodes leave
-                "size" out.
+                `track_visibility.read_visibility`, "size": (W, H), "drawn": bool}; the core's
+                own nodes leave out the last two.
             size: (W, H) of the picture the pixels are taken to belong to where there is no "size".
 
         Raises:
@@ -113,7 +116,9 @@ class Tracks:
             points = points[0]
         _check_points(points)
         visibility = read_visibility(tracks.get("track_visibility"), *points.shape[:2])
-        return Tracks(points, visibility.to(points.device), (int(owner[0]), int(owner[1])))
+        size = (int(owner[0]), int(owner[1]))
+        drawn = tracks.get("drawn") is True
+        return Tracks(points, visibility.to(points.device), size, drawn)
 
 
 def _check_points(points: torch.Tensor) -> None:

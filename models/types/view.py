@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -52,7 +52,7 @@ class View:
         """Tracks over a picture of any size, in pixels of the working picture."""
         own = tracks.rescaled(self.picture)
         corner = own.points.new_tensor(self.box[:2])
-        moved = Tracks(own.points - corner, own.visibility, self.box_size)
+        moved = replace(own, points=own.points - corner, size=self.box_size)
         return moved.rescaled(self.size)
 
     def see_field(self, field: MotionField) -> MotionField:

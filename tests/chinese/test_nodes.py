@@ -83,6 +83,7 @@ def test_nodes_that_a_text_names_are_there(chinese):
     titles = {text for key, text in chinese.items() if key.endswith(".display_name")}
     labels = {text for key, text in chinese.items() if key.endswith(".name")}
     hosts = {"CLIP文本编码", "VAE编码", "创建边界框", "加载图像", "曲线编辑器", "缩放CFG"}
+    hosts |= {"随机噪波"}
     prose = {"图像加 15 帧", "去向何处", "来自何处"}
     named = {name for text in chinese.values() for name in re.findall("“([^”]+)”", text)}
     assert named - titles - labels - hosts - prose == set()

@@ -53,9 +53,17 @@ SOURCES: dict[str, dict[str, Any]] = {
     },
     "small model": {"class_type": "MotionI2VLoadSmallModel", "inputs": {}},
     "sampler": {"class_type": "KSamplerSelect", "inputs": {"sampler_name": "euler"}},
-    "latents": {
+    "clip latents": {
         "class_type": "EmptyLatentImage",
         "inputs": {"width": 64, "height": 64, "batch_size": 4},
+    },
+    "latents": {
+        "class_type": "EmptyLatentImage",
+        "inputs": {"width": 64, "height": 48, "batch_size": 6},
+    },
+    "later frames": {
+        "class_type": "LatentFromBatch",
+        "inputs": {"samples": ["latents", 0], "batch_index": 3, "length": 3},
     },
     "one frame": {
         "class_type": "MotionI2VRetimeMotionField",
@@ -81,6 +89,8 @@ WARP = {
     **{"picture": PICTURE, "field": FIELD, "order": "auto", "invert_depth": False},
     **{"splatting": "softmax", "fill": "background"},
 }
+CARRY = {"mask": MASK, "field": FIELD, "temporal_factor": 1}
+NOISE = {"field": FIELD, "latent": From("latents"), "noise_seed": 0, "degradation": 0.0}
 SMALL_MODEL = "small model (comes with the pack)"
 COMPLETION = {"picture": PICTURE, "tracks": TRACKS, "first_step": 0, "steps": 0, "size": -1}
 ROLLOUT = {
@@ -106,6 +116,7 @@ EXTRACT = {
 DENSE_TRACKER = {
     **{"tracker": "DOT", "raft_file": "none", "cotracker_file": "none", "refiner_file": "none"},
     **{"points": 2048, "points_at_once": 2048, "direction": "auto", "seed": 0},
+    "alltracker_file": "none",
 }
 TRANSFER = {
     **{"field": FIELD, "picture": PICTURE, "placing": "crop", "strength": 1.0},
@@ -113,7 +124,7 @@ TRANSFER = {
 }
 CLOCKS = {"weak_clock": 0.2, "strong_clock": 0.5}
 LED = {
-    **{"model": From("small model"), "sampler": From("sampler"), "clip": From("latents")},
+    **{"model": From("small model"), "sampler": From("sampler"), "clip": From("clip latents")},
     **{**CLOCKS, "mask": MASK},
 }
 EDITOR = {"image": PICTURE, "frames": 16}
@@ -169,6 +180,15 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VWarpPreview", {**WARP, "order": "random"}, "random"),
     ("MotionI2VWarpPreview", {**WARP, "splatting": "median"}, "median"),
     ("MotionI2VWarpPreview", {**WARP, "fill": "magic"}, "magic"),
+    ("MotionI2VWarpPreview", {**WARP, "temporal_factor": 2}, ("2n + 1", "has 4")),
+    ("MotionI2VMoveMask", CARRY, "mask is empty"),
+    ("MotionI2VMoveMask", {**CARRY, "field": PICTURE}, "MOTION_FIELD"),
+    ("MotionI2VMoveMask", {**CARRY, "temporal_factor": 0}, "temporal_factor"),
+    ("MotionI2VMoveMask", {**CARRY, "temporal_factor": 4}, ("4n + 1", "has 4")),
+    ("MotionI2VWarpNoise", {**NOISE, "field": MASK}, "MOTION_FIELD"),
+    ("MotionI2VWarpNoise", {**NOISE, "latent": PICTURE}, "LATENT"),
+    ("MotionI2VWarpNoise", {**NOISE, "degradation": 1.5}, "degradation"),
+    ("MotionI2VWarpNoise", {**NOISE, "latent": From("later frames")}, ("number 5", "has 4 frames")),
     ("MotionI2VFieldPreview", {**PREVIEW, "style": "spirals"}, "spirals"),
     ("MotionI2VFieldPreview", {**PREVIEW, "opacity": 2.0}, "opacity"),
     ("MotionI2VFieldPreview", {**PREVIEW, "field": PICTURE}, "MOTION_FIELD"),
@@ -187,6 +207,16 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VFlowExtractor", {**EXTRACT, "dense_tracker": FIELD}, "DENSE_TRACKER"),
     ("MotionI2VLoadDenseTracker", DENSE_TRACKER, "no file is chosen"),
     ("MotionI2VLoadDenseTracker", {**DENSE_TRACKER, "tracker": "TAPIR"}, "TAPIR"),
+    (
+        "MotionI2VLoadDenseTracker",
+        {**DENSE_TRACKER, "tracker": "AllTracker"},
+        "no file is chosen for AllTracker",
+    ),
+    (
+        "MotionI2VLoadDenseTracker",
+        {**DENSE_TRACKER, "tracker": "AllTracker", "alltracker_file": "nothing.pth"},
+        "nothing.pth",
+    ),
     ("MotionI2VTransferMotion", {**TRANSFER, "placing": "tile"}, "tile"),
     ("MotionI2VTransferMotion", {**TRANSFER, "placing": "align regions"}, "source region"),
     (
@@ -215,7 +245,7 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VLoadMotionField", {"file": "../secret.safetensors"}, "secret"),
     ("MotionI2VLoadMotionField", {"file": "nothing.safetensors"}, "nothing.safetensors"),
     ("MotionI2VMotionFieldToTracks", {"field": FIELD, "spacing": 0}, "spacing"),
-    ("MotionI2VLoadMotionFieldModel", {**NO_FILE, "window_overlap": 5}, "nothing.bin"),
+    ("MotionI2VLoadMotionFieldModel", NO_FILE, "nothing.bin"),
     ("MotionI2VLoadTrajectoryControlNet", NO_FILE, "nothing.bin"),
     ("MotionI2VLoadFlowVAE", NO_FILE, "nothing.bin"),
     ("MotionI2VLoadMotionModule", NO_FILE, "nothing.bin"),
@@ -250,5 +280,7 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VTimeToMove", LED, "64x48, but the latents of 8x8"),
     ("MotionI2VTimeToMoveSampler", {**CLOCKS, "mask": MASK}, ("model", "positive", "latent")),
     ("MotionI2VMotionFieldConditioning", {"picture": PICTURE}, ("positive", "negative", "vae")),
+    ("MotionI2VMotionFieldConditioning", {"window_overlap": 32}, ("window_overlap", "max of 31")),
     ("MotionI2VMotionFieldSampler", {"picture": PICTURE}, ("model", "vae", "flow_vae")),
+    ("MotionI2VMotionFieldSampler", {"window_overlap": -2}, ("window_overlap", "min of -1")),
 ]

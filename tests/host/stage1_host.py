@@ -8,6 +8,7 @@ import numpy
 import torch
 from PIL import Image
 
+from devkit import places
 from tests.host.usual import usual
 from tests.host_process import HostProcess
 from tests.narrow_release import write_release
@@ -42,10 +43,15 @@ def prepare(base: Path) -> None:
     Image.fromarray(pixels).save(base / "input" / PICTURE)
 
 
+def narrow_host(base: Path, *others: str, arguments: tuple[str, ...] = ()) -> HostProcess:
+    """A ComfyUI with the pack, the nodes of `prepare`, and others in its custom_nodes."""
+    nodes = (places.PACK, "narrow_nodes.py", *others)
+    return HostProcess(base=base, arguments=("--whitelist-custom-nodes", *nodes, *arguments))
+
+
 def start(base: Path) -> HostProcess:
     prepare(base)
-    flags = ("--whitelist-custom-nodes", "ComfyUI-MotionI2V", "narrow_nodes.py")
-    return HostProcess(base=base, arguments=(*flags, "--preview-method", "auto"))
+    return narrow_host(base, arguments=("--preview-method", "auto"))
 
 
 class Stage1Prompts:
@@ -58,7 +64,6 @@ class Stage1Prompts:
     def base(self, files: dict[str, str] = FILES, frames: int = FRAMES) -> dict:
         """Loaders, texts, picture and tracks; ids are words."""
         prompt = {kind: node(LOADERS[kind], file=files[kind], precision="auto") for kind in STAGE1}
-        prompt["stage1_unet"]["inputs"]["window_overlap"] = 5
         prompt["positive"] = node("NarrowText", text="a cup that moves", width=48)
         prompt["negative"] = node("NarrowText", text="", width=48)
         prompt["vae"] = node("NarrowVAE", file=str(self.host.base / "image_vae.safetensors"))

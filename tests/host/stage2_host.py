@@ -27,8 +27,7 @@ def start(base: Path) -> HostProcess:
     )
     unet = checkpoint_of(narrow_release.weights("sd15_unet"), "narrow", "sd15_unet")
     save_file(unet.take_host_tensors(), base / "sd15.safetensors")
-    nodes = ("ComfyUI-MotionI2V", "narrow_nodes.py", "narrow_sd15.py")
-    return HostProcess(base=base, arguments=("--whitelist-custom-nodes", *nodes))
+    return stage1_host.narrow_host(base, "narrow_sd15.py")
 
 
 class Stage2Prompts(Stage1Prompts):

@@ -9,9 +9,17 @@ import torch
 from devkit import host as devkit_host
 from devkit import places
 from tests.host.core_tracks import joined_under_masks, need_core_tracks
-from tests.host.stage1_host import FRAMES, PICTURE, SIZE, Stage1Prompts, node, prepare, tracks
+from tests.host.stage1_host import (
+    FRAMES,
+    PICTURE,
+    SIZE,
+    Stage1Prompts,
+    narrow_host,
+    node,
+    prepare,
+    tracks,
+)
 from tests.host.usual import usual
-from tests.host_process import HostProcess
 from tests.narrow_mcdiff import write_mcdiff
 from tests.narrow_release import write_release
 
@@ -38,10 +46,9 @@ def mcdiff(host_env, tmp_path_factory):
     write_mcdiff(own / FILE, side=32)
     write_mcdiff(own / "half_mcdiff.safetensors", halves=("flow_completion",))
     shutil.copy(write_release(base, "flow_vae")["flow_vae"], own / "a_flow_vae.bin")
-    flags = ("--whitelist-custom-nodes", places.PACK, "narrow_nodes.py")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(devkit_host, "put_pack", put_copy)
-        with HostProcess(base=base, arguments=flags) as process:
+        with narrow_host(base) as process:
             yield Stage1Prompts(process)
 
 

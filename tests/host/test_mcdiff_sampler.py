@@ -8,10 +8,17 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from devkit import places
 from tests.host.core_tracks import joined_under_masks, need_core_tracks
-from tests.host.stage1_host import FILES, PICTURE, SIZE, Stage1Prompts, node, prepare, tracks
-from tests.host_process import HostProcess
+from tests.host.stage1_host import (
+    FILES,
+    PICTURE,
+    SIZE,
+    Stage1Prompts,
+    narrow_host,
+    node,
+    prepare,
+    tracks,
+)
 from tests.narrow_mcdiff import write_mcdiff
 
 FRAMES = 5
@@ -64,8 +71,7 @@ def mcdiff(host_env, tmp_path_factory):
     base = tmp_path_factory.mktemp("mcdiff_sampler") / "base"
     prepare(base)
     write_mcdiff(base / "models" / "motion_i2v" / FILE, side=32)
-    flags = ("--whitelist-custom-nodes", places.PACK, "narrow_nodes.py")
-    with HostProcess(base=base, arguments=flags) as process:
+    with narrow_host(base) as process:
         yield McdiffPrompts(process)
 
 
@@ -258,7 +264,7 @@ def test_other_models_and_samplers_are_told(mcdiff):
     prompt = mcdiff.parts()
     prompt["stage1_unet"] = node(
         "MotionI2VLoadMotionFieldModel",
-        **{"file": FILES["stage1_unet"], "precision": "auto", "window_overlap": 5},
+        **{"file": FILES["stage1_unet"], "precision": "auto"},
     )
     mcdiff.sampler(prompt, model=["stage1_unet", 0])
     assert "connect the MODEL of 'Load MCDiff'" in refusal(mcdiff, prompt, "video")

@@ -139,18 +139,21 @@ def shifted(mask: np.ndarray, right: int) -> np.ndarray:
     ).astype(bool)
 
 
-@pytest.mark.parametrize(("scene", "long"), [(CUP, (22, 0)), (ROCKET, (-24, 0))])
-def test_a_longer_arrow_moves_farther(make, scene: Scene, long: tuple[int, int]):
+@pytest.mark.parametrize(
+    ("scene", "long", "seeds"), [(CUP, (22, 0), (42,)), (ROCKET, (-24, 0), (42, 1, 2))]
+)
+def test_a_longer_arrow_moves_farther(make, scene: Scene, long: tuple[int, int], seeds: tuple):
     """In the frames: more becomes of the place where only the long arrow leads.
 
-    Over several seeds, since hosts draw the sampler's noise differently (0.33: by another seed).
+    The rocket over several seeds, since hosts draw the sampler's noise differently (0.33: by
+    another seed) and it differs little from its sky; each of the cup's shows twice what is asked.
     Not by optical flow, which loses a thing that comes half its own width along.
     """
     inside, thing = within(scene), scene.thing()
     short = (long[0] // 3, 0)
     place = shifted(thing, long[0] * 5 // 6) & ~shifted(thing, short[0]) & ~thing
     reached = np.zeros(2)
-    for seed in (42, 1, 2):
+    for seed in seeds:
         runs = [make(changed(prompt_for(scene, way), seed=seed)) for way in (short, long)]
         fields = [along(np.median(made.flow[-1][:, inside], axis=1), long)[0] for made in runs]
         assert fields[1] > 1.4 * fields[0] > 0

@@ -122,9 +122,10 @@ def test_core_samplers_give_the_same_field(stage1, field):
     assert torch.equal(stage1.field(prompt, "core"), field)
 
 
-def ksampled(stage1, **inputs):
+def ksampled(stage1, clip=None, **inputs):
     """A prompt whose field comes from the core's KSampler."""
-    prompt = stage1.controlled()
+    clip = clip or frame_inputs()
+    prompt = stage1.controlled(frames=clip["frames"])
     prompt["conditioning"] = node(
         "MotionI2VMotionFieldConditioning",
         positive=["control", 0],
@@ -132,7 +133,7 @@ def ksampled(stage1, **inputs):
         picture=["picture", 0],
         vae=["vae", 0],
         flow_vae=["flow_vae", 0],
-        **frame_inputs(),
+        **clip,
     )
     prompt["sampled"] = node(
         "KSampler",
@@ -224,6 +225,49 @@ def test_more_frames_than_the_model_knows(stage1):
     flow = stage1.field({**prompt, "sampler": with_inputs(prompt["sampler"], steps=2)})
     assert flow.shape[0] == 24
     assert torch.isfinite(flow).all()
+
+
+LONG = frame_inputs(frames=20, stride="6")
+
+
+def overlapping(stage1, sampler, loader=None, **inputs):
+    """A prompt of more frames than a window, with an overlap where a place is told one."""
+    prompt = stage1.sampled(stage1.controlled(frames=20), "long", **LONG, **inputs)
+    for name, overlap in (("sampler", sampler), ("stage1_unet", loader)):
+        if overlap is not None:
+            prompt[name]["inputs"]["window_overlap"] = overlap
+    return prompt
+
+
+def test_another_overlap_is_another_field_and_loads_nothing_again(stage1):
+    fields = []
+    for overlap in (2, 12, -1, 5):
+        fields.append(stage1.field(overlapping(stage1, overlap), "long"))
+        result = stage1.host.run(overlapping(stage1, overlap, seed=8))
+        assert result.succeeded, result.errors
+        assert {*LOADERS} <= set(result.cached)
+        assert "sampler" not in result.cached
+    assert not torch.equal(fields[0], fields[1])
+    assert torch.equal(fields[2], fields[3])  # a third of 15
+
+
+def test_a_prompt_of_before_tells_the_loader_the_overlap(stage1):
+    """As prompts and saved workflows had it before it was the sampler's."""
+    new = stage1.field(overlapping(stage1, 12), "long")
+    assert torch.equal(stage1.field(overlapping(stage1, None, loader=12), "long"), new)
+    assert torch.equal(stage1.field(overlapping(stage1, -1, loader=12), "long"), new)
+    assert torch.equal(stage1.field(overlapping(stage1, 12, loader=2), "long"), new)
+
+
+def test_the_conditioning_tells_core_samplers_the_overlap(stage1):
+    own = overlapping(stage1, 12, sampler_name="dpmpp_2m", scheduler="karras")
+    core = ksampled(stage1, {**LONG, "window_overlap": 12})
+    assert torch.equal(stage1.field(core, "ksampled"), stage1.field(own, "long"))
+
+
+def test_an_overlap_that_leaves_no_step(stage1):
+    assert "must be 0..14 frames, not 15" in stage1.error(overlapping(stage1, 15))
+    assert "must be 0..14 frames, not 15" in stage1.error(overlapping(stage1, None, loader=15))
 
 
 def test_converted_files_give_the_same_field(stage1, tmp_path_factory):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from motion_i2v.models.trackers.refiner import Refiner
 from PIL import Image
+from safetensors.torch import load_file
 from torchvision.models.optical_flow import raft_large
 
 from devkit import base
@@ -15,9 +16,12 @@ from devkit.workflows import TWINS
 from tests.host.stage1_host import node
 from tests.host.usual import usual
 from tests.host_process import HostProcess
+from tests.parity import alltracker
+from tests.parity.seeded import Folder
 
 FRAMES = 5
 RAFT, REFINER = "raft_large.pth", "movi_f_raft_patch_4_alpha.pth"
+ALLTRACKER = "alltracker.pth"
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +44,10 @@ def put_weights(folder: Path) -> None:
     torch.manual_seed(0)
     torch.save(raft_large(weights=None).state_dict(), folder / RAFT)
     torch.save(Refiner().state_dict(), folder / "refiner_of_ours.pth")
+    torch.save(
+        {"model": alltracker.tensors(Folder.open(alltracker.NUMBERS), "alltracker")},
+        folder / ALLTRACKER,
+    )
 
 
 class Prompts:
@@ -189,9 +197,55 @@ def test_raft_is_loaded_by_the_host(v2v, tracker):
     assert result.succeeded, result.errors
 
 
+def alltracked(v2v, **given) -> dict:
+    prompt = v2v.extracted(working_side=128, **given)
+    prompt["loader"] = v2v.usual(
+        "MotionI2VLoadDenseTracker", tracker="AllTracker", alltracker_file=ALLTRACKER
+    )
+    prompt["extractor"]["inputs"]["dense_tracker"] = ["loader", 0]
+    return prompt
+
+
+def test_alltracker_moves_a_picture_along_a_clip_of_two_windows(v2v):
+    prompt = alltracked(v2v, frames_used=18)
+    prompt["movie"] = v2v.usual(
+        "MotionI2VSaveMotionField", field=["extractor", 0], filename_prefix="alltracked"
+    )
+    result = v2v.host.run(prompt)
+    assert result.succeeded, result.errors
+    (file,) = (v2v.host.base / "output").rglob("alltracked*.safetensors")
+    tensors = load_file(file)
+    assert len(tensors["flow"]) == 18
+    assert bool(torch.isfinite(tensors["flow"]).all())
+    assert not tensors["flow"][0].any()
+    assert all(frame.any() for frame in tensors["flow"][1:])
+    bars = [p for p in result.progress if p["node"] == "extractor"]
+    # Cuts, pictures, two windows of 4 updates, and frames given.
+    assert bars[-1]["value"] == bars[-1]["max"] == 17 + 18 + 8 + 17
+
+
+def test_an_interrupt_stops_alltracker_within_a_window(v2v):
+    stopped = []
+
+    def interrupt(event):
+        of_ours = event["type"] == "progress" and event["data"]["node"] == "extractor"
+        # The look for cuts is over, and the first pictures are read.
+        if of_ours and event["data"]["value"] > 21 and not stopped:
+            stopped.append(event["data"])
+            v2v.host.interrupt()
+
+    result = v2v.host.run(v2v.shown(alltracked(v2v, frames_used=19)), on_event=interrupt)
+    assert result.interrupted
+    last = [p for p in result.progress if p["node"] == "extractor"][-1]
+    assert last["value"] < last["max"]
+
+
 @pytest.mark.parametrize(
     ("inputs", "words"),
     [
+        ({"tracker": "AllTracker", "alltracker_file": "none"}, "no file is chosen for AllTracker"),
+        ({"tracker": "AllTracker", "alltracker_file": RAFT}, "it is RAFT (large)"),
+        ({"tracker": "RAFT, direct", "raft_file": ALLTRACKER}, "it is AllTracker (alltracker.pth)"),
         ({"tracker": "DOT", "raft_file": "none"}, "no file is chosen for RAFT"),
         ({"tracker": "DOT", "raft_file": RAFT, "cotracker_file": "none"}, "chosen for CoTracker"),
         ({"tracker": "DOT", "raft_file": RAFT, "cotracker_file": RAFT}, "it is RAFT (large)"),

@@ -1,7 +1,6 @@
 """Who imports whom: the map in CONTRIBUTING.md, held to be true of every import of the checkout."""
 
 import ast
-import re
 from collections import Counter
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -9,52 +8,15 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from devkit.rooms import PACK, ROOMS, TOPS, files_of, imported, room_of
+
 ROOT = Path(__file__).resolve().parents[2]
-TOPS = ("nodes", "models", "training", "tools", "benchmarks", "devkit", "testing")
-FILES = sorted(file for top in TOPS for file in (ROOT / top).rglob("*.py"))
-PACK = "motion_i2v"
+FILES = files_of(*TOPS)
 HOST = ("comfy", "comfy_api", "comfy_extras", "folder_paths", "execution", "latent_preview")
 DOOR = "__main__.py"
 """`python -m` needs it at the top of a room. It may open the rooms below, and loads the pack."""
 
-
-def read_map() -> dict[str, set[str]]:
-    """Returns what the map's rows allow: room -> rooms, with "ComfyUI" among them."""
-    allowed = {}
-    for line in (ROOT / "CONTRIBUTING.md").read_text("utf-8").splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
-        if len(cells) == 3 and cells[0].startswith("`") and cells[0].endswith("/`"):
-            rooms = set(re.findall(r"`([\w/]+)/`", cells[2]))
-            allowed[cells[0].strip("`/")] = rooms | (
-                {"ComfyUI"} if "ComfyUI" in cells[2] else set()
-            )
-    return allowed
-
-
-ALLOWED = read_map()
-
-
-def room_of(parts: tuple[str, ...]) -> str:
-    """Returns the innermost room of the map that holds a module, '' where none does."""
-    for depth in range(len(parts), 0, -1):
-        if "/".join(parts[:depth]) in ALLOWED:
-            return "/".join(parts[:depth])
-    return ""
-
-
-def imported(source: str, here: PurePosixPath) -> Iterator[tuple[ast.stmt, tuple[str, ...]]]:
-    """Yields (statement, module's parts) of every import, relative and lazy ones too."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node, tuple(alias.name.split("."))
-        elif isinstance(node, ast.ImportFrom):
-            module = tuple(node.module.split(".")) if node.module else ()
-            if node.level:
-                module = here.parts[: len(here.parts) - node.level] + module
-            # `from .. import host` means a room; `from ..host import load` a name in one.
-            for alias in node.names:
-                yield node, (*module, alias.name)
+ALLOWED = ROOMS
 
 
 def offences(source: str, here: PurePosixPath) -> Iterator[str]:

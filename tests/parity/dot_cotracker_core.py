@@ -3,7 +3,7 @@
 from motion_i2v.models.trackers import cotracker_windows as windows
 
 from tests.parity import dot
-from tests.parity.seeded import Folder, relative_error
+from tests.parity.seeded import Folder, Lacking, relative_error
 
 NETWORKS = ()
 FILE = "cotracker_core"
@@ -29,6 +29,9 @@ def run(folder: Folder) -> dict[str, float]:
         first = window * updates
         for name, values in (("in", tokens), ("out", changes)):
             theirs = given[f"updateformer_{name}_win{window}_it0_pt4"]
+            if isinstance(theirs, Lacking):
+                errors[f"{name}{window}"] = theirs
+                continue
             ours = values[first][::POINTS][: theirs.shape[1]]
             # What is carried on from window to window differs by rounding, which the sines of up
             # to 969 times a coordinate turn into noise: they are compared in the first window.

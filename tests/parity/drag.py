@@ -1,7 +1,5 @@
 """Drawn tracks as sparse control, of which there are two families."""
 
-import json
-
 from motion_i2v.models.drawing.paths import Path, sample_paths
 from motion_i2v.models.drawing.rasterize import box_region, rasterize
 
@@ -9,7 +7,7 @@ from tests.parity.seeded import Folder, relative_error
 
 
 def compare(folder: Folder, family: str) -> dict[str, float]:
-    given = json.loads((folder.path / f"{family}.json").read_text())
+    given = folder.facts(f"{family}.json")
     size = (given["width"], given["height"])
     paths = [Path(tuple(map(tuple, track)), spacing="index") for track in given["tracks"]]
     box = given.get("movable_box")

@@ -23,7 +23,8 @@ def run(folder: Folder) -> dict[str, float]:
 
 
 def _sampled(folder: Folder, given: dict) -> dict[str, torch.Tensor]:
-    from motion_i2v.models.host.stage1_sampling import Settings, sample_flow
+    from motion_i2v.models.host.sampling import Settings
+    from motion_i2v.models.host.stage1_sampling import sample_flow
 
     model = stage1.load_model(folder, given["noise"].shape[2])
     net = stage1.load_control(folder)
@@ -48,10 +49,10 @@ def _image_latent(folder: Folder, given: dict) -> torch.Tensor:
     from motion_i2v.models.files.checkpoints import checkpoint_of
     from motion_i2v.models.host.flow_vae import autoencoder_config, host_autoencoder_tensors
     from motion_i2v.models.host.previews import FlowLatents
-    from motion_i2v.models.host.stage1_sampling import encode_reference
+    from motion_i2v.models.host.reference import UNIT, encode_picture
 
     checkpoint = checkpoint_of(folder.weights("image_vae"), "weights.json", "image_vae")
     config = autoencoder_config(checkpoint.widths, channels=3)
     vae = comfy.sd.VAE(sd=host_autoencoder_tensors(checkpoint), config=config)
     picture = given["image01"].movedim(0, -1)[None]
-    return FlowLatents().process_in(encode_reference(vae, picture))
+    return FlowLatents().process_in(encode_picture(vae, picture, UNIT))

@@ -14,7 +14,7 @@ BAR = 1e-4
 
 def run(folder: Folder) -> dict[str, float]:
     import comfy.latent_formats
-    from motion_i2v.models.host.stage1_sampling import Settings
+    from motion_i2v.models.host.sampling import Settings
     from motion_i2v.models.host.stage2_sampling import sample_video, with_schedule
 
     given = folder.tensors("stage2_pipeline")
@@ -44,7 +44,7 @@ def _image_latent(folder: Folder, given: dict) -> torch.Tensor:
     import comfy.sd
     from motion_i2v.models.files.checkpoints import checkpoint_of
     from motion_i2v.models.host.flow_vae import autoencoder_config, host_autoencoder_tensors
-    from motion_i2v.models.host.stage2_sampling import encode_picture
+    from motion_i2v.models.host.reference import encode_picture
 
     checkpoint = checkpoint_of(folder.weights("image_vae"), "weights.json", "image_vae")
     config = autoencoder_config(checkpoint.widths, channels=3)

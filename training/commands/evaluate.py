@@ -104,7 +104,7 @@ def make_bench(args: argparse.Namespace) -> evaluation.Bench:
 
 
 def _networks(args: argparse.Namespace) -> Networks:
-    from ...models.host.stage1_sampling import Settings
+    from ...models.host.sampling import Settings
     from ..judging.judged_networks import load_networks
 
     videos = Settings(args.steps, args.cfg, args.seed, args.sampler, args.scheduler)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from ...models.host.stage1_sampling import Settings
+from ...models.host.sampling import Settings
 from ..judging import mcdiff_judges as judges
 from ..judging import mcdiff_report, report
 from ..judging.evaluation import Rows

@@ -18,17 +18,18 @@ from ...models.host import small_networks as small_model
 from ...models.host.apply_control import apply_control
 from ...models.host.hints import TrackHint
 from ...models.host.motion_module import load_motion_module
+from ...models.host.reference import encode_picture
+from ...models.host.sampling import Settings
 from ...models.host.small_text import construct_text, load_small_text
 from ...models.host.stage1_sampling import (
     Frames,
-    Settings,
     decode_field,
     encode_field,
     make_clip,
     sample_flow,
     with_clip,
 )
-from ...models.host.stage2_sampling import TRAINED, encode_picture, make_motion, sample_video
+from ...models.host.stage2_sampling import TRAINED, make_motion, sample_video
 from ...models.host.stage2_sampling import with_schedule as with_noise_schedule
 from ...models.types.motion_field import MotionField
 from ...models.types.tracks import Tracks

@@ -24,8 +24,8 @@ from ...models.host.flow_completion import (
 from ...models.host.future_frame import load_future_frame
 from ...models.host.mcdiff_file import McdiffFile, read_mcdiff
 from ...models.host.mcdiff_rollout import Directions, Rollout, by_field, by_strokes, rollout
+from ...models.host.sampling import Settings
 from ...models.host.small_networks import load_image_vae
-from ...models.host.stage1_sampling import Settings
 from ...models.types.motion_field import MotionField
 from ...models.types.tracks import Tracks
 from ..data.photographs import Photographs

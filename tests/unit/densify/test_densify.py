@@ -1,5 +1,6 @@
 """Densifying: exact where it is drawn, still where it must be, and stopped by edges."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,12 @@ def arrows(paths, size=SIZE, frames=5) -> Tracks:
     start = torch.tensor([path[0] for path in paths], dtype=torch.float32)
     end = torch.tensor([path[-1] for path in paths], dtype=torch.float32)
     points = start + (end - start) * time
-    return Tracks(points, torch.ones(points.shape[:2], dtype=torch.bool), size)
+    return Tracks(points, torch.ones(points.shape[:2], dtype=torch.bool), size, drawn=True)
+
+
+def measured(paths, size=SIZE, frames=5) -> Tracks:
+    """The same as a tracker or a program gives them."""
+    return replace(arrows(paths, size, frames), drawn=False)
 
 
 def two_objects(size=SIZE) -> torch.Tensor:
@@ -353,3 +359,36 @@ def test_nothing_drawn_is_an_error():
     empty = Tracks(torch.zeros(4, 0, 2), torch.zeros(4, 0, dtype=torch.bool), SIZE)
     with pytest.raises(ValueError, match="nothing is drawn"):
         densify(empty, SIZE)
+
+
+def test_measured_tracks_that_part_at_an_edge_count_as_their_mean():
+    pair = [((20, 30), (40, 30)), ((20.2, 30), (20, 34))]
+    field = densify(measured([*pair, ((70, 40), (74, 40))]), SIZE)
+    middle = [(20 - 0.2) / 2, 4 / 2]
+    assert read(field, -1, (20.1, 30)).tolist() == pytest.approx(middle, abs=1e-3)
+    assert read(field, -1, (70, 40)).tolist() == pytest.approx([4, 0], abs=1e-4)
+
+
+def test_a_parting_pair_changes_nothing_where_the_others_are():
+    others = [((20, 20), (24, 20)), ((70, 40), (70, 44)), ((70.4, 40), (70.4, 44))]
+    alone = densify(measured(others), SIZE)
+    drawn = densify(arrows(others), SIZE)
+    assert torch.equal(alone.flow, drawn.flow)
+    both = densify(measured([*others, ((50, 10), (60, 10)), ((50, 10.5), (40, 10.5))]), SIZE)
+    assert read(both, -1, (20, 20)).tolist() == pytest.approx([4, 0], abs=1e-4)
+
+
+@pytest.mark.parametrize("of", [arrows, measured])
+def test_a_thousand_random_paths_are_no_mistake_of_a_person(of):
+    random = np.random.default_rng(0)
+    paths = [(tuple(a), tuple(b)) for a, b in random.uniform(0, 60, (1000, 2, 2))]
+    field = densify(of(paths), SIZE, two_objects())
+    assert bool(torch.isfinite(field.flow).all())
+    assert float(field.flow.abs().max()) <= 61
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(*[st.floats(0, 63, width=16)] * 4), min_size=1, max_size=40))
+def test_any_measured_tracks_become_a_finite_field(ends):
+    field = densify(measured([((a, b), (c, d)) for a, b, c, d in ends], (64, 64)), (64, 64))
+    assert bool(torch.isfinite(field.flow).all())

@@ -6,6 +6,7 @@ from pathlib import Path as File
 
 import pytest
 import torch
+from motion_i2v.models.drawing.document_schema import SCHEMA
 from motion_i2v.models.drawing.editor_document import read_editor_document, write_editor_document
 from motion_i2v.models.drawing.paths import sample_paths
 
@@ -70,3 +71,30 @@ def test_a_coordinate_is_a_finite_number(value):
     document = {"version": 1, "paths": [{"kind": "pin", "points": [{"x": value, "y": 0.5}]}]}
     with pytest.raises(ValueError, match=r'paths\[0\]\.points\[0\]: "x"'):
         read_editor_document(document, (8, 8))
+
+
+BEYOND_A_SCHEMA = {"ends before it starts", "recorded times that do not rise"}
+
+
+@pytest.fixture(scope="module")
+def validator():
+    from jsonschema import Draft202012Validator
+
+    Draft202012Validator.check_schema(SCHEMA)
+    return Draft202012Validator(SCHEMA)
+
+
+@pytest.mark.parametrize("case", named(VALID))
+def test_the_schema_takes_what_the_readers_take(validator, case):
+    validator.validate(case["document"])
+
+
+@pytest.mark.parametrize("case", named(INVALID))
+def test_the_schema_refuses_what_it_can_say(validator, case):
+    assert validator.is_valid(case["document"]) == (case["name"] in BEYOND_A_SCHEMA)
+
+
+def test_what_is_written_is_of_the_schema(validator):
+    for case in VALID:
+        paths = read_editor_document(case["document"], (64, 48))
+        validator.validate(json.loads(write_editor_document(paths, (64, 48))))

@@ -24,8 +24,9 @@ from motion_i2v.models.host.future_frame import load_future_frame
 from motion_i2v.models.host.host_layers import on_host_layers
 from motion_i2v.models.host.mcdiff_networks import Learned
 from motion_i2v.models.host.motion_module import load_motion_module
-from motion_i2v.models.host.trackers import hosted_dot, hosted_raft
+from motion_i2v.models.host.trackers import hosted_alltracker, hosted_dot, hosted_raft
 from motion_i2v.models.trackers import weights as tracker_weights
+from motion_i2v.models.trackers.alltracker_network import AllTrackerNetwork
 from motion_i2v.models.trackers.dot import DotNetworks
 from torchvision.models.optical_flow import raft_large, raft_small
 
@@ -51,6 +52,7 @@ PATCHERS = {
     "small UNet": lambda: small_model.load_small_model().model,
     "RAFT": lambda: raft().patcher,
     "DOT": lambda: hosted_dot(DotNetworks(), 64, 64, None, 0).patcher,
+    "AllTracker": lambda: hosted_alltracker(AllTrackerNetwork()).patcher,
 }
 
 

@@ -31,7 +31,7 @@ def vae(host_env, tmp_path_factory):
 
 
 def settings(**changed):
-    from motion_i2v.models.host.stage1_sampling import Settings
+    from motion_i2v.models.host.sampling import Settings
 
     return Settings(**{"steps": 2, "cfg": 1.0, "seed": 5, "scheduler": "sgm_uniform", **changed})
 

@@ -59,6 +59,7 @@ def stage1(small, frames=4, scheduler="DDIM leading", tracks_given=True):
     from motion_i2v.models.host import stage1_sampling as sampling
     from motion_i2v.models.host.apply_control import apply_control
     from motion_i2v.models.host.hints import TrackHint
+    from motion_i2v.models.host.sampling import Settings
 
     positive, negative = texts(small)
     if tracks_given:
@@ -69,7 +70,7 @@ def stage1(small, frames=4, scheduler="DDIM leading", tracks_given=True):
     wanted = sampling.Frames(frames, width=0, height=0)
     clip = sampling.make_clip(PICTURE, small.vae, wanted, small.flow_vae)
     positive, negative = sampling.with_clip(positive, clip), sampling.with_clip(negative, clip)
-    settings = sampling.Settings(3, 3.0, 7, scheduler=scheduler)
+    settings = Settings(3, 3.0, 7, scheduler=scheduler)
     latents = sampling.sample_flow(small.motion_field_model, positive, negative, settings)
     return sampling.decode_field(small.flow_vae, latents, clip.view)
 
@@ -125,7 +126,8 @@ def test_stage_1_samples_and_heeds_its_arrows(small, scheduler):
 
 
 def motion_of(small, frames):
-    from motion_i2v.models.host.stage2_sampling import encode_picture, make_motion
+    from motion_i2v.models.host.reference import encode_picture
+    from motion_i2v.models.host.stage2_sampling import make_motion
     from motion_i2v.models.types.motion_field import MotionField
 
     flow = torch.zeros(frames, 2, 48, 64)
@@ -134,7 +136,7 @@ def motion_of(small, frames):
 
 
 def stage2(small, frames=4, schedule="motion-i2v", scheduler="DDIM leading"):
-    from motion_i2v.models.host.stage1_sampling import Settings
+    from motion_i2v.models.host.sampling import Settings
     from motion_i2v.models.host.stage2_sampling import sample_video, with_schedule
 
     model = with_schedule(small.model, schedule, small.motion_module)

@@ -21,17 +21,15 @@ from motion_i2v.models.host import loading
 from motion_i2v.models.host.apply_control import apply_control
 from motion_i2v.models.host.features import frame_window
 from motion_i2v.models.host.hints import FieldHint, TrackHint
-from motion_i2v.models.host.sampling import ddim_leading_sigmas
+from motion_i2v.models.host.sampling import Settings, ddim_leading_sigmas, schedule
 from motion_i2v.models.host.stage1_clip import Stage1Clip
 from motion_i2v.models.host.stage1_sampling import (
-    Settings,
     decode_field,
     encode_field,
     sample_flow,
-    schedule,
     with_clip,
 )
-from motion_i2v.models.host.stage1_windows import MotionWindows, window_frames
+from motion_i2v.models.host.stage1_windows import MotionWindows, slide_windows, window_frames
 from motion_i2v.models.types.motion_field import MotionField
 from motion_i2v.models.types.view import fit
 
@@ -309,6 +307,20 @@ def test_windows_cover_every_frame_and_tell_which():
         window_frames({}, 39, 40)
 
 
+@pytest.mark.parametrize("own", [5, 9])
+@pytest.mark.parametrize("wanted", [None, 2])
+def test_the_conditioning_may_want_another_overlap(model, own, wanted):
+    clone = model.clone()
+    slide_windows(clone, MotionWindows(overlap=own))
+    seen = []
+    positive, negative = texts(replace(clip(21, (24, 16)), overlap=wanted))
+    positive[0][1]["control"] = CoreControl(torch.arange(20.0).view(-1, 1, 1, 1), seen)
+    positive[0][1]["control_apply_to_uncond"] = True
+    sample_flow(clone, positive, negative, Settings(steps=1, cfg=5.0))
+    made = MotionWindows(overlap=own if wanted is None else wanted).windows(20)
+    assert {*map(tuple, seen)} == {*map(tuple, made)}
+
+
 @pytest.mark.parametrize("overlap", [-1, 15])
 def test_impossible_overlaps(overlap):
     with pytest.raises(ValueError, match=r"overlap must be 0\.\.14"):
@@ -360,6 +372,7 @@ def field_sampled(model, vae, **inputs):
 
     settings = {"frames": 4, "stride": "8", "width": 0, "height": 0, "fit": "stretch", "seed": 1}
     settings |= {"steps": 2, "cfg": 1.0, "sampler_name": "euler", "scheduler": "DDIM leading"}
+    settings |= {"window_overlap": -1}
     picture = torch.rand(1, 40, 56, 3, generator=torch.Generator().manual_seed(5))
     given = texts()
     return MotionI2VMotionFieldSampler.execute(

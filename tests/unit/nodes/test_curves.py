@@ -28,10 +28,10 @@ def test_every_form_of_a_curve(curves):
     drawn = raw((0, 0), (0.5, 0.25), (1, 1))
     wanted = torch.tensor([0, 0.125, 0.25, 0.625, 1], dtype=torch.float64)
     for form in (drawn, CurveInput.from_raw(drawn)):
-        assert torch.equal(curves.progress(form, 5), wanted)
+        assert torch.equal(curves.time_along(form, 5), wanted)
     smooth = CurveInput.from_raw(drawn["points"])
     for form in (drawn["points"], {"points": drawn["points"]}, smooth):
-        found = curves.progress(form, 5)
+        found = curves.time_along(form, 5)
         assert torch.equal(
             found,
             torch.from_numpy(
@@ -39,7 +39,7 @@ def test_every_form_of_a_curve(curves):
             ),
         )
         assert found[2] == 0.25
-    assert curves.progress(drawn, 1).tolist() == [0]
+    assert curves.time_along(drawn, 1).tolist() == [0]
 
 
 REFUSED = {
@@ -57,4 +57,4 @@ REFUSED = {
 @pytest.mark.parametrize(("given", "said"), REFUSED.values(), ids=REFUSED)
 def test_what_is_no_curve_of_time(curves, given, said):
     with pytest.raises(ValueError, match=re.escape(said)):
-        curves.progress(given, 5)
+        curves.time_along(given, 5)

@@ -48,6 +48,8 @@ NODES = [
     ("field_steps", "FieldToSteps"),
     ("field_steps", "StepsToField"),
     ("field_tracks", "MotionFieldToTracks"),
+    ("move_mask", "MoveMask"),
+    ("warp_noise", "WarpNoise"),
     ("field_files", "SaveMotionField"),
     ("field_files", "LoadMotionField"),
 ]
@@ -228,3 +230,21 @@ def test_saving_outside_the_output_folder_is_refused(host_folders, prefix):
     assert "inside the output folder" in node("field_files", "SaveMotionField").validate_inputs(
         prefix
     )
+
+
+def test_a_mask_is_carried_and_a_field_of_another_size_fitted(caplog):
+    mask = torch.zeros(1, 32, 64)
+    mask[:, 10:20, 10:20] = 1
+    moved, new = run("move_mask", "MoveMask", mask, translation(8, 0, frames=5), 4)
+    assert moved.shape == new.shape == (2, 32, 64)
+    assert not caplog.records
+    # 8 of 32 pixels are 16 of 64.
+    assert torch.equal(moved[1], mask[0].roll(16, 1))
+    assert torch.equal(new[1], (torch.arange(64) < 16).expand(32, -1).float())
+    run("move_mask", "MoveMask", mask[:, :, :32], translation(8, 0), 1)
+    assert "32x16, but the frames are 32x32: it is stretched" in caplog.text
+
+
+def test_an_empty_mask_is_not_carried():
+    with pytest.raises(ValueError, match="mask is empty"):
+        run("move_mask", "MoveMask", torch.zeros(1, 16, 32), translation(8, 0), 1)

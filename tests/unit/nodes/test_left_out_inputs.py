@@ -61,5 +61,27 @@ def test_what_is_left_out_has_its_default_where_it_runs(nodes, monkeypatch):
         lists = node.define_schema().is_input_list
         assert seen == {name: [value] if lists else value for name, value in defaults.items()}
         for name in defaults:
-            node.EXECUTE_NORMALIZED(**{name: "given"})
-            assert seen[name] == "given"
+            # Of a choice, something that it has.
+            choices = shown["input"]["required"][name][1].get("options") or ["given"]
+            value = [choices[-1]] if lists else choices[-1]
+            node.EXECUTE_NORMALIZED(**{name: value})
+            assert seen[name] == value
+
+
+def test_a_run_reads_the_defaults_that_the_host_was_told(nodes, monkeypatch):
+    for node in nodes:
+        made = []
+        define = node.define_schema
+
+        def define_schema(cls, define=define, made=made):
+            made.append(cls)
+            return define()
+
+        monkeypatch.setattr(node, "define_schema", classmethod(define_schema))
+        monkeypatch.setattr(node, "execute", classmethod(lambda cls, **given: None))
+        node.INPUT_TYPES()
+        asked = len(made)
+        for _ in range(3):
+            node.EXECUTE_NORMALIZED()
+        assert asked >= 1, node
+        assert len(made) == asked, node

@@ -1,6 +1,7 @@
 """`python -m tests.parity DIR`: what it prints, and when it fails."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -64,12 +65,40 @@ def test_networks_that_weights_json_lacks_are_named(tmp_path):
 
 def test_a_family_that_breaks_fails_and_the_later_ones_are_still_run(tmp_path):
     save_file({"x": torch.zeros(1)}, splat_folder(tmp_path, 0.0) / "flow_vae.safetensors")
-    save_file({"x": torch.zeros(1, 1, 4, 4)}, tmp_path / "splat_avg.safetensors")
+    broken = {"x": torch.zeros(4), "flow": torch.zeros(1, 2, 4, 4), "warped": torch.zeros(1)}
+    save_file(broken, tmp_path / "splat_avg.safetensors")
     code, lines = parity(tmp_path)
     assert code == 1
     assert not lines["splat_avg"]["passed"]
-    assert "KeyError: 'flow'" in lines["splat_avg"]["error"]
+    assert "ValueError" in lines["splat_avg"]["error"]
     assert "weights.json has no flow_vae" in lines["flow_vae"]["skipped"]
+
+
+@pytest.mark.parametrize("lacks", ["x", "flow"])
+def test_a_family_without_an_input_is_skipped_and_says_which(tmp_path, lacks):
+    given = load_file(splat_folder(tmp_path, 0.0) / "splat_avg.safetensors")
+    del given[lacks]
+    save_file(given, tmp_path / "splat_avg.safetensors")
+    code, lines = parity(tmp_path, "splat_avg")
+    assert code == 1
+    assert lines["splat_avg"] == {
+        "family": "splat_avg",
+        "skipped": f"splat_avg.safetensors has no {lacks}",
+    }
+
+
+@pytest.mark.skipif(not FIXTURES.is_dir(), reason=f"no fixtures at {FIXTURES}")
+def test_outputs_that_a_fixture_lacks_are_said_and_the_others_compared(tmp_path):
+    shutil.copy(FIXTURES / "weights.json", tmp_path)
+    for family, lacks in (("flow_vae", "logvar"), ("drag_plain", "mask")):
+        tensors = load_file(FIXTURES / f"{family}.safetensors")
+        del tensors[lacks]
+        save_file(tensors, tmp_path / f"{family}.safetensors")
+    code, lines = parity(tmp_path, "flow_vae", "drag_plain")
+    assert code == 0
+    assert set(lines["flow_vae"]["outputs"]) == {"mean", "decoded"}
+    assert lines["flow_vae"]["not_compared"] == {"logvar": "flow_vae.safetensors has no logvar"}
+    assert lines["drag_plain"]["skipped"] == "the folder has no drag_plain.json"
 
 
 @pytest.mark.skipif(not FIXTURES.is_dir(), reason=f"no fixtures at {FIXTURES}")

@@ -14,7 +14,8 @@ from tests.parity.seeded import Folder
 
 load_host()
 
-from motion_i2v.models.host.stage1_sampling import Settings, sample_flow
+from motion_i2v.models.host.sampling import Settings
+from motion_i2v.models.host.stage1_sampling import sample_flow
 
 
 @pytest.mark.parametrize("predicted", [16, 32])

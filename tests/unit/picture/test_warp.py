@@ -417,12 +417,46 @@ def test_the_node_gives_the_models_result(warp_node):
     picture, square = noise(), box(20, 20, 40, 40)
     field = clip(moved(square, 20, 3))
     depth = square.float()
-    frames, filled = warp_node.execute(
+    frames, filled, _, new = warp_node.execute(
         picture[None], field, **(CHOSEN | {"invert_depth": True}), depth=1 - depth[None]
     ).result
     expected = warp_picture(picture, field, depth=depth)
     assert torch.equal(frames, expected[0])
     assert torch.equal(filled, expected[1])
+    assert torch.equal(new, filled)
+
+
+def test_the_node_follows_what_is_directed(warp_node):
+    picture, square = noise(), box(20, 20, 40, 40)
+    field = clip(moved(square, 20, 3), 5)
+    options = {**CHOSEN, "temporal_factor": 4}
+    whole = warp_node.execute(picture[None], field, **CHOSEN).result
+    _, filled, followed, new = warp_node.execute(picture[None], field, **options).result
+    assert torch.equal(filled, whole[1])
+    for all_frames, latent_frames in ((whole[2], followed), (whole[3], new)):
+        assert torch.equal(all_frames[[0, 2]], latent_frames)
+    # Without a mask: what the field moves. With one: that part of it.
+    torch.testing.assert_close(whole[2][0], square.float())
+    directed = square.float()
+    directed[:, 30:] = 0
+    part = warp_node.execute(picture[None], field, **CHOSEN, directed=directed[None]).result[2]
+    assert torch.equal(part[0], directed)
+    assert float(part[-1].sum()) == pytest.approx(float(directed.sum()), rel=0.02)
+
+
+def test_what_may_not_change_is_not_followed_there(warp_node):
+    square = box(20, 20, 40, 40)
+    field = clip(moved(square, 20, 3), 3)
+    region = torch.ones(1, *square.shape)
+    region[..., 45:] = 0
+    options = {**CHOSEN, "region": region, "even_size": False}
+    followed = warp_node.execute(noise()[None], field, **options).result[2]
+    assert not followed[:, :, 45:].any()
+
+
+def test_latent_frames_need_a_fitting_clip(warp_node):
+    with pytest.raises(ValueError, match="4n \\+ 1 of them, but the field has 4"):
+        warp_node.execute(noise()[None], clip(torch.zeros(2, 8, 8), 4), **CHOSEN, temporal_factor=4)
 
 
 def test_the_node_refuses_a_batch_of_pictures(warp_node):
@@ -433,10 +467,10 @@ def test_the_node_refuses_a_batch_of_pictures(warp_node):
 def test_the_node_makes_sizes_even_for_video_files(warp_node):
     picture = noise()[:61, :79]
     field = clip(torch.zeros(2, 61, 79), 2)
-    frames, filled = warp_node.execute(picture[None], field, **CHOSEN).result
+    frames, filled, *_ = warp_node.execute(picture[None], field, **CHOSEN).result
     assert frames.shape == (2, 60, 78, 3)
     assert filled.shape == (2, 60, 78)
     assert torch.equal(frames[0], picture[:60, :78])
-    frames, filled = warp_node.execute(picture[None], field, **CHOSEN, even_size=False).result
+    frames, filled, *_ = warp_node.execute(picture[None], field, **CHOSEN, even_size=False).result
     assert frames.shape == (2, 61, 79, 3)
     assert filled.shape == (2, 61, 79)

@@ -188,6 +188,10 @@ def test_every_part_is_refused_in_the_others_slots():
         weights.RAFT: raft_large(weights=None).state_dict(),
         weights.COTRACKER: {"updateformer.input_transform.weight": torch.zeros(384, 456)},
         weights.REFINER: {"update_block.alpha_head.conv1.weight": torch.zeros(256, 128, 3, 3)},
+        weights.ALLTRACKER: {
+            "cnn.features.0.0.weight": torch.zeros(96, 3, 4, 4),
+            "visconf_head.0.weight": torch.zeros(256, 128, 3, 3),
+        },
     }
     for slot in weights.PARTS:
         for part in tensors.keys() - {slot}:

@@ -289,8 +289,9 @@ class TestTrainedIsWhatRuns:
     def test_stage1(self, tmp_path):
         from motion_i2v.models.host import loading
         from motion_i2v.models.host.apply_control import apply_control
+        from motion_i2v.models.host.sampling import Settings
         from motion_i2v.models.host.stage1_clip import Stage1Clip
-        from motion_i2v.models.host.stage1_sampling import Settings, sample_flow, with_clip
+        from motion_i2v.models.host.stage1_sampling import sample_flow, with_clip
         from motion_i2v.models.types.view import fit
         from motion_i2v.training.objectives.linear_vae import FACTOR
 
@@ -331,8 +332,8 @@ class TestTrainedIsWhatRuns:
 
     def test_stage2(self, tmp_path):
         from motion_i2v.models.host.motion_module import load_motion_module
+        from motion_i2v.models.host.sampling import Settings
         from motion_i2v.models.host.small_networks import load_image_unet
-        from motion_i2v.models.host.stage1_sampling import Settings
         from motion_i2v.models.host.stage2_sampling import (
             OWN,
             make_motion,

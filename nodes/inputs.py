@@ -1,0 +1,58 @@
+"""The inputs and outputs that several nodes have, and what they read of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from comfy_api.latest import io
+
+from .sockets import MotionFieldSocket, TracksSocket
+
+
+def field_input(name: str = "field", tooltip: str = "The motion field to change.") -> io.Input:
+    return MotionFieldSocket.Input(name, tooltip=tooltip)
+
+
+def field_output(tooltip: str, name: str = "result") -> io.Output:
+    # The host wants the names of inputs and outputs to differ.
+    return MotionFieldSocket.Output(name, display_name="motion field", tooltip=tooltip)
+
+
+def tracks_output(tooltip: str) -> io.Output:
+    return TracksSocket.Output("tracks", display_name="tracks", tooltip=tooltip)
+
+
+def temporal_factor_input(**options: Any) -> io.Input:
+    return io.Int.Input(
+        "temporal_factor",
+        default=1,
+        min=1,
+        max=64,
+        tooltip="1: a mask for every frame. Else one for every frame of a video model's latents, "
+        "of which the first stands for the first frame and each other one for this many: 4 for "
+        "Wan, CogVideoX and Hunyuan (81 frames become 21), 8 for LTX.",
+        **options,
+    )
+
+
+def moved_output() -> io.Output:
+    return io.Mask.Output(
+        "moved",
+        display_name="moved",
+        tooltip="Where the mask has come to, a mask a frame; 0 where something covers it.",
+    )
+
+
+def new_output() -> io.Output:
+    return io.Mask.Output(
+        "new",
+        display_name="new",
+        tooltip="What the picture does not show, a mask a frame: 1 where something has moved away "
+        "or comes from outside. For inpainting models.",
+    )
+
+
+def picture_size(picture: torch.Tensor) -> tuple[int, int]:
+    """(W, H) of an IMAGE [B, H, W, C]."""
+    return int(picture.shape[2]), int(picture.shape[1])

@@ -1,0 +1,130 @@
+"""One rule for all nodes: what no choice offers is refused, and a picture is RGB."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+DOCS = Path(__file__).resolve().parents[3] / "js" / "docs"
+
+
+@pytest.fixture(scope="module")
+def nodes(host_env):
+    from motion_i2v.nodes import NODES
+
+    return NODES
+
+
+def inputs_of(node, kind: str) -> list:
+    return [described for described in node.define_schema().inputs if described.io_type == kind]
+
+
+@pytest.fixture
+def seen(nodes, monkeypatch):
+    """What the nodes' `execute` is given; it does nothing."""
+    found = {}
+    for node in nodes:
+        monkeypatch.setattr(node, "execute", classmethod(lambda cls, **given: found.update(given)))
+    return found
+
+
+def given(node, **values) -> dict:
+    lists = node.define_schema().is_input_list
+    return {name: [value] if lists else value for name, value in values.items()}
+
+
+def test_a_word_that_no_choice_has_is_refused_by_every_node(nodes, seen):
+    from motion_i2v.nodes.given import is_file
+
+    tried = 0
+    for node in nodes:
+        for choice in inputs_of(node, "COMBO"):
+            if is_file(choice.id):
+                continue
+            for wrong in ("no such word", 3, ["a list"]):
+                with pytest.raises(ValueError, match=choice.id) as refused:
+                    node.EXECUTE_NORMALIZED(**given(node, **{choice.id: wrong}))
+                assert repr(wrong) in str(refused.value)
+                assert all(str(option) in str(refused.value) for option in choice.options)
+            for right in choice.options:
+                node.EXECUTE_NORMALIZED(**given(node, **{choice.id: right}))
+            tried += 1
+    assert tried > 20
+    assert seen
+
+
+def test_a_file_that_is_not_listed_is_the_node_s_own_to_refuse(nodes, seen):
+    loader = next(node for node in nodes if node.__name__ == "MotionI2VLoadMotionField")
+    loader.EXECUTE_NORMALIZED(file="sub/late.flo")
+    assert seen["file"] == "sub/late.flo"
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_every_node_sees_rgb(nodes, seen, channels):
+    picture = torch.rand(2, 4, 5, channels)
+    colours = picture[..., :3].expand(-1, -1, -1, 3)
+    for node in nodes:
+        for image in inputs_of(node, "IMAGE"):
+            node.EXECUTE_NORMALIZED(**given(node, **{image.id: picture}))
+            got = seen[image.id]
+            assert torch.equal(got[0] if isinstance(got, list) else got, colours)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        torch.zeros(1, 4, 5, 2),
+        torch.zeros(4, 5, 3),
+        torch.zeros(0, 4, 5, 3),
+        torch.zeros(1, 0, 5, 3),
+        "a text",
+        {"samples": torch.zeros(1)},
+    ],
+    ids=["2 channels", "no batch", "empty batch", "no rows", "text", "latent"],
+)
+def test_what_is_no_picture_is_refused_by_every_node(nodes, wrong):
+    for node in nodes:
+        for image in inputs_of(node, "IMAGE"):
+            with pytest.raises(ValueError, match=rf"{image.id} is an IMAGE"):
+                node.EXECUTE_NORMALIZED(**given(node, **{image.id: wrong}))
+
+
+def test_the_help_of_every_node_that_takes_pictures_tells_of_alpha(nodes):
+    for node in nodes:
+        if inputs_of(node, "IMAGE"):
+            for page in (DOCS / f"{node.__name__}.md", DOCS / node.__name__ / "zh.md"):
+                assert "alpha" in page.read_text("utf-8").lower(), page
+
+
+class OnApple(torch.Tensor):
+    """A tensor that says it is on Apple's GPU, and counts as off it once it was asked to go."""
+
+    device = torch.device("mps")
+
+    def cpu(self):
+        return self.as_subclass(torch.Tensor)
+
+
+def on_apple(*shape: int) -> torch.Tensor:
+    return torch.zeros(*shape).as_subclass(OnApple)
+
+
+def test_no_node_computes_where_float64_is_lacking(nodes, seen):
+    from motion_i2v.models.types.motion_field import MotionField
+
+    kinds = {
+        "IMAGE": on_apple(1, 4, 5, 3),
+        "MASK": on_apple(1, 4, 5),
+        "TRACKS": {"track_path": on_apple(2, 1, 2), "size": (5, 4)},
+        "MOTION_FIELD": MotionField(on_apple(2, 2, 4, 5), on_apple(2, 4, 5)),
+    }
+    for node in nodes:
+        for kind, value in kinds.items():
+            for described in inputs_of(node, kind):
+                node.EXECUTE_NORMALIZED(**given(node, **{described.id: value}))
+                got = seen[described.id]
+                got = got[0] if isinstance(got, list) else got
+                parts = got.values() if isinstance(got, dict) else got
+                tensors = [got] if isinstance(got, torch.Tensor) else list(parts)
+                devices = {x.device.type for x in tensors if isinstance(x, torch.Tensor)}
+                assert devices == {"cpu"}, (node, described.id)
