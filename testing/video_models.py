@@ -89,11 +89,11 @@ class NarrowVideoModel:
     CATEGORY = "tests"
 
     @classmethod
-    def INPUT_TYPES(cls):
+    def INPUT_TYPES(cls) -> dict[str, Any]:
         families = [family for family in CONFIGS if known(family)]
         return {"required": {"family": (families,), "seed": ("INT", {"default": 0})}}
 
-    def load(self, family, seed):
+    def load(self, family: str, seed: int) -> tuple[Any]:
         return (load_video_model(family, seed),)
 
 
@@ -105,10 +105,10 @@ class NarrowLatents:
     CATEGORY = "tests"
 
     @classmethod
-    def INPUT_TYPES(cls):
+    def INPUT_TYPES(cls) -> dict[str, Any]:
         return {"required": {"shape": ("STRING",), "seed": ("INT", {"default": 0})}}
 
-    def make(self, shape, seed):
+    def make(self, shape: str, seed: int) -> tuple[dict[str, Any]]:
         generator = torch.Generator().manual_seed(seed)
         sides = [int(side) for side in shape.split(",")]
         return ({"samples": torch.randn(sides, generator=generator)},)
