@@ -54,7 +54,7 @@ async () => {
 }
 """
 WEIGHTS = {
-    *("CheckpointLoaderSimple", "VAELoader", "UNETLoader"),
+    *("CheckpointLoaderSimple", "VAELoader", "UNETLoader", "CLIPLoader"),
     *("MotionI2VLoadFlowVAE", "MotionI2VLoadMotionFieldModel", "MotionI2VLoadMotionModule"),
     *(
         "MotionI2VLoadTrajectoryControlNet",

@@ -44,6 +44,7 @@ from .stage2_apply import MotionI2VApplyMotionAttention
 from .stage2_chain import MotionI2VChainShots, MotionI2VMatchColors
 from .stage2_loader import MotionI2VLoadMotionModule
 from .stage2_sampler import MotionI2VAnimateDiffSampler
+from .time_to_move import MotionI2VTimeToMove, MotionI2VTimeToMoveSampler
 from .track_tools import MotionI2VRetimeTracks, MotionI2VTracksToGuideVideo
 from .tracks_text import MotionI2VTracksFromText, MotionI2VTracksToText
 from .trajectory_editor import MotionI2VTrajectoryEditor
@@ -89,6 +90,8 @@ NODES: list[type[io.ComfyNode]] = [
     MotionI2VSaveMotionField,
     MotionI2VScaleMotionField,
     MotionI2VStepsToField,
+    MotionI2VTimeToMove,
+    MotionI2VTimeToMoveSampler,
     MotionI2VTracksFromText,
     MotionI2VTracksToGuideVideo,
     MotionI2VTracksToText,

@@ -50,3 +50,27 @@ def reloadable(patcher: Any, load: Callable[..., Any], *arguments: Any) -> None:
     """
     if hasattr(patcher, "cached_patcher_init"):
         patcher.cached_patcher_init = (load, arguments)
+
+
+VIDEO_RATIOS = {
+    "Cosmos1CV8x8x8": (8, 8),
+    "HunyuanVideo": (8, 4),
+    "HunyuanVideo15": (16, 4),
+    "LTXV": (32, 8),
+    "Mochi": (8, 6),
+    "Wan21": (8, 4),
+    "Wan22": (16, 4),
+}
+"""Of the video latents of 0.3.75: pixels to a latent pixel's side, frames to a latent frame."""
+
+
+def latent_ratios(latent_format: Any) -> tuple[int, int]:
+    """Pixels to the side of a latent pixel, and frames to a latent frame after the first.
+
+    New in 0.33: `spacial_downscale_ratio`, `temporal_downscale_ratio`. 0.3.75: none, so its video
+    formats are known here; the others are pictures'.
+    """
+    if hasattr(latent_format, "temporal_downscale_ratio"):
+        return latent_format.spacial_downscale_ratio, latent_format.temporal_downscale_ratio
+    kinds = (kind.__name__ for kind in type(latent_format).__mro__)
+    return next((VIDEO_RATIOS[kind] for kind in kinds if kind in VIDEO_RATIOS), (8, 1))

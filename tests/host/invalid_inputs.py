@@ -51,6 +51,12 @@ SOURCES: dict[str, dict[str, Any]] = {
             **{"paths_outside": "error", "width": 64, "height": 48},
         },
     },
+    "small model": {"class_type": "MotionI2VLoadSmallModel", "inputs": {}},
+    "sampler": {"class_type": "KSamplerSelect", "inputs": {"sampler_name": "euler"}},
+    "clip latents": {
+        "class_type": "EmptyLatentImage",
+        "inputs": {"width": 64, "height": 64, "batch_size": 4},
+    },
     "latents": {
         "class_type": "EmptyLatentImage",
         "inputs": {"width": 64, "height": 48, "batch_size": 6},
@@ -115,6 +121,11 @@ DENSE_TRACKER = {
 TRANSFER = {
     **{"field": FIELD, "picture": PICTURE, "placing": "crop", "strength": 1.0},
     "only_region": False,
+}
+CLOCKS = {"weak_clock": 0.2, "strong_clock": 0.5}
+LED = {
+    **{"model": From("small model"), "sampler": From("sampler"), "clip": From("clip latents")},
+    **{**CLOCKS, "mask": MASK},
 }
 EDITOR = {"image": PICTURE, "frames": 16}
 
@@ -263,6 +274,11 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VMCDiffSampler", ROLLOUT_OF, ("model", "vae")),
     ("MotionI2VMCDiffSampler", {**ROLLOUT_OF, "model": TRACKS, "vae": PICTURE}, ("MODEL", "VAE")),
     ("MotionI2VMCDiffContinue", {**ROLLOUT_FROM, "strokes": "of the whole clip"}, ("model", "vae")),
+    ("MotionI2VTimeToMove", {**CLOCKS, "mask": MASK}, ("model", "sampler", "clip")),
+    ("MotionI2VTimeToMove", {**CLOCKS, "mask": PICTURE}, ("MASK", "model", "sampler", "clip")),
+    ("MotionI2VTimeToMove", {**LED, "strong_clock": 0.1}, "weak 0.2 and strong 0.1"),
+    ("MotionI2VTimeToMove", LED, "64x48, but the latents of 8x8"),
+    ("MotionI2VTimeToMoveSampler", {**CLOCKS, "mask": MASK}, ("model", "positive", "latent")),
     ("MotionI2VMotionFieldConditioning", {"picture": PICTURE}, ("positive", "negative", "vae")),
     ("MotionI2VMotionFieldConditioning", {"window_overlap": 32}, ("window_overlap", "max of 31")),
     ("MotionI2VMotionFieldSampler", {"picture": PICTURE}, ("model", "vae", "flow_vae")),

@@ -72,6 +72,7 @@ NOT_THE_PHOTO = {
     "warped-noise": "its frame 0 has been through the VAE",
     "mcdiff": "its frame 0 is the photo made smaller; see test_mcdiff_runs.py",
     "motion-in-steps": "its frame 0 is the photo made smaller; see test_mcdiff_runs.py",
+    "time-to-move-small": "its frame 0 is the photo made smaller, and has been through the VAE",
     "chain-shots": "its frame 0 has been through the VAE; see test_small_model_runs.py",
 }
 

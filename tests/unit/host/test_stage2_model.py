@@ -752,3 +752,28 @@ def test_half_precision(nets):
     out = sample(applied(nets, model=half))
     assert torch.isfinite(out).all()
     assert (out - sample(applied(nets))).norm() / out.norm() < 0.1
+
+
+# It starts from a warped clip.
+
+
+def test_a_warped_clip_leads_it(nets):
+    """What is held follows the clip, frame 0 stays the reference, and the rest is the model's."""
+    import comfy.sample
+    from comfy.samplers import calculate_sigmas, sampler_object
+    from motion_i2v.models.host.directed import directed_by
+    from motion_i2v.models.host.dual_clock import TimeToMove
+
+    motion = make_motion()
+    moving = applied(nets, motion)
+    clip = noise_for(FRAMES).flip(0)
+    mask = torch.zeros(FRAMES, 8 * HEIGHT, 8 * WIDTH)
+    mask[..., :32] = 1
+    sampler = TimeToMove(sampler_object("euler"), directed_by(moving, clip, mask, 0.25, 1))
+    sigmas = calculate_sigmas(moving.get_model_object("model_sampling"), "normal", 4)
+    video = comfy.sample.sample_custom(
+        moving, noise_for(FRAMES), 3.0, sampler, sigmas, text(0), text(1), clip, disable_pbar=True
+    )
+    assert torch.equal(video[0], motion.reference[0])
+    assert (video - clip)[1:, ..., :4].abs().max() < 1e-4
+    assert (video - clip)[1:, ..., 4:].abs().mean() > 0.1

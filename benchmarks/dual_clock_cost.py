@@ -1,0 +1,144 @@
+"""Motion-guided sampling: what the wrapper costs, and what the clocks do for the small model.
+
+Run from the repository's root: `python -m benchmarks.dual_clock_cost [--clips N] [--steps N]`.
+First a sampling of the narrow Wan, held all the way, beside one that is not: the two take turns in
+one process, and the best of several rounds counts. Then the small model's stage 2 paints clips of
+exact motion (testing/synthetic.py) from noise, and from the warped picture at each step, held for
+one step or not at all. What
+the picture shows is held, and what had to be filled in is free. PSNR in dB over the frames after
+the first, of the visible and the uncovered pixels; flicker is the mean change of colour from frame
+to frame along the true motion, of 255.
+"""
+
+# ruff: noqa: E402
+
+import argparse
+import contextlib
+import io
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import testing.pack
+
+testing.pack.load()
+
+from testing.comfyui import load_host
+
+load_host()
+
+import comfy.sample
+import comfy.samplers
+import torch
+import torch.nn.functional as F
+from motion_i2v.models.host.directed import directed_by, sample_directed
+from motion_i2v.models.host.dual_clock import TimeToMove
+from motion_i2v.models.host.motion_wrappers import apply_motion
+from motion_i2v.models.host.sampling import Settings
+from motion_i2v.models.host.small_networks import load_small_model
+from motion_i2v.models.host.stage2_sampling import make_motion, sample_video, with_schedule
+from motion_i2v.models.picture.warp import warp_picture
+from motion_i2v.models.types.motion_field import MotionField
+from torch import Tensor
+
+from testing.synthetic import Rendered, Scene, render
+from testing.video_models import TEXT, load_video_model
+
+ROUNDS, FIRST_SEED, FRAMES = 7, 2000, 8
+
+
+def cost() -> float:
+    """How much longer a step of the narrow Wan takes where it is held, as a part of it."""
+    model = load_video_model("Wan 2.1")
+    clip, noise = (torch.randn(1, 16, 5, 30, 52) for _ in range(2))
+    mask = torch.zeros(17, 240, 416)
+    mask[..., :200] = 1
+    plain = comfy.samplers.sampler_object("euler")
+    held = TimeToMove(plain, directed_by(model, clip, mask, 0, 1))
+    sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "simple", 3)
+    text = [[torch.randn(1, 7, TEXT), {}]]
+    # One thread, by the time that it ran: so other programs do not count.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    best = [math.inf, math.inf]
+    for turn in range(2 * ROUNDS):
+        start = time.process_time()
+        comfy.sample.sample_custom(
+            model, noise, 3.0, (plain, held)[turn % 2], sigmas, text, text, clip, disable_pbar=True
+        )
+        best[turn % 2] = min(best[turn % 2], time.process_time() - start)
+    torch.set_num_threads(threads)
+    return best[1] / best[0] - 1
+
+
+def videos(small: Any, clip: Rendered, steps: int) -> dict[str, tuple[Tensor, Tensor]]:
+    """{clocks: (frames [F, H, W, 3], what the picture does not show [F, H, W])}."""
+    picture, field = torch.from_numpy(clip.frames[0]), MotionField(torch.from_numpy(clip.flow))
+    warped, filled = warp_picture(picture, field)
+    motion = make_motion(field, small.vae.encode(picture[None]).float())
+    text = small.clip.encode_from_tokens_scheduled(small.clip.tokenize(""))
+    model = with_schedule(small.model, module=small.motion_module)
+    settings = Settings(steps, 1.0, 42, "euler", "sgm_uniform")
+    with contextlib.redirect_stderr(io.StringIO()):
+        made = {
+            "from noise": sample_video(model, small.motion_module, motion, text, text, settings)
+        }
+        moving = apply_motion(model, small.motion_module, motion)
+        latent = {"samples": small.vae.encode(warped).float()}
+        pairs = [(weak, weak + held) for weak in range(steps + 1) for held in (0, 1)]
+        for weak, strong in pairs[:-1]:
+            clocks = weak / steps, strong / steps
+            directed = directed_by(moving, latent["samples"], 1 - filled, *clocks)
+            done = sample_directed(moving, text, text, latent, directed, settings)
+            made[f"{clocks[0]:.2f} to {clocks[1]:.2f}"] = done["samples"]
+    decoded = {name: small.vae.decode(latents) for name, latents in made.items()}
+    shown = {name: frames.reshape(-1, *frames.shape[-3:]) for name, frames in decoded.items()}
+    return {name: (frames, filled) for name, frames in {"warped": warped, **shown}.items()}
+
+
+def scores(frames: Tensor, filled: Tensor, clip: Rendered) -> list[float]:
+    """PSNR of visible pixels, of uncovered ones, and the flicker."""
+    error = (frames - torch.from_numpy(clip.frames)).square().mean(-1)[1:]
+    new = filled[1:] > 0.5
+    parts = (error[part].mean() for part in (~new, new))
+    return [*(-10 * math.log10(float(part)) for part in parts), flicker(frames, clip)]
+
+
+def flicker(frames: Tensor, clip: Rendered) -> float:
+    """The mean change of colour along the motion, of 255."""
+    flow, visible = torch.from_numpy(clip.flow), torch.from_numpy(clip.visible)
+    height, width = flow.shape[2:]
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    places = torch.stack([columns, rows]) + flow
+    scale = torch.tensor([width - 1, height - 1]).view(1, 2, 1, 1)
+    grid = (2 * places / scale - 1).movedim(1, -1)
+    seen = F.grid_sample(frames.movedim(-1, 1), grid, align_corners=True)
+    change = (seen[1:] - seen[:-1]).abs().mean(1)
+    return 255 * float(change[visible[1:] & visible[:-1]].mean())
+
+
+@torch.no_grad()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--clips", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=4)
+    told = parser.parse_args()
+    print(f"a held step of the narrow Wan takes {100 * cost():+.2f} % longer")
+    small, table = load_small_model(), {}
+    for number in range(told.clips):
+        scene = Scene(FIRST_SEED + number, FRAMES, (160, 104), 30.0, light=0, blur=0, noise=0)
+        clip = render(scene)
+        for name, (frames, filled) in videos(small, clip, told.steps).items():
+            table.setdefault(name, []).append(scores(frames, filled, clip))
+    print(f"{'clocks':>14}  PSNR visible  uncovered  flicker   ({told.clips} clips)")
+    for name, rows in table.items():
+        visible, new, changes = torch.tensor(rows).mean(0).tolist()
+        print(f"{name:>14}  {visible:12.2f}  {new:9.2f}  {changes:7.2f}")
+
+
+if __name__ == "__main__":
+    main()
