@@ -6,8 +6,6 @@ Amount = float
 """0 or above."""
 Whole = int
 """0 or above."""
-Count = int
-"""Above 0."""
 Range = tuple[int, int]
 """The least and the most, from 1."""
 Size = tuple[int, int]
