@@ -77,7 +77,7 @@ def test_the_page_speaks_chinese(speaking, chinese):
     shown = page.evaluate(SHOWN)
     assert shown["title"] == chinese["display_name"]
     assert shown["inputs"] == {name: chinese[f"inputs.{name}.name"] for name in shown["inputs"]}
-    assert shown["outputs"] == [chinese["outputs.0.name"], chinese["outputs.1.name"]]
+    assert shown["outputs"] == [chinese[f"outputs.{slot}.name"] for slot in range(4)]
 
     left, top = page.evaluate(FIRST_WIDGET)
     page.mouse.move(left + 400, top + 300)
