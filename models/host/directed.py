@@ -6,13 +6,12 @@ import logging
 from typing import Any
 
 import comfy.sample
-import latent_preview
 import torch
 
 from ..picture.latent_mask import LatentClip, latent_mask
 from .dual_clock import Clocks, Directed, TimeToMove
 from .features import latent_ratios
-from .sampling import Settings, schedule
+from .sampling import Settings, sample
 
 
 def directed_by(
@@ -83,18 +82,14 @@ def sample_directed(
     """
     clip = latent["samples"]
     noise = comfy.sample.prepare_noise(clip, settings.seed, latent.get("batch_index"))
-    sampler, sigmas = schedule(model, settings)
-    sampled = comfy.sample.sample_custom(
+    sampled = sample(
         model,
+        clip,
         noise,
-        settings.cfg,
-        TimeToMove(sampler, directed),
-        sigmas,
         positive,
         negative,
-        clip,
+        settings,
         noise_mask=latent.get("noise_mask"),
-        callback=latent_preview.prepare_callback(model, len(sigmas) - 1),
-        seed=settings.seed,
+        lead=lambda sampler: TimeToMove(sampler, directed),
     )
     return {**latent, "samples": sampled}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,18 +43,22 @@ def sample(
     negative: list,
     settings: Settings,
     on_step: OnStep | None = None,
+    noise_mask: torch.Tensor | None = None,
+    lead: Callable[[Any], Any] = lambda sampler: sampler,
 ) -> torch.Tensor:
     """Denoises latents of any network.
 
     Args:
         model: the host's MODEL.
-        latent: [B, C, h, w], not scaled, to start from.
+        latent: [B, C, h, w], or [B, C, T, h, w] of a video model, not scaled, to start from.
         noise: of the same shape; None: from the seed, as the host makes it.
         positive, negative: the host's CONDITIONING.
         on_step: told (steps done, steps in all) instead of the host's progress and preview.
+        noise_mask: what may change, as a LATENT carries it.
+        lead: makes the sampler that runs out of the one that was chosen.
 
     Returns:
-        [B, C, h, w], not scaled; the latent itself where the schedule has no step.
+        as the latent; the latent itself where the schedule has no step.
     """
     sampler, sigmas = schedule(model, settings)
     steps = len(sigmas) - 1
@@ -68,11 +73,12 @@ def sample(
         model,
         comfy.sample.prepare_noise(latent, settings.seed) if noise is None else noise,
         settings.cfg,
-        sampler,
+        lead(sampler),
         sigmas,
         positive,
         negative,
         latent,
+        noise_mask=noise_mask,
         callback=stepped if on_step else latent_preview.prepare_callback(model, steps),
         disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
         seed=settings.seed,

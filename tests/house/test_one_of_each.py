@@ -1,4 +1,4 @@
-"""What every picture tool needs is written once: a second copy is where results begin to differ."""
+"""What many tools or samplers need is written once: a second copy is where results begin to differ."""
 
 from pathlib import Path
 
@@ -17,6 +17,8 @@ FILES = [file for room in ("nodes", "models", "training") for file in (ROOT / ro
         ("rgb_to_lab(", "models/picture/lab.py"),
         ("COLOR_RGB2LAB", "models/picture/lab.py"),
         ("Callable[[int, int], None]", "models/types/progress.py"),
+        ("sample_custom(", "models/host/sampling.py"),
+        ("picture holds NaN", "models/host/reference.py"),
     ],
 )
 def test_it_is_written_in_one_place(words: str, file: str):
