@@ -12,7 +12,10 @@ from tests.host.usual import usual
 from tests.host_process import HostProcess
 
 WIDTH, HEIGHT = 64, 48
-SHOWING = ("MotionI2VTrajectoryEditor", "MotionI2VWarpPreview", "MotionI2VFieldPreview")
+SHOWING = (
+    *("MotionI2VTrajectoryEditor", "MotionI2VWarpPreview", "MotionI2VFieldPreview"),
+    "MotionI2VTracksToGuideVideo",
+)
 
 
 @pytest.fixture(scope="module")

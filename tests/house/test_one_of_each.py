@@ -1,4 +1,4 @@
-"""What many tools or samplers need is written once: a second copy is where results begin to differ."""
+"""What many tools or samplers need is written once: a second copy is where results differ."""
 
 from pathlib import Path
 
