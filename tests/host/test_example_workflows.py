@@ -84,7 +84,7 @@ def test_every_node_stands_in_a_workflow(host: HostProcess):
     assert ours <= {node["class_type"] for nodes in twins for node in nodes.values()}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES, scope="class")
 class TestEveryWorkflow:
     def test_writes_a_video_a_webp_and_a_picture_of_the_motion(self, host: HostProcess, name: str):
         import av
