@@ -19,8 +19,8 @@ def field_output(tooltip: str, name: str = "result") -> io.Output:
     return MotionFieldSocket.Output(name, display_name="motion field", tooltip=tooltip)
 
 
-def tracks_output(tooltip: str) -> io.Output:
-    return TracksSocket.Output("tracks", display_name="tracks", tooltip=tooltip)
+def tracks_output(tooltip: str, name: str = "tracks") -> io.Output:
+    return TracksSocket.Output(name, display_name="tracks", tooltip=tooltip)
 
 
 def temporal_factor_input(**options: Any) -> io.Input:

@@ -4,7 +4,8 @@ import torch
 from comfy_api.latest import io
 
 from ..models.fields.fitting import note_shape
-from ..models.fields.moved_mask import carried, latent_frames
+from ..models.fields.moved_mask import carried
+from ..models.picture.latent_mask import latent_frames
 from ..models.picture.region import check_region
 from ..models.types.motion_field import MotionField
 from .inputs import moved_output, new_output, temporal_factor_input

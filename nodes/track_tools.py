@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 from ..models.drawing.guide_video import check_guide, guide_video
 from ..models.types.tracks import Tracks
-from .inputs import picture_size
+from .inputs import picture_size, tracks_output
 from .node import Node, progress
 from .shown_frames import shown
 from .sockets import CATEGORY, TracksSocket, aliases, shows_itself
@@ -37,10 +37,8 @@ class MotionI2VRetimeTracks(Node):
                 ),
             ],
             outputs=[
-                TracksSocket.Output(
-                    "retimed",
-                    display_name="tracks",
-                    tooltip="The same motion in so many frames; core nodes read them too.",
+                tracks_output(
+                    "The same motion in so many frames; core nodes read them too.", "retimed"
                 )
             ],
         )

@@ -3,7 +3,8 @@
 import torch
 from comfy_api.latest import io
 
-from ..models.fields.moved_mask import carried, latent_frames, moving
+from ..models.fields.moved_mask import carried, moving
+from ..models.picture.latent_mask import latent_frames
 from ..models.picture.region import check_region, region_of, resized
 from ..models.picture.warp import FILLS, ORDERS, SPLATTINGS, warp_picture
 from ..models.types.motion_field import MotionField

@@ -103,6 +103,11 @@ def at_times(field: MotionField, time: torch.Tensor) -> MotionField:
     return MotionField(flow, seen.clamp(0, 1))
 
 
+def squared_reach(field: MotionField) -> torch.Tensor:
+    """[H, W] px^2: the square of how far each pixel of the reference goes at most in the clip."""
+    return torch.stack([flow.square().sum(0) for flow in field.flow]).amax(0)
+
+
 def inverted(field: MotionField) -> MotionField:
     """For each frame, where its pixels came from: the displacement back to the reference frame.
 

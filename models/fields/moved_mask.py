@@ -12,9 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..networks.splat import SplatPlan
+from ..picture.pixels import closed, shrunk
 from ..picture.tears import TEAR, loose_pixels, torn_edges
 from ..types.motion_field import MotionField
 from ..types.progress import OnStep
+from .field_ops import squared_reach
 
 CONTRAST = 20.0
 """Importance of the pixel that is most in front; the one farthest behind has 0."""
@@ -47,7 +49,7 @@ def carried(
         mask: [H, W] in 0..1, over the reference picture; the field has its size.
         nearness: [H, W], the larger covers the smaller. None: what moves furthest in the clip is
             in front.
-        at: [M] int64, the frames that are wanted (see `latent_frames`). None: all F.
+        at: [M] int64, the frames that are wanted, as `latent_frames` picks them. None: all F.
         on_frame: called with (frames done, frames in all).
 
     Returns:
@@ -71,7 +73,7 @@ def carried(
     new = torch.zeros_like(moved)
     for i, frame in enumerate(wanted):
         flow = field.flow[frame]
-        seen = None if field.visibility is None else field.visibility[frame] >= 0.5
+        seen = field.seen(frame)
         window = _window(flow, seen)
         if window is not None:
             part = None if seen is None else seen[window]
@@ -82,32 +84,9 @@ def carried(
     return moved, new
 
 
-def latent_frames(frames: int, factor: int) -> Tensor:
-    """[n + 1] int64: the frame that stands for each frame of a video model's latents.
-
-    Such a model makes one latent frame of the first frame, and one of every `factor` after it: 81
-    become 21. The nearest as `torch.nn.functional.interpolate` picks it, always one of those that
-    the latent frame is made of.
-
-    Raises:
-        ValueError: for a factor below 1, or frames that are not `factor` n + 1.
-    """
-    if factor < 1:
-        raise ValueError(f"a latent frame is made of at least 1 frame, not {factor}")
-    more = (frames - 1) % factor
-    if more:
-        raise ValueError(
-            f"a model with {factor} frames to a latent frame takes {factor}n + 1 of them, but the "
-            f"field has {frames}: bring it to {frames - more} or {frames - more + factor} with "
-            "'Retime Motion Field'"
-        )
-    count = (frames - 1) // factor + 1
-    return torch.arange(count) * frames // count
-
-
 def _reach(field: MotionField) -> Tensor:
     """[H, W] the largest displacement of the clip."""
-    return torch.stack([flow.square().sum(0) for flow in field.flow]).amax(0).sqrt()
+    return squared_reach(field).sqrt()
 
 
 def _window(flow: Tensor, seen: Tensor | None) -> tuple[slice, slice] | None:
@@ -145,9 +124,9 @@ def _landed(
     total = ahead_share * _ratio(ahead) + behind_share * _ratio(behind)
     here, around = share > _REACHED, _mean(torch.stack([total, share]))
     value = torch.where(here, total / share, _ratio(around)).clamp(0, 1)
-    surface = _closed(here)
+    surface = closed(here)
     share = torch.where(surface & ~here, around[1].clamp(max=1), share)
-    share = torch.where(_shrunk(surface) | (share > 1 - _ROUNDING), 1, share)
+    share = torch.where(shrunk(surface) | (share > 1 - _ROUNDING), 1, share)
     settled = (flow == 0).all(0) & ~lost & (plan.coverage[0, 0] == 1)
     return torch.where(settled, mask, value * share), torch.where(settled, 0, 1 - share)
 
@@ -168,14 +147,3 @@ def _ratio(layer: Tensor) -> Tensor:
 def _mean(maps: Tensor) -> Tensor:
     """[C, h, w] over each pixel and those around it."""
     return F.avg_pool2d(maps[None], 3, stride=1, padding=1, count_include_pad=False)[0]
-
-
-def _closed(pixels: Tensor) -> Tensor:
-    """[h, w] bool, with gaps of up to two pixels, which are narrower than a tear."""
-    widened = F.max_pool2d(pixels[None].float(), 3, stride=1, padding=1)[0] > 0
-    return _shrunk(widened)
-
-
-def _shrunk(pixels: Tensor) -> Tensor:
-    """[h, w] bool: those with no other pixel around them."""
-    return F.max_pool2d((~pixels[None]).float(), 3, stride=1, padding=1)[0] == 0

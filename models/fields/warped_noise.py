@@ -28,7 +28,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..picture.pixels import closed
 from ..types.motion_field import MotionField, check_size
+from .field_ops import squared_reach
 
 COARSEST, FINEST = 4, 8
 """Bounds of g; between them a sample is two of the field's pixels wide."""
@@ -116,8 +118,7 @@ def warped_noise(
     cell = (row[:, None] * width + column).flatten()
     frames = torch.empty(field.frames, channels, height * width, dtype=dtype)
     for i in range(field.frames):
-        seen = None if field.visibility is None else field.visibility[i] >= 0.5
-        landed = _landed(canvas, field.flow[i], seen, fine)
+        landed = _landed(canvas, field.flow[i], field.seen(i), fine)
         _sum_up(landed, noise, other, cell, frames[i])
     return frames.view(field.frames, channels, height, width)
 
@@ -137,8 +138,7 @@ def _canvas(field: MotionField) -> _Canvas:
         min(max(0, int(side.max().ceil())), extent)
         for side, extent in zip(sides, (width, width, height, height), strict=True)
     ]
-    reach = torch.stack([frame.square().sum(0) for frame in flow]).amax(0)
-    order = _padded(reach[None], margin).argsort(stable=True)[0]
+    order = _padded(squared_reach(field)[None], margin).argsort(stable=True)[0]
     rank = torch.empty_like(order)
     rank[order] = torch.arange(len(order))
     left, right, above, below = margin
@@ -234,10 +234,7 @@ def _uncovered(covered: Tensor, size: tuple[int, int]) -> Tensor:
     """[U] places that nothing has come to; gaps of up to two samples lie within a surface."""
     if bool(covered.all()):
         return covered.new_empty(0, dtype=torch.int64)
-    grid = covered.view(1, size[1], size[0]).float()
-    widened = F.max_pool2d(grid, 3, stride=1, padding=1)
-    open_still = F.max_pool2d(1 - widened, 3, stride=1, padding=1) > 0
-    return open_still.flatten().nonzero()[:, 0]
+    return (~closed(covered.view(size[1], size[0]))).flatten().nonzero()[:, 0]
 
 
 def _sum_up(landed: _Landed, noise: Tensor, other: Tensor, cell: Tensor, out: Tensor) -> None:

@@ -20,8 +20,11 @@ def load_tensors(path: Path) -> tuple[dict[str, object], dict[str, str]]:
     """The raw contents of a file and its metadata, mapped from the disk rather than copied.
 
     Raises:
+        FileNotFoundError: where there is no such file.
         ValueError: where it is no checkpoint, or not a whole one, saying what it is instead.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not a file")
     with path.open("rb") as file:
         head = file.read(HEAD)
     _check_head(path, head)

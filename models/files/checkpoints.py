@@ -173,8 +173,6 @@ def read_checkpoint(path: str | Path, expected: str | None = None) -> Checkpoint
         ValueError: for a file that cannot be read, is of another kind, or is not whole.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not a file")
     tensors, metadata = load_tensors(path)
     checkpoint = checkpoint_of(tensors, str(path), expected, metadata)
     checkpoint.mapped = True

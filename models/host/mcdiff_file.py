@@ -77,8 +77,6 @@ def read_mcdiff(path: str | Path) -> McdiffFile:
         ValueError: for a file that cannot be read, is of another kind, or is not whole.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not a file")
     return mcdiff_of(*load_tensors(path), str(path))
 
 

@@ -31,9 +31,12 @@ class WarpedNoise:
         if not 0 <= degradation <= 1:
             raise ValueError(f"the degradation lies in 0..1, not {degradation}")
         self.field, self.seed, self.degradation = field, seed, degradation
+        self._made: tuple[Any, Tensor] | None = None
 
     def generate_noise(self, input_latent: dict[str, Any]) -> Tensor:
         """Noise for every frame of a latent, on the CPU.
+
+        What was asked for last is kept: the node gives it as latents, and the sampler asks again.
 
         Args:
             input_latent: "samples" [F, C, h, w], whose frames are a batch, or [B, C, T, h, w], of
@@ -51,8 +54,11 @@ class WarpedNoise:
             whole[0] = max(part) + 1
             if samples.ndim == 4:
                 whole[0] = _all_frames(whole[0], self.field.frames)
-        noise = self._mixed(whole)
-        return (noise if part is None else noise[list(part)]).to(samples.dtype)
+        asked = whole, None if part is None else list(part)
+        if self._made is None or self._made[0] != asked:
+            noise = self._mixed(whole)
+            self._made = asked, noise if part is None else noise[list(part)]
+        return self._made[1].to(samples.dtype, copy=True)
 
     def _mixed(self, shape: list[int]) -> Tensor:
         carried, apart = 1 - self.degradation, self.degradation

@@ -11,8 +11,9 @@ import torch
 from ..fields.strides import parse_strides
 from ..picture.region import region_of
 from ..types.motion_field import MotionField
+from ..types.progress import OnStep
 from ..types.view import View
-from .flow_vae import FlowVAE, OnStep
+from .flow_vae import FlowVAE
 from .reference import LATENT_CHANNELS, UNIT, encode_picture, view_of
 from .sampling import Settings, sample
 from .stage1_clip import Stage1Clip

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..types.progress import Tick, nothing
-from .pixels import box_of, halved, nearest, spread
+from .pixels import box_of, grown, halved, nearest, spread
 
 SMOOTH = 5.0
 """What is finer than this many pixels is texture, what is coarser is tone."""
@@ -111,8 +111,7 @@ def _families(tone: Tensor, unknown: Tensor) -> list[Tensor]:
 
     Tones are parted in two, again and again, where they lie in two separate clumps.
     """
-    grown = F.max_pool2d(unknown[None].float(), 5, stride=1, padding=2)[0] > 0
-    rim = tone[:, grown & ~unknown]
+    rim = tone[:, grown(unknown, 2) & ~unknown]
     centres = torch.stack(_centres(rim, _DEPTH))
     alike = torch.cdist(tone.flatten(1).T[None], centres[None])[0].argmin(1).view(unknown.shape)
     families = [(alike == i) & ~unknown for i in range(len(centres))]

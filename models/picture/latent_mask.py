@@ -35,11 +35,34 @@ class LatentClip:
         return self.height * self.spatial, self.width * self.spatial
 
 
+def latent_frames(frames: int, factor: int) -> torch.Tensor:
+    """[n + 1] int64: the frame that stands for each frame of a video model's latents.
+
+    Such a model makes one latent frame of the first frame, and one of every `factor` after it: 81
+    become 21. The nearest as `torch.nn.functional.interpolate` picks it, always one of those that
+    the latent frame is made of.
+
+    Raises:
+        ValueError: for a factor below 1, or frames that are not `factor` n + 1.
+    """
+    if factor < 1:
+        raise ValueError(f"a latent frame is made of at least 1 frame, not {factor}")
+    more = (frames - 1) % factor
+    if more:
+        raise ValueError(
+            f"a model with {factor} frames to a latent frame takes {factor}n + 1 of them, but the "
+            f"field has {frames}: bring it to {frames - more} or {frames - more + factor} with "
+            "'Retime Motion Field'"
+        )
+    count = (frames - 1) // factor + 1
+    return torch.arange(count) * frames // count
+
+
 def latent_mask(mask: torch.Tensor, clip: LatentClip) -> tuple[torch.Tensor, str]:
     """A mask for each latent frame, from one for each frame of the clip.
 
-    Latent frame j of T is given the mask of frame floor(j * F / T), which lies in its group: so
-    does "nearest" interpolation, and the first goes to the first. A cell is given its mean.
+    A latent frame is given the mask of the frame that stands for it (`latent_frames`), and a cell
+    its mean.
 
     Args:
         mask: [F, H, W] or [H, W] in 0..1: for every frame of the clip, or one for all of them, or
@@ -90,8 +113,7 @@ def _in_latent_frames(mask: torch.Tensor, clip: LatentClip) -> tuple[torch.Tenso
     if frames > clip.pictures:
         # Such a VAE leaves out the last frames, too.
         note = f"its last {frames - clip.pictures} frames, which the latents lack, are left out"
-    index = torch.arange(clip.frames, device=mask.device) * clip.pictures // clip.frames
-    return mask[index], note
+    return mask[latent_frames(clip.pictures, clip.temporal).to(mask.device)], note
 
 
 def _in_place(mask: torch.Tensor, clip: LatentClip) -> tuple[torch.Tensor, str]:

@@ -113,6 +113,33 @@ def box_of(mask: Tensor, margin: Callable[[int], int] = lambda length: 0) -> tup
     return spans[0], spans[1]
 
 
+def grown(mask: Tensor, by: int = 1) -> Tensor:
+    """A mask [H, W] bool with the pixels around it, so many to each side, diagonals included.
+
+    >>> grown(torch.tensor([[False, False, True, False, False]])).int().tolist()
+    [[0, 1, 1, 1, 0]]
+    """
+    return F.max_pool2d(mask[None].float(), 2 * by + 1, stride=1, padding=by)[0] > 0
+
+
+def shrunk(mask: Tensor) -> Tensor:
+    """Those pixels of a mask [H, W] bool that have no other around them.
+
+    >>> shrunk(torch.tensor([[False, True, True, True, True]])).int().tolist()
+    [[0, 0, 1, 1, 1]]
+    """
+    return ~grown(~mask)
+
+
+def closed(mask: Tensor) -> Tensor:
+    """A mask [H, W] bool without its gaps of up to two pixels.
+
+    >>> closed(torch.tensor([[True, False, False, True, False, False, False]])).int().tolist()
+    [[1, 1, 1, 1, 0, 0, 0]]
+    """
+    return shrunk(grown(mask))
+
+
 def spread(values: Tensor, weight: Tensor) -> Tensor:
     """Fills in smoothly where the weight is low, from wherever it is not: pull and push.
 

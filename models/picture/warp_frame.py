@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..networks.splat import SplatPlan
 from . import tears
-from .pixels import read_at, spread
+from .pixels import grown, read_at, spread
 from .warp_scene import WarpScene, moved_by
 
 _FAR = 1e9
@@ -142,8 +141,7 @@ def _draw_rims(
     Returns:
         [H, W] bool, the pixels drawn.
     """
-    rim = (landed.foreground > 0) & (landed.foreground < 1)
-    rim = F.max_pool2d(rim[None].float(), 7, stride=1, padding=3)[0] > 0
+    rim = grown((landed.foreground > 0) & (landed.foreground < 1), 3)
     if not bool(rim.any()):
         return rim
     own_flow, slopes = _continued(flow, scene.inward, scene.foreground)

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..types.progress import Tick
 from . import tears
 from .inpaint import inpaint
-from .pixels import nearest
+from .pixels import grown, nearest
 from .warp_motion import WarpMotion
 
 MOTION_CONTRAST = 20.0
@@ -161,6 +161,4 @@ def _background_plate(picture: Tensor, hidden: Tensor, tick: Tick) -> Tensor:
         [3, H, W], equal to the picture away from the foreground. Unchanged where nothing or
         everything is hidden.
     """
-    size = 2 * FRINGE + 1
-    grown = F.max_pool2d(hidden[None].float(), size, stride=1, padding=FRINGE)[0] > 0
-    return inpaint(picture, grown, tick)
+    return inpaint(picture, grown(hidden, FRINGE), tick)

@@ -70,8 +70,6 @@ def load(path: str | Path, expected: TrackerPart) -> nn.Module:
         ValueError: for a file that is not tensors only, is another network, or is not whole.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not a file")
     tensors, _ = checkpoints.load_tensors(path)
     return build(tensors, expected, str(path))
 

@@ -47,6 +47,10 @@ class MotionField(_Tensors):
         """(W, H)"""
         return self.flow.shape[3], self.flow.shape[2]
 
+    def seen(self, frame: int) -> torch.Tensor | None:
+        """[H, W] bool, which pixels of the reference a frame shows; None where nothing is known."""
+        return None if self.visibility is None else self.visibility[frame] >= 0.5
+
     def resized(self, size: tuple[int, int]) -> MotionField:
         """The same motion over a picture of another size: bilinear, x and y by their own ratios.
 

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from motion_i2v.models.fields.moved_mask import carried, latent_frames, moving
+from motion_i2v.models.fields.moved_mask import carried, moving
+from motion_i2v.models.picture.latent_mask import latent_frames
 from motion_i2v.models.types.motion_field import MotionField, still
 
 HEIGHT, WIDTH = 40, 60

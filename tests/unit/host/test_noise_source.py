@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from motion_i2v.models.fields.warped_noise import warped_noise
+from motion_i2v.models.host import noise_source
 from motion_i2v.models.host.noise_source import WarpedNoise
 from motion_i2v.models.types.motion_field import MotionField, still
 
@@ -24,6 +26,25 @@ def test_a_batch_of_frames_moves():
     made = noise(pan(), latent(5, 4, 8, 12))
     assert made.shape == (5, 4, 8, 12)
     assert torch.equal(made[4][:, :, 4:], made[0][:, :, :-4])
+
+
+def test_what_was_asked_for_last_is_made_once_and_is_not_lent_out(monkeypatch):
+    made = []
+
+    def counted(*given):
+        made.append(given)
+        return warped_noise(*given)
+
+    monkeypatch.setattr(noise_source, "warped_noise", counted)
+    source = WarpedNoise(pan(), 7)
+    first = source.generate_noise(latent(5, 4, 8, 12))
+    kept = first.clone()
+    first.zero_()
+    assert torch.equal(source.generate_noise(latent(5, 4, 8, 12)), kept)
+    assert len(made) == 1
+    assert source.generate_noise(latent(5, 4, 4, 6)).shape == (5, 4, 4, 6)
+    assert torch.equal(source.generate_noise(latent(5, 4, 8, 12)), kept)
+    assert len(made) == 3
 
 
 def test_a_videos_latents_move_and_each_clip_has_its_own():
