@@ -45,7 +45,7 @@ def _serve(rest: list[str]) -> int:
 
 def _test(rest: list[str]) -> int:
     """lint, types, JavaScript and Python tests; more arguments go to pytest"""
-    return _with_tools("pytest", *rest)
+    return _with_tools("pytest", *(rest or TWO_AT_ONCE))
 
 
 def _lint(rest: list[str]) -> int:
@@ -89,6 +89,10 @@ COMMANDS = {
     "pictures": _pictures,
 }
 """What follows `dev.py`, in the order of its help; a command's docstring is its line there."""
+
+
+TWO_AT_ONCE = ("-n", "2", "--dist", "loadfile")
+"""The whole suite in two processes, each with a host; a file's tests share what they set up."""
 
 
 def _with_tools(module: str, *rest: str) -> int:
