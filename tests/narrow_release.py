@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 from motion_i2v.models.files import layout
-from motion_i2v.models.files.checkpoints import KINDS
+from motion_i2v.models.files.kinds import KINDS
 from safetensors.torch import save_file
 
 from tests.parity.seeded import seeded_tensor
