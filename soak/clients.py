@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import random
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from PIL import Image
 
 from devkit import base, places
 from devkit.host import HostProcess, Prompt
@@ -19,13 +22,14 @@ from testing.example_prompts import TWINS, changed, on_the_small_model, twin
 SMALL = {"steps": 2, "frames": 9, "frames_used": 9, "working_side": 256}
 NODES = "soak_nodes.py"
 SIZED = ("MotionI2VMotionFieldSampler", "MotionI2VAnimateDiffSampler", "MotionI2VMCDiffSampler")
+NUMBER = re.compile(r"\d+(\.\d+)?")
 SEEDS = ("seed", "noise_seed")
 STRENGTHS = ("reach", "strength", "opacity")
 
 
 @contextmanager
-def running_host() -> Iterator[HostProcess]:
-    """A host with the pack, the nodes of host_nodes.py and the example photos.
+def running_host(scale: float = 1) -> Iterator[HostProcess]:
+    """A host with the pack, the nodes of host_nodes.py and the example photos, at a scale.
 
     With the cache of old, which keeps the last prompt's results: newer ones keep what the memory
     has room for, and by that alone would seem to leak.
@@ -34,16 +38,28 @@ def running_host() -> Iterator[HostProcess]:
         custom_nodes = Path(folder) / "custom_nodes"
         custom_nodes.mkdir()
         shutil.copyfile(Path(__file__).with_name("host_nodes.py"), custom_nodes / NODES)
-        base.put_photos(Path(folder))
+        put_photos(Path(folder), scale)
         flags = ("--whitelist-custom-nodes", places.PACK, NODES, "--cache-classic")
         with HostProcess(base=Path(folder), arguments=flags) as host:
             yield host
 
 
-def example_prompts(**values: Any) -> dict[str, Prompt]:
+def put_photos(folder: Path, scale: float) -> None:
+    """Puts the example photos into the input folder of a base directory, smaller ones."""
+    base.put_photos(folder)
+    for file in (folder / "input").glob("*.*"):
+        if scale != 1 and file.suffix in (".png", ".jpg"):
+            with Image.open(file) as photo:
+                size = (round(photo.width * scale), round(photo.height * scale))
+                small = photo.resize(size, Image.Resampling.NEAREST)
+            small.save(file)
+
+
+def example_prompts(scale: float = 1, **values: Any) -> dict[str, Prompt]:
     """The example workflows that run here, on the small model where they need one.
 
     Args:
+        scale: of the photos; texts of tracks are written in their pixels.
         values: of widgets, by their names, on whatever nodes.
     """
     names = sorted(file.stem for file in TWINS.glob("*.json"))
@@ -51,8 +67,13 @@ def example_prompts(**values: Any) -> dict[str, Prompt]:
     found = {name: changed(p, **values) for name, p in found.items() if not needs_weights(p)}
     for prompt in found.values():
         for entry in prompt.values():
-            if entry["class_type"] in SIZED and entry["inputs"]["width"] > 160:
-                entry["inputs"]["width"] = 160
+            inputs = entry["inputs"]
+            if entry["class_type"] in SIZED:
+                inputs["width"] = min(inputs["width"], round(160 * scale / 8) * 8)
+            if entry["class_type"] == "MotionI2VTracksFromText" and isinstance(inputs["text"], str):
+                inputs["text"] = NUMBER.sub(
+                    lambda found: f"{scale * float(found[0]):g}", inputs["text"]
+                )
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from threading import Timer
@@ -135,30 +136,40 @@ class _Target:
 def run(count: int, seconds: float, seed: int) -> Row:
     """Takes one example after the other, and interrupts each of its slow nodes."""
     deadline = time.monotonic() + seconds
-    choose = random.Random(seed)
-    examples = list(example_prompts().items())
-    choose.shuffle(examples)
     rounds = max(1, min(count // TARGETS, int(seconds // ROUND_SECONDS)))
+    with running_host() as host:
+        return treat(host, example_prompts(), count, deadline, seed, rounds)
+
+
+def treat(
+    host: HostProcess,
+    examples: dict[str, Prompt],
+    count: int,
+    deadline: float,
+    seed: int,
+    rounds: int = 1,
+) -> Row:
+    """Interrupts a running host so many times at each slow node, until the time is over."""
+    choose = random.Random(seed)
+    outputs = {kind: len(told["output"]) for kind, told in host.object_info().items()}
     stops: list[float] = []
     failures: list[str] = []
     kinds: set[str] = set()
     late = 0
-    with running_host() as host:
-        outputs = {kind: len(told["output"]) for kind, told in host.object_info().items()}
-        for _, prompt in examples:
-            for target in _slow_nodes(host, prompt, outputs):
-                for _ in range(rounds):
-                    if len(stops) >= count or time.monotonic() > deadline:
-                        break
-                    took, faults = target.interrupt(choose)
-                    failures += faults
-                    if took is None:
-                        late += 1
-                    else:
-                        stops.append(took)
-                        kinds.add(target.kind)
-            if len(stops) >= count or time.monotonic() > deadline:
-                break
+    for name in choose.sample(sorted(examples), len(examples)):
+        for target in _slow_nodes(host, examples[name], outputs):
+            for _ in range(rounds):
+                if len(stops) >= count or time.monotonic() > deadline:
+                    break
+                took, faults = target.interrupt(choose)
+                failures += [f"{name}: {fault}" for fault in faults]
+                if took is None:
+                    late += 1
+                else:
+                    stops.append(took)
+                    kinds.add(target.kind)
+        if len(stops) >= count or time.monotonic() > deadline:
+            break
     ordered = sorted(stops) or [0.0]
     measured = (
         f"{len(kinds)} kinds of nodes; half of them stopped within "
@@ -168,16 +179,16 @@ def run(count: int, seconds: float, seed: int) -> Row:
     return Row(NAME, MUST, len(stops), tuple(failures), measured)
 
 
-def _slow_nodes(host: HostProcess, prompt: Prompt, outputs: dict[str, int]) -> list[_Target]:
-    """The nodes of a prompt that take long, give something, and are given something."""
+def _slow_nodes(host: HostProcess, prompt: Prompt, outputs: dict[str, int]) -> Iterator[_Target]:
+    """Yields the nodes of a prompt that take long, give something, and are given something."""
     watch = _Watch(host)
     result = host.run(prompt, on_event=watch)
     if not result.succeeded:
         raise RuntimeError(f"an example fails: {result.errors}")
     slow = [name for name, took in watch.seconds().items() if name and took > SLOW]
-    return [
-        _Target(host, prompt, name, outputs[prompt[name]["class_type"]])
-        for name in slow
-        if outputs[prompt[name]["class_type"]]
-        and any(isinstance(value, list) for value in prompt[name]["inputs"].values())
-    ]
+    for name in slow:
+        entry = prompt[name]
+        if outputs[entry["class_type"]] and any(
+            isinstance(v, list) for v in entry["inputs"].values()
+        ):
+            yield _Target(host, prompt, name, outputs[entry["class_type"]])

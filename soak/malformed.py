@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 import tempfile
 import time
 from collections.abc import Callable
@@ -35,42 +35,56 @@ SLICE = 100
 
 
 def run(count: int, seconds: float, seed: int) -> Row:
-    """In this process, most of them, and then through a host."""
+    """A few through a host, and then the others in this process."""
     deadline = time.monotonic() + seconds
     through_queue = max(1, round(count * QUEUED))
-    most = count - through_queue
-    here = _Tally()
+    done, failures, told = queued.run(through_queue, seconds / 4, seed)
+    load_host()
+    logging.disable(logging.WARNING)  # what nodes say of odd, but good, inputs
+    torch.set_num_threads(1)  # so that the processor's time is that of the case
     with tempfile.TemporaryDirectory() as folder:
-        strategy = _prepare(Path(folder))
+        for name in ("input", "output", "temp"):
+            _set_folder(name, Path(folder) / name)
+        strategy = malformed_inputs(Path(folder) / "input", small_objects())
         cap_memory()
-        settled = 0
-        for start in range(0, most, SLICE):
-            _generate(strategy, min(SLICE, most - start), seed + start, here)
-            # What is loaded and made once is there after a few.
-            if not settled and here.done >= most // 3:
-                settled = resident_memory()
-            if time.monotonic() > deadline - 0.25 * seconds:
-                break
-    after = resident_memory()
-    if after > settled * (1 + GROWTH):
-        here.failures.append(f"memory grew from {settled >> 20} to {after >> 20} MB")
-    answers = (
-        f"{here.done:,} in one process, {here.refused:,} refused, {here.slowest:.1f} s at most"
-    )
-    memory = f"{settled >> 20} MB after a third of them, {after >> 20} MB after the last"
-    done, failures, told = queued.run(through_queue, deadline - time.monotonic(), seed)
-    measured = f"{answers}, {memory}; {told}"
+        here = treat(strategy, count - through_queue, deadline, seed)
+    measured = f"{here.told()}; {told}"
     return Row(NAME, MUST, here.done + done, (*here.failures, *failures), measured)
 
 
-class _Tally:
+def treat(strategy: st.SearchStrategy[cases.Case], count: int, deadline: float, seed: int) -> Tally:
+    """Does cases in this process, until there were so many or the time is over."""
+    tally = Tally()
+    for start in range(0, count, SLICE):
+        _generate(strategy, min(SLICE, count - start), seed + start, tally)
+        # What is loaded and made once is there after a third of them.
+        if not tally.settled and tally.done >= count // 3:
+            tally.settled = resident_memory()
+        if time.monotonic() > deadline:
+            break
+    tally.after = resident_memory()
+    if tally.settled and tally.after > tally.settled * (1 + GROWTH):
+        grown = f"memory grew from {tally.settled >> 20} to {tally.after >> 20} MB"
+        tally.failures.append(grown)
+    return tally
+
+
+class Tally:
     """What the cases have come to."""
 
     def __init__(self) -> None:
-        self.done = self.refused = 0
+        self.done = self.refused = self.settled = self.after = 0
         self.slowest = 0.0
         self.failures: list[str] = []
         self._seen: set[str] = set()
+
+    def told(self) -> str:
+        """Figures for the table."""
+        return (
+            f"{self.done:,} in one process, {self.refused:,} refused, {self.slowest:.1f} s at "
+            "most; "
+            f"{self.settled >> 20} MB after a third of them, {self.after >> 20} MB after the last"
+        )
 
     def judge(self, case: cases.Case) -> None:
         """Does a case; of failures in one place the first is told."""
@@ -91,7 +105,7 @@ class _Tally:
             self.failures.append(f"{fault} [{case.what}]")
 
 
-def _generate(strategy: st.SearchStrategy[Any], count: int, seed: int, tally: _Tally) -> None:
+def _generate(strategy: st.SearchStrategy[Any], count: int, seed: int, tally: Tally) -> None:
     settings = hypothesis.settings(
         max_examples=count,
         phases=[Phase.generate],
@@ -102,19 +116,24 @@ def _generate(strategy: st.SearchStrategy[Any], count: int, seed: int, tally: _T
     hypothesis.seed(seed)(settings(hypothesis.given(strategy)(tally.judge)))()
 
 
-def _prepare(folder: Path) -> st.SearchStrategy[cases.Case]:
-    """Loads the host and the pack into this process, on the CPU with one thread."""
-    load_host()
-    torch.set_num_threads(1)  # so that the processor's time is that of the case
+def _set_folder(name: str, folder: Path) -> None:
     import folder_paths
 
-    for name in ("input", "output", "temp"):
-        (folder / name).mkdir()
-        getattr(folder_paths, f"set_{name}_directory")(str(folder / name))
+    folder.mkdir()
+    getattr(folder_paths, f"set_{name}_directory")(str(folder))
+
+
+def malformed_inputs(folder: Path, objects: dict[str, Any]) -> st.SearchStrategy[cases.Case]:
+    """All kinds of cases, for a process that has the host on its path.
+
+    Args:
+        folder: the host's input folder.
+        objects: what sockets of a model are given, by their types; the nodes of others are left
+            out.
+    """
     from motion_i2v.nodes import NODES
 
     by_name = {node.__name__: node for node in NODES}
-    objects = small_objects(by_name["MotionI2VLoadSmallModel"])
     plain, hosted = cases.nodes_for(NODES, {}), cases.nodes_for(NODES, objects)
     with_model = [node for node in hosted if node not in plain]
     load = by_name["MotionI2VLoadMotionField"]
@@ -122,17 +141,15 @@ def _prepare(folder: Path) -> st.SearchStrategy[cases.Case]:
         (5, lambda: cases.drawing_cases(by_name["MotionI2VTrajectoryEditor"])),
         (5, lambda: cases.text_cases(by_name["MotionI2VTracksFromText"])),
         (8, lambda: cases.node_cases(plain, {})),
-        (1, lambda: cases.node_cases(with_model, objects)),
-        (4, lambda: cases.file_cases(load, cases.good_files(), folder / "input")),
+        (int(bool(with_model)), lambda: cases.node_cases(with_model, objects)),
+        (4, lambda: cases.file_cases(load, cases.good_files(), folder)),
     ]
     return st.one_of(*(make() for weight, make in each for _ in range(weight)))
 
 
-def small_objects(loader: Any) -> dict[str, Any]:
+def small_objects() -> dict[str, Any]:
     """The small model's parts, by the types of their sockets."""
-    kinds = [output.io_type for output in loader.define_schema().outputs]
-    return dict(zip(kinds, loader.EXECUTE_NORMALIZED().result, strict=True))
+    from motion_i2v.nodes import MotionI2VLoadSmallModel as Loader
 
-
-if __name__ == "__main__":
-    print(run(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])))
+    kinds = [output.io_type for output in Loader.define_schema().outputs]
+    return dict(zip(kinds, Loader.EXECUTE_NORMALIZED().result, strict=True))

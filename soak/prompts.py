@@ -19,6 +19,8 @@ MUST = (
 )
 SETTLED = 50
 GROWTH = 0.05
+SCALE = 0.4
+"""Of the photos: a prompt takes a second or two."""
 SHARED = "shared"
 """Every prompt names the loader by this id: so the host keeps one model for all of them."""
 
@@ -26,43 +28,64 @@ SHARED = "shared"
 def run(count: int, seconds: float, seed: int) -> Row:
     """Queues them one after the other to one host."""
     deadline = time.monotonic() + seconds
-    choose = random.Random(seed)
-    prompts = {name: _shared(prompt) for name, prompt in example_prompts(**SMALL).items()}
-    failures: list[str] = []
-    previews: set[str] = set()
-    settled = after = done = 0
-    with running_host() as host:
-        before = _core_result(host)
-        while done < count and (time.monotonic() < deadline or not settled):
-            # Each once, then anew in another order.
-            if done % len(prompts) == 0:
-                order = sorted(prompts)
-                choose.shuffle(order)
-            name = order[done % len(prompts)]
-            done += 1
-            try:
-                result = host.run(varied(prompts[name], done, choose))
-            except HostError as error:
-                failures.append(f"{name}: {error}")
-                break
-            failures += [f"{name}: {fault}" for fault in _faults(result, prompts[name])]
-            previews |= _previews(result)
-            if done == min(SETTLED, max(count // 2, 1)):
-                _core_result(host)
-                settled = _memory(host)
-        if host.alive:
-            if _core_result(host) != before:
-                failures.append("the core's KSampler gives other bits than before")
-            after = _memory(host)
-            failures += [f"left in temp: {name}" for name in _left(host) if name not in previews]
-    at = min(SETTLED, max(count // 2, 1))
+    with running_host(SCALE) as host:
+        return treat(host, example_prompts(SCALE, **SMALL), count, deadline, seed)
+
+
+def treat(
+    host: HostProcess, examples: dict[str, Prompt], count: int, deadline: float, seed: int
+) -> Row:
+    """Queues examples to a running host, until there were so many or the time is over."""
+    queue = _Queue(host, {name: _shared(prompt) for name, prompt in examples.items()}, seed)
+    before = _core_result(host)
+    half = time.monotonic() + (deadline - time.monotonic()) / 2
+    while host.alive and queue.done < min(SETTLED, max(count // 2, 1)):
+        queue.one()
+        if time.monotonic() > half:
+            break
+    settled, at = _memory(host), queue.done
+    while host.alive and queue.done < count and time.monotonic() < deadline:
+        queue.one()
+    failures = queue.failures
+    if not host.alive:
+        failures.append(f"the server died: {host.log_tail}")
+        return Row(NAME, MUST, queue.done, tuple(failures), "")
+    if _core_result(host) != before:
+        failures.append("the core's KSampler gives other bits than before")
+    after = _memory(host)
     if after > settled * (1 + GROWTH):
         failures.append(f"memory grew from {settled >> 20} to {after >> 20} MB")
+    failures += [f"left in temp: {name}" for name in _left(host) if name not in queue.previews]
     measured = (
-        f"{len(prompts)} examples; {settled >> 20} MB after prompt {at}, {after >> 20} MB after "
-        f"the last; {len(previews)} previews in temp"
+        f"{len(examples)} examples; {settled >> 20} MB after prompt {at}, {after >> 20} MB after "
+        f"the last; {len(queue.previews)} previews in temp"
     )
-    return Row(NAME, MUST, done, tuple(failures), measured)
+    return Row(NAME, MUST, queue.done, tuple(failures), measured)
+
+
+class _Queue:
+    """Prompts in turn, each of the examples once, then anew in another order."""
+
+    def __init__(self, host: HostProcess, prompts: dict[str, Prompt], seed: int) -> None:
+        self.host, self.prompts = host, prompts
+        self.choose = random.Random(seed)
+        self.order: list[str] = []
+        self.done = 0
+        self.failures: list[str] = []
+        self.previews: set[str] = set()
+
+    def one(self) -> None:
+        if not self.order:
+            self.order = self.choose.sample(sorted(self.prompts), len(self.prompts))
+        name = self.order.pop()
+        self.done += 1
+        try:
+            result = self.host.run(varied(self.prompts[name], self.done, self.choose))
+        except HostError as error:
+            self.failures.append(f"{name}: {error}")
+            return
+        self.failures += [f"{name}: {fault}" for fault in _faults(result)]
+        self.previews |= _previews(result)
 
 
 def _shared(prompt: Prompt) -> Prompt:
@@ -104,12 +127,11 @@ def _core_result(host: HostProcess) -> str:
     return result.outputs["told"]["text"][0]
 
 
-def _faults(result: Result, prompt: Prompt) -> list[str]:
+def _faults(result: Result) -> list[str]:
     if not result.succeeded:
         return [str(error.get("exception_message")) for error in result.errors] or ["no result"]
-    ran = set(prompt) - result.cached
-    shown = [key for key in result.outputs if key not in ran]
-    return [f"node {key} was taken from the cache" for key in shown]
+    # Parts of an example, such as its brush, may have been in the last one as well.
+    return [] if set(result.outputs) - result.cached else ["nothing of it ran anew"]
 
 
 def _previews(result: Result) -> set[str]:
@@ -129,8 +151,9 @@ def _left(host: HostProcess) -> list[str]:
 
 
 def _memory(host: HostProcess) -> int:
-    """Bytes, once the host has dropped its results."""
-    assert host.process is not None
+    """Bytes, once the host has dropped its results; 0 where it has died."""
+    if host.process is None or not host.alive:
+        return 0
     host.post("/free", {"free_memory": True})
     host.run({"picture": node("EmptyImage", width=8, height=8, batch_size=1, color=0)} | _SHOWN)
     return resident_memory(host.process.pid)

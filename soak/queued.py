@@ -22,6 +22,7 @@ FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
 SILENCE = 60.0
 """Seconds without a word from the host that count as hanging: ten of its own on a machine that
 others use too."""
+SLICE = 20
 LEAST = 10.0
 """Seconds that it has, however long the host took to start."""
 GROWTH = 0.05
@@ -44,21 +45,26 @@ def run(count: int, seconds: float, seed: int) -> tuple[int, list[str], str]:
     """Returns how many prompts were tried, what did not hold, and figures."""
     deadline = time.monotonic() + seconds
     with running_host() as host:
-        assert host.process is not None
-        prompts = _prompts(host.object_info())
-        deadline = max(deadline, time.monotonic() + LEAST)
-        tally = _Tally(host, deadline)
-        settled = 0
-        for start in range(0, count, 20):
-            _generate(prompts, min(20, count - start), seed + start, tally)
-            if not settled and tally.done >= count // 3:
-                settled = resident_memory(host.process.pid)
-            if not host.alive or time.monotonic() > deadline:
-                break
-        after = resident_memory(host.process.pid) if host.alive else 0
-        if not host.alive:
-            tally.failures.append(f"the server died: {host.log_tail}")
-    if after > settled * (1 + GROWTH):
+        return treat(host, count, max(deadline, time.monotonic() + LEAST), seed)
+
+
+def treat(host: HostProcess, count: int, deadline: float, seed: int) -> tuple[int, list[str], str]:
+    """As `run`, of a host that runs."""
+    assert host.process is not None
+    prompts = _prompts(host.object_info())
+    tally = _Tally(host, deadline)
+    settled = after = 0
+    for start in range(0, count, SLICE):
+        _generate(prompts, min(SLICE, count - start), seed + start, tally)
+        if not host.alive or time.monotonic() > deadline:
+            break
+        if not settled and tally.done >= count // 3:
+            settled = resident_memory(host.process.pid)
+    if host.alive:
+        after = resident_memory(host.process.pid)
+    else:
+        tally.failures.append(f"the server died: {host.log_tail}")
+    if settled and after > settled * (1 + GROWTH):
         tally.failures.append(f"the server's memory grew from {settled >> 20} to {after >> 20} MB")
     told = (
         f"{tally.done} through the queue, {tally.refused} refused before they ran, "
