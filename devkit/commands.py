@@ -86,6 +86,11 @@ def _bench(rest: list[str]) -> int:
     return _hand_over("-m", "devkit.bench", *rest)
 
 
+def _soak(rest: list[str]) -> int:
+    """malformed inputs, long queues, interrupts, kills; an hour, or --minutes N; name rows"""
+    return _with_tools("soak", *rest)
+
+
 def _workflows(rest: list[str]) -> int:
     """re-save the example workflows and their API twins through ComfyUI's page"""
     return _with_tools("devkit.workflows", *rest)
@@ -105,6 +110,7 @@ COMMANDS = {
     "parity": _parity,
     "bench": _bench,
     "gpu": _gpu,
+    "soak": _soak,
     "workflows": _workflows,
     "pictures": _pictures,
 }
