@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from devkit import places
+from tests.host import led_host
 from tests.host_process import HostProcess
 
 
@@ -19,3 +20,10 @@ def foreign(tmp_path_factory) -> Iterator[HostProcess]:
     flags = ("--whitelist-custom-nodes", places.PACK, "foreign_nodes.py")
     with HostProcess(base=base, arguments=flags) as host:
         yield host
+
+
+@pytest.fixture(scope="session")
+def led(tmp_path_factory) -> Iterator[led_host.Prompts]:
+    """A running ComfyUI with narrow image and video models."""
+    with led_host.start(tmp_path_factory.mktemp("led_host") / "base") as host:
+        yield led_host.Prompts(host)
