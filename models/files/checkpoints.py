@@ -20,6 +20,10 @@ from .trained import Trained, trained_of
 
 Shapes = Mapping[str, tuple[int, ...]]
 
+DEEPEST = 4
+"""How many mappings a file may put around its weights."""
+WIDEST = 1 << 14
+"""Channels of a table of positions, which is computed to compare them."""
 PREFIXES = ("module.", "_orig_mod.", "unet.", "controlnet.", "vae.", "model.diffusion_model.")
 VAE_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 
@@ -219,23 +223,32 @@ def canonical(tensors: Mapping[str, object], source: str) -> dict[str, torch.Ten
     return {_modern(name): tensor for name, tensor in named.items()}
 
 
-def _unwrapped(tensors: Mapping[str, object], source: str) -> Mapping[str, object]:
+def _unwrapped(
+    tensors: Mapping[str, object], source: str, depth: int = 0, seen: set[int] | None = None
+) -> Mapping[str, object]:
     """The mapping with the weights, which some files put into others, beside a step or an epoch."""
     if "state_dict" in tensors:
         inner = tensors["state_dict"]
         if not isinstance(inner, Mapping):
             raise ValueError(f"{source}: its 'state_dict' is a {type(inner).__name__}, not a dict")
         return inner
-    if _weights(tensors):
+    if depth > DEEPEST or _weights(tensors):
         return tensors
-    nested = {str(name): value for name, value in tensors.items() if isinstance(value, Mapping)}
-    holding = {name: value for name, value in nested.items() if _weights(_unwrapped(value, source))}
+    # A file may name one mapping in many places, and in itself.
+    seen = set() if seen is None else seen
+    nested = {}
+    for name, value in tensors.items():
+        if isinstance(value, Mapping) and id(value) not in seen:
+            seen.add(id(value))
+            nested[str(name)] = value
+    inside = {name: _unwrapped(value, source, depth + 1, seen) for name, value in nested.items()}
+    holding = {name: value for name, value in inside.items() if _weights(value)}
     if len(holding) > 1:
         raise ValueError(
             f"{source} holds several sets of weights ({', '.join(holding)}); save the one that is "
             "wanted as a file of its own"
         )
-    return _unwrapped(next(iter(holding.values())), source) if holding else tensors
+    return next(iter(holding.values())) if holding else tensors
 
 
 def _weights(tensors: Mapping[str, object]) -> dict[str, torch.Tensor]:
@@ -286,9 +299,9 @@ def cast(
         ValueError: for NaN, infinite values, or ones that the dtype cannot hold.
     """
     out = tensor.to(dtype or tensor.dtype, copy=copy)
-    if _is_finite(out):
+    if is_finite(out):
         return out
-    if not _is_finite(tensor):
+    if not is_finite(tensor):
         raise ValueError(f"{called} holds NaN or infinite values; the file is broken, get it again")
     raise ValueError(
         f"{called} holds values up to {float(tensor.float().abs().max()):g}, which {out.dtype} "
@@ -296,7 +309,7 @@ def cast(
     )
 
 
-def _is_finite(tensor: torch.Tensor) -> bool:
+def is_finite(tensor: torch.Tensor) -> bool:
     """Whether there is neither NaN nor infinity; torch cannot tell for floats of eight bits."""
     return bool(torch.isfinite(tensor if tensor.element_size() > 1 else tensor.half()).all())
 
@@ -313,7 +326,8 @@ def _check_positions(name: str, table: torch.Tensor, source: str) -> None:
     """Positions are computed, not read; a file with other ones cannot be used."""
     if not table.is_floating_point():
         return  # `checkpoint_of` says what is wrong with the whole file
-    tokens = min(table.shape[-2], MAX_TOKENS) if table.ndim == 3 else 0
+    fits = table.ndim == 3 and table.shape[-1] <= WIDEST
+    tokens = min(table.shape[-2], MAX_TOKENS) if fits else 0
     # bfloat16 keeps 8 bits, so a sinusoid that went through it is off by 2^-9.
     if not tokens or not torch.allclose(
         table[0, :tokens].float(), positions(table.shape[-1])[:tokens], rtol=0, atol=5e-3
