@@ -120,8 +120,8 @@ class MotionI2VLoadMotionField(Node):
             path = resolve(file)
             for part in flo_sequence(path) if path.suffix.lower() == ".flo" else [path]:
                 digest.update(part.name.encode())
-                with part.open("rb") as file:
-                    while block := file.read(1 << 20):
+                with part.open("rb") as content:
+                    while block := content.read(1 << 20):
                         digest.update(block)
         except (ValueError, OSError) as error:
             return str(error)

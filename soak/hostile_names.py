@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +92,8 @@ def names_that_lead_outside(folder: Path) -> Iterator[str]:
         yield _tried("a loader asks for changes", name, folders.fingerprint, any=True)
         yield _tried("Save Motion Field checks", name, Save.validate_inputs, any=True)
         for format in ("safetensors", "flo"):
-            yield _tried(
-                "Save Motion Field", name, lambda n, f=format: Save.execute(field, n, f), any=True
-            )
+            save = partial(_saved, Save, field, format)
+            yield _tried("Save Motion Field", name, save, any=True)
         after = _listing(root)
         yield f"{name!r:.80} wrote {sorted(after - before)}" if after != before else ""
         before = after
@@ -133,6 +133,10 @@ def _listing(root: Path) -> set[str]:
             found |= {f"{place}/{n}:{os.lstat(os.path.join(place, n)).st_size}" for n in names}
             found.add(place)
     return found
+
+
+def _saved(node: Any, field: Any, format: str, name: Any) -> None:
+    node.execute(field, name, format)
 
 
 def _must(answer: bool | str) -> None:

@@ -36,7 +36,9 @@ def table(rows: Sequence[Row]) -> str:
         cells = (row.name, row.must, f"{row.done:,}", str(len(row.failures)), row.measured)
         lines.append("| " + " | ".join(_cell(text) for text in cells) + " |")
     for row in rows:
-        lines += [f"\n- {row.name}: {_cell(failure)}" for failure in row.failures[:SHOWN]]
+        lines += [
+            f"\n- {row.name}: {' '.join(failure.split())}" for failure in row.failures[:SHOWN]
+        ]
     return "\n".join(lines) + "\n"
 
 

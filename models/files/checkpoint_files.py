@@ -32,17 +32,17 @@ def load_tensors(path: Path) -> tuple[dict[str, object], dict[str, str]]:
         head = file.read(HEAD)
     _check_head(path, head)
     if head[8:9] == b"{" or path.suffix.lower() in (".safetensors", ".sft"):
-        tensors, metadata = read_safetensors(path)
-        found = {**tensors}, metadata
+        named, metadata = read_safetensors(path)
+        found: dict[str, object] = {**named}
     elif head.startswith(PICKLES):
-        found = _read_torch_file(path), {}
+        found, metadata = _read_torch_file(path), {}
     else:
         raise ValueError(
             f"{path} is not a checkpoint: it begins with {head[:8]!r}, as neither .safetensors nor "
             "torch's files do; download it again"
         )
-    _check_sides(path, found[0])
-    return found
+    _check_sides(path, found)
+    return found, metadata
 
 
 def _check_head(path: Path, head: bytes) -> None:

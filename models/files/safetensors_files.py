@@ -13,6 +13,9 @@ import torch
 
 from .torch_files import LARGEST_TABLE
 
+UNREADABLE = (ValueError, TypeError, AttributeError, RuntimeError, MemoryError)
+"""What reading ends in, of torch where it lacks a type, or where the file cannot be mapped."""
+
 MOST_TENSORS = 30_000
 """Of a file; a checkpoint of a whole training of stage 1 has 8,000."""
 
@@ -31,7 +34,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str
         with safe_open(str(path), framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return tensors, dict(file.metadata() or {})
-    except (SafetensorError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+    except (SafetensorError, *UNREADABLE) as error:
         raise ValueError(
             f"{path} is not a whole .safetensors file ({error}); was it downloaded to its end?"
         ) from error

@@ -52,7 +52,7 @@ def read_torch_file(path: Path) -> dict[str, object]:
         return _Tensors(path, places).of(found)
     # Of zipfile, where a member is encrypted or of another version too; of torch, where the file
     # cannot be mapped.
-    except (zipfile.BadZipFile, RuntimeError, OSError) as error:
+    except (zipfile.BadZipFile, RuntimeError, MemoryError, OSError) as error:
         raise Damaged(str(error)) from error
 
 
@@ -162,7 +162,7 @@ class _Tensors:
         self.path, self.places = path, places
         self.size = path.stat().st_size
         self.left = SHARED * self.size
-        self.mapped: torch.UntypedStorage | None = None
+        self.mapped: Any = None
         self.storages: dict[Stored, torch.UntypedStorage] = {}
         self.made: dict[int, Any] = {}
 

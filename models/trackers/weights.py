@@ -14,7 +14,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..files import checkpoints
+from ..files import kinds
+from ..files.checkpoint_files import load_tensors
+from ..files.checkpoints import is_finite
 from .alltracker_network import AllTrackerNetwork
 from .alltracker_shape import AllTrackerShape
 from .cotracker import CoTracker
@@ -70,7 +72,7 @@ def load(path: str | Path, expected: TrackerPart) -> nn.Module:
         ValueError: for a file that is not tensors only, is another network, or is not whole.
     """
     path = Path(path)
-    tensors, _ = checkpoints.load_tensors(path)
+    tensors, _ = load_tensors(path)
     return build(tensors, expected, str(path))
 
 
@@ -116,7 +118,7 @@ def bare(tensors: Mapping[str, object], source: str) -> dict[str, Tensor]:
     if not named:
         raise ValueError(f"{source} holds no tensors")
     for name, value in named.items():
-        if value.is_floating_point() and not checkpoints.is_finite(value):
+        if value.is_floating_point() and not is_finite(value):
             raise ValueError(f"{source}: {name} has a value that is NaN or infinite")
     prefix = _common_prefix(named)
     while prefix:
@@ -230,7 +232,7 @@ def _other(
     message = f"{source} is not {expected.title} ({expected.file} in the release)"
     if found is not None:
         return f"{message}: by its tensors it is {found.title} ({found.file})"
-    known = checkpoints.detect({name: tuple(value.shape) for name, value in named.items()})
+    known = kinds.detect({name: tuple(value.shape) for name, value in named.items()})
     if known is not None:
         return f"{message}: by its tensors it is {known.title}"
     first = ", ".join(sorted(named)[:3])

@@ -22,12 +22,12 @@ from ...models.files.atomic import whole
 from ...models.files.safetensors_files import read_safetensors
 from ...models.files.trained import Trained
 from ...models.types.motion_field import encode
+from ...scenes.photographs import Photographs
+from ...scenes.scene_captions import VOCABULARY
 from .. import checkpoint
 from ..checkpoint import TrainingError
 from ..data.batches import MakeBatch
-from ..data.photographs import Photographs
 from ..data.scene_batches import RandomTimes, make_clips, random_crops
-from ..data.scene_captions import VOCABULARY
 from ..data.seeds import begin
 from ..data.text_vectors import construct_text, encode_captions
 from ..loop import LoopSettings, train

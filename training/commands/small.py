@@ -18,11 +18,11 @@ from typing import Any
 from ...models.files.layout import UNetShape
 from ...models.files.safetensors_files import read_safetensors
 from ...models.files.trained import Trained
+from ...scenes.photographs import Photographs
+from ...scenes.scene_captions import VOCABULARY
 from ..checkpoint import write
 from ..data.batches import MakeBatch
-from ..data.photographs import Photographs
 from ..data.scene_batches import RandomTimes, SteadyTimes, SyntheticClips, SyntheticPictures
-from ..data.scene_captions import VOCABULARY
 from ..data.strokes import Drawing
 from ..data.text_vectors import construct_text
 from ..data.vae_batches import FieldPixels, PicturePixels

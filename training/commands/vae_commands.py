@@ -12,9 +12,9 @@ from torch import Tensor
 
 from ...models.files.checkpoints import read_checkpoint
 from ...models.files.safetensors_files import read_safetensors
+from ...scenes.photographs import Photographs
 from ..checkpoint import write
 from ..data.batches import MakeBatch
-from ..data.photographs import Photographs
 from ..data.seeds import begin
 from ..data.vae_batches import ClipPixels, FieldPixels, PicturePixels
 from ..loop import train
