@@ -67,6 +67,13 @@ class MotionField(_Tensors):
         visibility = _bilinear(self.visibility[:, None], size)[:, 0].clamp(0, 1)
         return MotionField(flow, visibility)
 
+    def flow_at(self, frame: int, size: tuple[int, int]) -> torch.Tensor:
+        """[2, H, W] one frame's displacements, as `resized` has them; not a copy at its own size."""
+        if size == self.size:
+            return self.flow[frame]
+        ratio = self.flow.new_tensor([size[0] / self.size[0], size[1] / self.size[1]])
+        return _bilinear(self.flow[frame : frame + 1], size)[0].mul_(ratio.view(2, 1, 1))
+
     def encoded(self) -> torch.Tensor:
         """The predicted frames in the networks' range: [N, 2, H, W], 0.5 for "does not move"."""
         return encode(self.flow[1:])
