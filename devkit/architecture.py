@@ -56,10 +56,12 @@ def drawing_to_video() -> Iterator[str]:
 
 def rooms() -> Iterator[str]:
     """Yields the lines of the rooms' picture: of the pack's own, who imports whom."""
-    shown = [room for room in ROOMS if room.split("/")[0] in ("nodes", "models", "training")]
+    shown = [
+        room for room in ROOMS if room.split("/")[0] in ("nodes", "models", "scenes", "training")
+    ]
     arrows = {
         (room_of(file.relative_to(places.ROOT).parts), used)
-        for file in files_of("nodes", "models", "training")
+        for file in files_of("nodes", "models", "scenes", "training")
         if file.name != "__main__.py"
         for used in rooms_used(file)
     }

@@ -18,7 +18,8 @@ from typing import BinaryIO
 import torch
 
 from ..types.progress import OnStep
-from .checkpoints import KINDS, Checkpoint, read_checkpoint
+from .checkpoints import Checkpoint, read_checkpoint
+from .kinds import KINDS
 from .trained import PREFIX
 
 CONVERTED = ("stage1_unet", "stage1_controlnet", "flow_vae", "motion_modules", "sd15_unet")

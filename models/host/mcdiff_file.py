@@ -11,18 +11,12 @@ from torch import Tensor
 
 from ..drawing.momentary_strokes import HALF_SIZE
 from ..files.checkpoint_files import load_tensors
-from ..files.checkpoints import (
-    KINDS,
-    Shapes,
-    canonical,
-    cast,
-    check_floating,
-    check_kind,
-    check_whole,
-    detect,
-    dimension,
-)
+from ..files.checkpoints import cast
+from ..files.file_shapes import dimension
+from ..files.kinds import KINDS, Shapes, detect
+from ..files.released_names import canonical
 from ..files.trained import Trained, number_of, trained_of
+from ..files.whole import check_floating, check_kind, check_whole
 from ..networks.mcdiff_shapes import CompletionShape, FrameShape
 
 KIND = KINDS["mcdiff"]

@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..files import checkpoints
+from ..files import kinds
+from ..files.checkpoint_files import load_tensors
 from .alltracker_network import AllTrackerNetwork
 from .alltracker_shape import AllTrackerShape
 from .cotracker import CoTracker
@@ -70,7 +71,7 @@ def load(path: str | Path, expected: TrackerPart) -> nn.Module:
         ValueError: for a file that is not tensors only, is another network, or is not whole.
     """
     path = Path(path)
-    tensors, _ = checkpoints.load_tensors(path)
+    tensors, _ = load_tensors(path)
     return build(tensors, expected, str(path))
 
 
@@ -217,7 +218,7 @@ def _other(
     message = f"{source} is not {expected.title} ({expected.file} in the release)"
     if found is not None:
         return f"{message}: by its tensors it is {found.title} ({found.file})"
-    known = checkpoints.detect({name: tuple(value.shape) for name, value in named.items()})
+    known = kinds.detect({name: tuple(value.shape) for name, value in named.items()})
     if known is not None:
         return f"{message}: by its tensors it is {known.title}"
     first = ", ".join(sorted(named)[:3])

@@ -117,7 +117,7 @@ def decode(flow01: torch.Tensor) -> torch.Tensor:
 
 def check_size(size: tuple[int, int]) -> None:
     """Raises ValueError unless `size` is (W, H) of at least one pixel each."""
-    if len(size) != 2 or any(int(n) != n or n < 1 for n in size):
+    if len(size) != 2 or not all(n >= 1 and float(n).is_integer() for n in size):
         raise ValueError(f"a picture's size is (width, height), whole and at least 1, not {size}")
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ...models.types.motion_field import MotionField
-from ..data.photographs import Photographs
+from ...scenes.photographs import Photographs
 from ..data.scenes import render
 from ..data.seeds import numpy_of
 from ..judging import evaluation, report

@@ -21,11 +21,11 @@ from safetensors.torch import load_file, save_file
 
 from ...models.files.trained import Trained
 from ...models.types.motion_field import encode
+from ...scenes.photographs import Photographs
+from ...scenes.scene_captions import VOCABULARY
 from ..checkpoint import TrainingError
 from ..data.batches import MakeBatch
-from ..data.photographs import Photographs
 from ..data.scene_batches import RandomTimes, make_clips, random_crops
-from ..data.scene_captions import VOCABULARY
 from ..data.seeds import begin
 from ..data.text_vectors import construct_text, encode_captions
 from ..loop import LoopSettings, train

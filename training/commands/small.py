@@ -19,10 +19,10 @@ from safetensors.torch import load_file, save_file
 
 from ...models.files.layout import UNetShape
 from ...models.files.trained import Trained
+from ...scenes.photographs import Photographs
+from ...scenes.scene_captions import VOCABULARY
 from ..data.batches import MakeBatch
-from ..data.photographs import Photographs
 from ..data.scene_batches import RandomTimes, SteadyTimes, SyntheticClips, SyntheticPictures
-from ..data.scene_captions import VOCABULARY
 from ..data.strokes import Drawing
 from ..data.text_vectors import construct_text
 from ..data.vae_batches import FieldPixels, PicturePixels

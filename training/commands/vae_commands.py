@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ...models.files.checkpoints import read_checkpoint
+from ...scenes.photographs import Photographs
 from ..data.batches import MakeBatch
-from ..data.photographs import Photographs
 from ..data.seeds import begin
 from ..data.vae_batches import ClipPixels, FieldPixels, PicturePixels
 from ..loop import train

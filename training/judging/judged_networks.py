@@ -33,7 +33,7 @@ from ...models.host.stage2_sampling import TRAINED, make_motion, sample_video
 from ...models.host.stage2_sampling import with_schedule as with_noise_schedule
 from ...models.types.motion_field import MotionField
 from ...models.types.tracks import Tracks
-from ..data.scene_captions import VOCABULARY
+from ...scenes.scene_captions import VOCABULARY
 from ..data.text_vectors import construct_text
 from .baselines import decoded
 from .trials import Trial
