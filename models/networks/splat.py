@@ -55,7 +55,8 @@ class SplatPlan:
 
     Attributes:
         fields: B.
-        size: (W, H).
+        size: (W, H) of the targets.
+        points: how many a field has that land.
         coverage: [B, 1, H, W] float32 or float64, the sum of the weights that land on each target;
             0 where nothing lands, 1 everywhere for a field of zeros.
 
@@ -72,23 +73,24 @@ class SplatPlan:
         self._lay(*landings(flow), (flow.shape[3], flow.shape[2]))
 
     @classmethod
-    def of_points(cls, x: Tensor, y: Tensor, size: tuple[int, int]) -> SplatPlan:
-        """The plan of single points [K] that land at x and y of a picture of `size` (W, H).
+    def of_points(cls, x: Tensor, y: Tensor, size: tuple[int, int], first_row: int) -> SplatPlan:
+        """The plan of single points [K] that land at x and y of a picture, in a part of it.
 
-        Features and importances are those of a picture one pixel high: [C, 1, K].
+        The part has `size` (W, H) and begins with the picture's `first_row`. Features and
+        importances are those of a picture one pixel high: [C, 1, K] and [1, K].
         """
         plan = cls.__new__(cls)
-        plan._lay(x[None, None], y[None, None], size)
+        plan._lay(x[None, None], y[None, None], size, first_row)
         return plan
 
-    def _lay(self, x: Tensor, y: Tensor, size: tuple[int, int]) -> None:
+    def _lay(self, x: Tensor, y: Tensor, size: tuple[int, int], first_row: int = 0) -> None:
         """From where the pixels of sources of any shape land, x and y [B, h, w]."""
         self.fields = x.shape[0]
         self.size = size
         self.pixels = size[0] * size[1]
         self._source = (x.shape[2], x.shape[1])
-        self._points = x.shape[1] * x.shape[2]
-        self._weight, self._target, self._kept = _corners(x, y, size)
+        self.points = x.shape[1] * x.shape[2]
+        self._weight, self._target, self._kept = _corners(x, y, size, first_row)
         self._matrices: dict[tuple[bool, bool], _Matrix] = {}
         self._normalised: dict[tuple[bool, torch.dtype], Tensor] = {}
 
@@ -216,7 +218,7 @@ class SplatPlan:
                 f"{x.shape[0]} feature maps for {self._described()}: give one map a field, "
                 "or a single map [C, H, W] for all of them"
             )
-        count = self._points * (1 if shared else self.fields)
+        count = self.points * (1 if shared else self.fields)
         rows = x.to(_compute_dtype(x)).movedim(-3, -1).reshape(count, x.shape[-3])
         return rows.contiguous(), shared
 
@@ -242,7 +244,7 @@ class SplatPlan:
         weight = self._weight.to(_compute_dtype(x))
         z = importance.to(weight.dtype).flatten(-2)
         z = z if z.ndim == 1 else z[:, 0]
-        z = z[..., None].expand(self.fields, self._points, 4).reshape(-1)
+        z = z[..., None].expand(self.fields, self.points, 4).reshape(-1)
         reaching = torch.where(weight > 0, z, -torch.inf).index_select(0, matrix.entry)
         largest = z.new_full((self.fields * self.pixels,), -torch.inf)
         largest.scatter_reduce_(0, matrix.row, reaching, "amax")
@@ -264,9 +266,9 @@ class SplatPlan:
         order, offset = _sorted_by(row.long(), self.fields * self.pixels)
         entry = entry.index_select(0, order)
         source = entry // 4
-        column = source % self._points if shared else source
+        column = source % self.points if shared else source
         # 32-bit indices halve what a product reads besides the features.
-        small = torch.int32 if 4 * self.fields * self._points < 2**31 else torch.int64
+        small = torch.int32 if 4 * self.fields * self.points < 2**31 else torch.int64
         return _Matrix(entry.to(small), column.to(small), offset.to(small))
 
     def _check_features(self, x: Tensor) -> None:
@@ -378,8 +380,11 @@ def landings(flow: Tensor) -> tuple[Tensor, Tensor]:
     return x, y
 
 
-def _corners(x: Tensor, y: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
-    """The four bilinear targets, in pictures of `size` (W, H), of points at x and y [B, h, w].
+def _corners(
+    x: Tensor, y: Tensor, size: tuple[int, int], first_row: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The four bilinear targets, in the `size` (W, H) of pictures from a row on, of points at x and
+    y [B, h, w].
 
     Returns:
         weight: [B*h*w*4], 0 for targets outside the picture.
@@ -402,7 +407,7 @@ def _corners(x: Tensor, y: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tenso
     step_x = torch.tensor([0, 1, 0, 1], device=x.device)
     step_y = torch.tensor([0, 0, 1, 1], device=x.device)
     tx = left.long()[..., None] + step_x
-    ty = top.long()[..., None] + step_y
+    ty = top.long()[..., None] - first_row + step_y
     inside = (tx >= 0) & (tx < width) & (ty >= 0) & (ty < height)
     first = torch.arange(x.shape[0], device=x.device).view(-1, 1, 1, 1) * (height * width)
     target = torch.where(inside, first + ty * width + tx, 0)

@@ -202,9 +202,7 @@ def _mean(x: Tensor, radius: int) -> Tensor:
     return torch.from_numpy(np.stack(maps)).to(x)
 
 
-def _nearest(
-    wanted: Tensor, among: Tensor, limit: float, tick: Tick
-) -> tuple[Tensor, Tensor]:
+def _nearest(wanted: Tensor, among: Tensor, limit: float, tick: Tick) -> tuple[Tensor, Tensor]:
     """[K] flat indices of `wanted` pixels with one of `among` within the limit, and of that one."""
     if not bool(among.any()):
         nothing_near = torch.zeros(0, dtype=torch.int64, device=among.device)

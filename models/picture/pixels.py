@@ -90,7 +90,7 @@ def nearest(mask: Tensor, tick: Tick = nothing) -> Tensor:
 
 
 def distance_to(place: Tensor) -> Tensor:
-    """How far from each pixel a place [2, H, W] int64, y then x, is: [H, W] px, float64, on the CPU.
+    """How far each pixel is from its place [2, H, W] (y, x): [H, W] px, float64, on the CPU.
 
     >>> distance_to(nearest(torch.tensor([[True, False, False, False, True]]))).tolist()
     [[0.0, 1.0, 2.0, 1.0, 0.0]]

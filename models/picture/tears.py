@@ -62,9 +62,7 @@ def cells_of(pixels: Tensor) -> Tensor:
     return either | torch.cat([either[:, 1:], either[:, -1:]], dim=1)
 
 
-def foreground(
-    importance: Tensor, right: Tensor, down: Tensor, tick: Tick = nothing
-) -> Tensor:
+def foreground(importance: Tensor, right: Tensor, down: Tensor, tick: Tick = nothing) -> Tensor:
     """Tells the pixels in front of a tear from those behind it.
 
     At each torn edge the more important side is in front. Every other pixel is in front where it

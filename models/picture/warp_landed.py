@@ -73,9 +73,9 @@ def landed(
     rim, core, settled = _empty(loose, 3)
     below = _below(scene, flow)
     for strip in strips(flow, loose):
-        rows, plan = strip.rows, strip.plan
+        rows = strip.rows
         scene.tick()
-        besides = plan.coverage[0, 0] - (stays & ~loose)[rows].float()
+        besides = strip.coverage[0] - (stays & ~loose)[rows].float()
         settled[rows] = stays[rows] & (besides <= 0)
         scene.tick()
         tint, covered, front = _splatted(scene, strip, flow)
@@ -106,20 +106,18 @@ class _Front:
 
 def _splatted(scene: WarpScene, strip: Strip, flow: Tensor) -> tuple[Tensor, Tensor, _Front]:
     """The colours [3, h, w] of a strip, how much of each pixel they cover, what is in front."""
-    plan, picture = strip.plan, strip.gathered(scene.picture)
+    picture = strip.gathered(scene.picture)
     importance = strip.gathered(scene.importance[:1])
     is_front = strip.gathered(scene.foreground[None]).float()
     carried = torch.cat([picture, -strip.gathered(flow), importance, is_front])
-    front, front_share, back, back_share = (
-        layer[0] for layer in plan.layers(carried, importance[0], scene.tick)
-    )
+    front, front_share, back, back_share = strip.layers(carried, importance[0], scene.tick)
     is_front_there = front[6] * front_share[0] + back[6] * back_share[0]
     background = (front_share + back_share)[0] - is_front_there
     front_share = front_share.clamp(0, 1)
     back_share = back_share.clamp(0, 1) * (1 - front_share)
     share = front_share + back_share
     if scene.average:
-        colour, share = plan.average(picture)[0], plan.coverage[0].clamp(0, 1)
+        colour, share = strip.average(picture), strip.coverage.clamp(0, 1)
     else:
         colour = (front[:3] * front_share + back[:3] * back_share) / share.clamp(min=1e-7)
     cover = (front[6] * front_share[0]).clamp(0, 1)
@@ -150,7 +148,7 @@ class _Bare(_Plain):
     def add(self, strip: Strip, flow: Tensor) -> None:
         weight = (~strip.gathered(self.scene.foreground[None])).float()
         carried = torch.cat([strip.gathered(self.scene.picture) * weight, weight])
-        *colour, reached = strip.plan.sum(carried)[0]
+        *colour, reached = strip.sum(carried)
         self.picture[:, strip.rows] = torch.stack(colour) / reached.clamp(min=1)
 
 
@@ -165,7 +163,7 @@ class _Moving(_Plain):
     def add(self, strip: Strip, flow: Tensor) -> None:
         weight = (~strip.gathered(self.scene.foreground[None])).float()
         moved = strip.gathered(flow) * weight
-        x, y, reached = strip.plan.sum(torch.cat([-moved, weight]))[0]
+        x, y, reached = strip.sum(torch.cat([-moved, weight]))
         self.known[strip.rows] = reached.clamp(0, 1)
         self.back[:, strip.rows] = torch.stack([x, y]) / reached.clamp(min=1e-7)
 

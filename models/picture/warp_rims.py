@@ -36,9 +36,7 @@ def draw_rims(scene: WarpScene, flow: Tensor, there: Landed, frame: Tensor, shar
     share[row, column] = alpha + (1 - alpha) * reached
 
 
-def _places(
-    scene: WarpScene, flow: Tensor, there: Landed, pixels: Pixels
-) -> tuple[Tensor, Tensor]:
+def _places(scene: WarpScene, flow: Tensor, there: Landed, pixels: Pixels) -> tuple[Tensor, Tensor]:
     """Where in the picture the foreground is that reaches these pixels, as from `sources`."""
     row, column = pixels
     guess = []
@@ -62,7 +60,7 @@ def _continued(scene: WarpScene, flow: Tensor, place: Tensor) -> tuple[Tensor, T
     step = torch.where(scene.foreground, 0, scene.inward)
     dy, dx = -step
     own, slopes = torch.empty_like(flow), []
-    for i, (along, values) in enumerate(zip(own, flow, strict=True)):
+    for i, values in enumerate(flow):
         slope_x, slope_y = (moved_by(slope_of(values, axis), scene.inward) for axis in (1, 0))
         beyond = (slope_x * dx).add_(slope_y * dy)
         torch.add(moved_by(values, step), beyond, out=own[i])

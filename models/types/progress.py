@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, TimeoutError
+from concurrent.futures import Future, wait
 from threading import Thread
 from typing import TypeVar
 
@@ -40,13 +40,9 @@ def heard(work: Callable[[], Result], pixels: int, tick: Tick) -> Result:
         return work()
     future: Future[Result] = Future()
     Thread(target=_fulfil, args=(future, work), daemon=True).start()
-    while True:
-        try:
-            return future.result(PATIENCE)
-        except TimeoutError:
-            if future.done():
-                raise
-            tick()
+    while not wait([future], PATIENCE).done:
+        tick()
+    return future.result()
 
 
 def _fulfil(future: Future[Result], work: Callable[[], Result]) -> None:
