@@ -20,6 +20,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 
+from tests.tolerances import ACCUMULATED, RELATIVE, SOLVED, close
+
 pytest.importorskip("accelerate", reason="pip install -r requirements-train.txt")
 pytest.importorskip("tensorboard", reason="pip install -r requirements-train.txt")
 
@@ -346,7 +348,7 @@ def test_accumulated_batches_count_like_one_large_batch(tmp_path):
     train(one, both, LoopSettings(**settings), tmp_path / "large")
     train(two, make_batch, LoopSettings(**settings | {"accumulate": 2}), tmp_path / "two")
     for first, second in zip(one.modules.parameters(), two.modules.parameters(), strict=True):
-        torch.testing.assert_close(first, second, atol=1e-5, rtol=0)
+        close(first, second, ACCUMULATED)
 
 
 def test_resumes_between_accumulated_batches(tmp_path):
@@ -373,7 +375,7 @@ def test_clips_the_gradient(tmp_path):
         moments = [v for k, v in final(folder).items() if k.startswith("optimizer.exp_avg.")]
         return torch.cat([value.flatten() for value in moments]).norm() / 0.1
 
-    torch.testing.assert_close(sizes(0.5), torch.tensor(0.5), atol=1e-3, rtol=0)
+    close(sizes(0.5), torch.tensor(0.5), SOLVED)
     assert sizes(0) > 100
 
 
@@ -392,7 +394,7 @@ def test_average_warms_up():
         average.update_parameters(net)
         decay = min(0.5, (1 + update) / (10 + update))
         expected = value if expected is None else decay * expected + (1 - decay) * value
-    assert average.module.weight.item() == pytest.approx(expected, rel=1e-6)
+    close(average.module.weight.item(), expected, RELATIVE)
     with pytest.raises(ValueError, match=r"0\.\.1, not 1\.5"):
         average_of(net, 1.5)
 
@@ -437,7 +439,7 @@ def test_tensorboard_has_each_step_once_after_a_resume(tmp_path, whole):
     events.Reload()
     losses = events.Scalars("train/loss")
     assert [event.step for event in losses] == list(range(1, 13))
-    assert [event.value for event in losses] == pytest.approx(whole, rel=1e-6)
+    close([event.value for event in losses], whole, RELATIVE)
     assert {"train/size", "train/gradient", "train/learning_rate"} <= set(events.Tags()["scalars"])
 
 
