@@ -1,5 +1,6 @@
 """A real ComfyUI with narrow image and video models, and prompts that a warped clip leads."""
 
+import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,8 +18,15 @@ from tests.host_process import HostProcess
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = 6
 KINDS = {
-    "SD 1.5": SimpleNamespace(shape="5, 4, 4, 6", frames=5, text=narrow_release.CONTEXT),
-    "Wan": SimpleNamespace(shape="1, 16, 3, 4, 6", frames=9, text=24),
+    "SD 1.5": SimpleNamespace(
+        shape="5, 4, 4, 6",
+        frames=5,
+        text=narrow_release.CONTEXT,
+        layer=("input_blocks.1.1.transformer_blocks.0.attn1.to_q", 32),
+    ),
+    "Wan": SimpleNamespace(
+        shape="1, 16, 3, 4, 6", frames=9, text=24, layer=("blocks.0.self_attn.q", 48)
+    ),
 }
 
 
@@ -81,6 +89,48 @@ class Prompts:
             strong_clock=strong / STEPS,
             **given,
         )
+
+    def watch(self, prompt: dict, interrupt_in: int = 0) -> list:
+        """Adds the model being watched; returns the link to it. `calls` tells what it was given."""
+        file = str(self.host.base / "calls.txt")
+        prompt["watched"] = self.node(
+            "NarrowWatch", model=["model", 0], file=file, interrupt_in=interrupt_in
+        )
+        return ["watched", 0]
+
+    def calls(self) -> list[list[int]]:
+        """The shapes of what the watched network was given, call by call."""
+        lines = (self.host.base / "calls.txt").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+    def sampler(self, prompt: dict, weak: float, strong: float, **given: Any) -> None:
+        """Adds our sampler node as "sampler", with the settings that `custom` has."""
+        values = {"model": ["model", 0], "seed": 7, "steps": STEPS, "cfg": 3.0}
+        prompt["sampler"] = self.node(
+            "MotionI2VTimeToMoveSampler",
+            positive=["positive", 0],
+            negative=["negative", 0],
+            latent=["clip", 0],
+            mask=["mask", 0],
+            weak_clock=weak / STEPS,
+            strong_clock=strong / STEPS,
+            scheduler="simple",
+            **{**values, **given},
+        )
+
+    def lora(self, prompt: dict, layer: str, width: int) -> list:
+        """Adds a LoRA on a square layer of the model; returns the link to it."""
+        folder = self.host.base / "models" / "loras"
+        folder.mkdir(parents=True, exist_ok=True)
+        sides = {"lora_up": (width, 1), "lora_down": (1, width)}
+        name = f"diffusion_model.{layer}"
+        tensors = {f"{name}.{side}.weight": torch.ones(shape) for side, shape in sides.items()}
+        save_file(tensors, folder / f"{layer}.safetensors")
+        prompt["lora"] = self.node(
+            "LoraLoaderModelOnly", model=["model", 0], lora_name=f"{layer}.safetensors"
+        )
+        prompt["lora"]["inputs"]["strength_model"] = 1.0
+        return ["lora", 0]
 
     def custom(self, prompt: dict, name: str, sampler: str, sigmas: list, **given: Any) -> None:
         values = {"latent_image": ["clip", 0], "model": ["model", 0], "noise_seed": 7, "cfg": 3.0}
