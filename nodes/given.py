@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -96,9 +96,11 @@ def _number(described: io.Int.Input | io.Float.Input, value: Any) -> int | float
     bounds = f"{kind} from {described.min} to {described.max}"
     if not isinstance(value, Real) or not described.min <= value <= described.max:
         raise ValueError(f"{described.id} is {value!r:.60}, but {bounds} is needed")
-    if whole and int(value) != value:
+    if not whole:
+        return float(value)
+    if not isinstance(value, Integral) and not float(value).is_integer():
         raise ValueError(f"{described.id} is {value!r}, but {bounds} is needed: round it")
-    return int(value) if whole else float(value)
+    return int(value) if isinstance(value, Integral) else int(float(value))
 
 
 def _switch(name: str, value: Any) -> bool:

@@ -36,9 +36,8 @@ def table(rows: Sequence[Row]) -> str:
         cells = (row.name, row.must, f"{row.done:,}", str(len(row.failures)), row.measured)
         lines.append("| " + " | ".join(_cell(text) for text in cells) + " |")
     for row in rows:
-        lines += [
-            f"\n- {row.name}: {' '.join(failure.split())}" for failure in row.failures[:SHOWN]
-        ]
+        first = (" ".join(failure.split()) for failure in row.failures[:SHOWN])
+        lines += [f"\n- {row.name}: {failure}" for failure in first]
     return "\n".join(lines) + "\n"
 
 

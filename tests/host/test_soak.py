@@ -16,8 +16,8 @@ def soaked(foreign: HostProcess) -> HostProcess:
     return foreign
 
 
-def soon() -> float:
-    return time.monotonic() + 60
+def later() -> float:
+    return time.monotonic() + 3600
 
 
 def few(*names: str) -> dict:
@@ -27,13 +27,13 @@ def few(*names: str) -> dict:
 
 
 def test_malformed_prompts_are_answered(soaked: HostProcess):
-    done, failures, _ = queued.treat(soaked, 12, soon(), seed=1)
+    done, failures, _ = queued.treat(soaked, 12, later(), seed=1)
     assert failures == []
     assert done == 12
 
 
 def test_prompts_leave_nothing(soaked: HostProcess):
-    row = prompts.treat(soaked, few("saved-motion", "chain-shots"), 3, soon(), seed=1)
+    row = prompts.treat(soaked, few("saved-motion", "chain-shots"), 3, later(), seed=1)
     # So few say nothing of memory.
     assert [failure for failure in row.failures if not failure.startswith("memory")] == []
     assert row.done == 3
@@ -41,5 +41,5 @@ def test_prompts_leave_nothing(soaked: HostProcess):
 
 def test_an_interrupt_leaves_the_next_prompt_as_it_was(soaked: HostProcess, monkeypatch):
     monkeypatch.setattr(interrupts, "SLOW", 0.1)
-    row = interrupts.treat(soaked, few("draw-and-preview"), 1, soon(), seed=1)
+    row = interrupts.treat(soaked, few("draw-and-preview"), 1, later(), seed=1)
     assert row.failures == ()
