@@ -9,11 +9,12 @@ import torch
 from comfy_api.latest import io
 
 from ..models.types.motion_field import MotionField
+from .sockets import OnePicture
 
 
 def taken(schema: io.Schema, given: dict[str, Any]) -> dict[str, Any]:
-    """The inputs as nodes are written for: choices that there are, and pictures of RGB, where
-    float64 is.
+    """The inputs as nodes are written for: choices that there are, and pictures of RGB, one where
+    one is meant, where float64 is.
 
     Raises:
         ValueError: naming the input, what it is, and what it may be.
@@ -32,6 +33,8 @@ def _check_of(described: io.Input) -> Callable[[Any], Any] | None:
     if isinstance(described, io.Combo.Input) and not is_file(name):
         # Not every host that checks a prompt looks at the choices, and a link brings anything.
         return lambda value: _chosen(name, value, described.options or [])
+    if isinstance(described, OnePicture):
+        return lambda value: with_float64(single(name, rgb(name, value)))
     if isinstance(described, io.Image.Input):
         return lambda value: with_float64(rgb(name, value))
     return with_float64 if described.io_type in ("MASK", "TRACKS", "MOTION_FIELD") else None
@@ -76,3 +79,17 @@ def rgb(name: str, picture: Any) -> torch.Tensor:
     if shape[3] == 1:
         return picture.expand(-1, -1, -1, 3).contiguous()
     return picture[..., :3].contiguous()
+
+
+def single(name: str, pictures: torch.Tensor) -> torch.Tensor:
+    """The picture [1, H, W, 3] of an IMAGE that holds one.
+
+    Raises:
+        ValueError: for several, before anything is loaded or sampled for them.
+    """
+    if len(pictures) != 1:
+        raise ValueError(
+            f"{name} is a batch of {len(pictures)} pictures, but 1 is needed: pick one, for "
+            "example with ImageFromBatch, or queue them one by one (Rebatch Images to 1)"
+        )
+    return pictures
