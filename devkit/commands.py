@@ -50,7 +50,7 @@ def _serve(rest: list[str]) -> int:
 
 def _test(rest: list[str]) -> int:
     """lint, types, JavaScript and Python tests; more arguments go to pytest"""
-    return _with_tools("pytest", *rest)
+    return _with_tools("pytest", *(rest or TWO_AT_ONCE))
 
 
 def _lint(rest: list[str]) -> int:
@@ -85,6 +85,11 @@ def _bench(rest: list[str]) -> int:
     return _hand_over("-m", "devkit.bench", *rest)
 
 
+def _soak(rest: list[str]) -> int:
+    """malformed inputs, long queues, interrupts, kills; an hour, or --minutes N; name rows"""
+    return _with_tools("soak", *rest)
+
+
 def _workflows(rest: list[str]) -> int:
     """re-save the example workflows and their API twins through ComfyUI's page"""
     return _with_tools("devkit.workflows", *rest)
@@ -104,10 +109,15 @@ COMMANDS = {
     "parity": _parity,
     "bench": _bench,
     "gpu": _gpu,
+    "soak": _soak,
     "workflows": _workflows,
     "pictures": _pictures,
 }
 """What follows `dev.py`, in the order of its help; a command's docstring is its line there."""
+
+
+TWO_AT_ONCE = ("-n", "2", "--dist", "loadfile")
+"""The whole suite in two processes, each with a host; a file's tests share what they set up."""
 
 
 def _with_tools(module: str, *rest: str) -> int:

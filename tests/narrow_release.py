@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from motion_i2v.models.files.checkpoints import KINDS
+from motion_i2v.models.files.kinds import KINDS
 from safetensors.torch import save_file
 
 from testing.seeded_release import CONTEXT, SALT, WIDTHS, entries, seeded_tensor
