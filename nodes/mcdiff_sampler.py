@@ -25,6 +25,7 @@ from .sockets import (
     CATEGORY,
     FlowCompletionSocket,
     MotionFieldSocket,
+    OnePicture,
     TracksSocket,
     aliases,
 )
@@ -103,7 +104,7 @@ class MotionI2VMCDiffSampler(Node):
             inputs=[
                 io.Model.Input("model", tooltip=MODEL_TIP),
                 io.Vae.Input("vae", tooltip=VAE_TIP),
-                io.Image.Input("picture", tooltip="The first frame: one picture, of any size."),
+                OnePicture("picture", tooltip="The first frame: one picture, of any size."),
                 io.Int.Input(
                     "frames",
                     default=0,

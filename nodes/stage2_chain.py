@@ -7,7 +7,7 @@ from comfy_api.latest import io
 
 from ..models.picture.color_match import METHODS, match_colors
 from .node import Node, progress
-from .sockets import CATEGORY, aliases
+from .sockets import CATEGORY, OnePicture, aliases
 
 GROUP = f"{CATEGORY}/stage 2"
 
@@ -39,7 +39,7 @@ class MotionI2VMatchColors(Node):
                     step=0.01,
                     tooltip="0 leaves the frames as they are, 1 matches fully.",
                 ),
-                io.Image.Input(
+                OnePicture(
                     "reference",
                     optional=True,
                     tooltip="Whose colours count; without it those of the first frame.",
