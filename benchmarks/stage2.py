@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -202,7 +203,9 @@ def _ways(
     }
 
 
-def make_step(full: bool, dtype: torch.dtype, size: tuple[int, int], attention: type) -> Any:
+def make_step(
+    full: bool, dtype: torch.dtype, size: tuple[int, int], attention: type
+) -> tuple[Callable[[], None], torch.device]:
     """A function for one call of a UNet with motion modules, as the nodes put them in."""
     from motion_i2v.models.host import motion_module
     from motion_i2v.models.host.motion_run import Motion, MotionRun
@@ -212,10 +215,9 @@ def make_step(full: bool, dtype: torch.dtype, size: tuple[int, int], attention: 
     widths = FULL if full else NARROW
     model, device = _unet(widths, dtype)
     entries = list(layout.motion_modules(layout.UNetShape(widths), "motion_modules"))
-    own = motion_module.MotionAttention
-    motion_module.MotionAttention = attention
-    module = motion_module.load_motion_module(_random_checkpoint("motion_modules", entries), dtype)
-    motion_module.MotionAttention = own
+    checkpoint = _random_checkpoint("motion_modules", entries)
+    with mock.patch.object(motion_module, "MotionAttention", attention):
+        module = motion_module.load_motion_module(checkpoint, dtype)
     module.layers.to(device)
     width, height = size
     flow = torch.cat([torch.zeros(1, 2, height, width), smooth_field(height, width)])

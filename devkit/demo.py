@@ -17,6 +17,7 @@ from typing import Any
 from devkit import base, places
 from devkit.host import HostError, HostProcess, Prompt, Result
 from devkit.serve import stop_on_signals
+from models.files.atomic import whole
 
 WHAT = {
     "draw-and-preview": "the drawing, spread over the brushed region, moves the photo; no model",
@@ -86,7 +87,8 @@ def collect(host: HostProcess, result: Result) -> list[Path]:
     files = []
     for saved in host.files(result):
         target = places.OUTPUT / (re.sub(r"_\d{5}_?$", "", saved.stem) + saved.suffix)
-        shutil.copyfile(saved, target)
+        with whole(target) as part:
+            shutil.copyfile(saved, part)
         files.append(target)
     return files
 

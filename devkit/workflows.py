@@ -21,6 +21,7 @@ from typing import Any
 from devkit import base, frontends, places, promises
 from devkit.browser import page_of
 from devkit.host import HostProcess
+from models.files.atomic import whole
 
 TWINS = places.EXAMPLES / "api"
 EXPORT = """
@@ -124,7 +125,8 @@ def put_picture(host: HostProcess, workflow: Path, twin: dict[str, Any]) -> Path
 
     saved = [file for file in host.files(host.run(twin)) if file.suffix == ".png"]
     target = workflow.with_suffix(".jpg")
-    Image.open(saved[0]).convert("RGB").save(target, quality=88)
+    with whole(target) as part:
+        Image.open(saved[0]).convert("RGB").save(part, "JPEG", quality=88)
     return target
 
 
@@ -138,7 +140,8 @@ def put_picture_of_page(page: Any, workflow: Path) -> Path:
     page.screenshot(path=shot, clip=page.evaluate(FIT))
     page.set_viewport_size(before)
     target = workflow.with_suffix(".jpg")
-    Image.open(shot).convert("RGB").save(target, quality=88)
+    with whole(target) as part:
+        Image.open(shot).convert("RGB").save(part, "JPEG", quality=88)
     shot.unlink()
     return target
 
@@ -191,7 +194,8 @@ def write(
     if check:
         return stale
     for target in stale:
-        target.write_text(texts[target], "utf-8")
+        with whole(target) as part:
+            part.write_text(texts[target], "utf-8")
     if not stale and file.with_suffix(".jpg").exists():
         return []
     picture = (

@@ -153,7 +153,7 @@ def widths_of(unet: Any) -> tuple[int, ...]:
 
 
 def entries(kind: str, widths: tuple[int, ...], context: int = 768) -> list[Entry]:
-    """Every tensor of a kind of file (`models.files.checkpoints.KINDS`): its names and shape."""
+    """Every tensor of a kind of file (`models.files.kinds.KINDS`): its names and shape."""
     made = {
         "stage1_unet": lambda: layout.unet(UNetShape(widths, context, 8), True, True),
         "stage1_controlnet": lambda: layout.controlnet(UNetShape(widths, context, 8)),

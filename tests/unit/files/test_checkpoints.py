@@ -6,7 +6,8 @@ import pickle
 import pytest
 import torch
 from motion_i2v.models.files import layout
-from motion_i2v.models.files.checkpoints import KINDS, checkpoint_of, read_checkpoint
+from motion_i2v.models.files.checkpoints import checkpoint_of, read_checkpoint
+from motion_i2v.models.files.kinds import KINDS
 from safetensors.torch import save_file
 
 from tests.narrow_release import entries, weights

@@ -9,6 +9,7 @@ import torch
 
 from testing.comfyui import load_host
 from tests.narrow_release import WIDTHS, weights
+from tests.tolerances import RELATIVE, REORDERED, SAMPLED, Tolerance, close
 
 load_host()
 
@@ -145,7 +146,7 @@ def test_guidance_in_one_batch_equals_halves_apart(model, control, vae, monkeypa
     monkeypatch.setattr(comfy.samplers, "can_concat_cond", lambda a, b: a is b)
     apart = sample_flow(model, positive, negative, QUICK)
     assert set(sizes) == {3}
-    torch.testing.assert_close(apart, together, rtol=1e-4, atol=1e-4)
+    close(apart, together, SAMPLED)
 
 
 def test_strength_0_is_exactly_no_control(model, control, vae):
@@ -179,9 +180,7 @@ def test_two_controls_add_their_residuals(model, control, vae):
     once = apply_control(*texts(), control, hint(vae), 1.0, (0, 1))
     twice = apply_control(*texts(), control, hint(vae), 0.5, (0, 1))
     twice = apply_control(*twice, control, hint(vae), 0.5, (0, 1))
-    torch.testing.assert_close(
-        sample_flow(model, *twice, QUICK), sample_flow(model, *once, QUICK), rtol=1e-4, atol=1e-4
-    )
+    close(sample_flow(model, *twice, QUICK), sample_flow(model, *once, QUICK), REORDERED)
 
 
 def test_an_empty_region_means_everything(vae):
@@ -257,7 +256,7 @@ def test_a_window_is_a_clip_of_its_own(model, frames, size):
         weight = torch.tensor([1, 2, 3, 4, 5, 6, 7, 8, 7, 6, 5, 4, 3, 2, 1.0]).view(-1, 1, 1, 1)
         total[part] += weight * sample_flow(model, *texts(alone), settings, noise=noise[part])
         weights[part] += weight
-    torch.testing.assert_close(long, total / weights, rtol=1e-4, atol=1e-5)
+    close(long, total / weights, REORDERED)
 
 
 @pytest.mark.parametrize("frames", [4, 21])
@@ -333,7 +332,7 @@ def test_ddim_leading_is_the_released_schedule(model):
     expected = [sampling.sigma(torch.tensor(float(t))).item() for t in range(961, 0, -40)]
     assert sigmas.tolist() == pytest.approx([*expected, 0.0])
     alpha = (1 - torch.linspace(0.00085, 0.012, 1000, dtype=torch.float64)).prod()
-    assert sampling.sigma_max.item() == pytest.approx(((1 - alpha) / alpha).sqrt().item(), rel=1e-4)
+    close(sampling.sigma_max.item(), ((1 - alpha) / alpha).sqrt().item(), RELATIVE)
 
 
 @pytest.mark.parametrize(
@@ -436,7 +435,7 @@ class TestFlowVAE:
         together = vae.encode_flow(flow01, on_step=lambda done, total: seen.append((done, total)))
         assert seen == [(4, 7), (7, 7)]
         alone = torch.cat([vae.encode_flow(frame[None]) for frame in flow01])
-        torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
+        close(together, alone, REORDERED)
 
     def test_tiles_are_near_whole_frames(self, vae):
         flow01 = torch.nn.functional.interpolate(self.field(1, (6, 4)), scale_factor=32)
@@ -532,6 +531,6 @@ def test_the_preview_guess_of_a_linear_codec_is_exact(vae, monkeypatch):
     monkeypatch.setattr(vae, "encode_flow", linear)
     matrix, offset = vae.preview_projection()
     expected = torch.tensor([[0.0, 1, 0, 0], [1, 0, 0, 0]])
-    torch.testing.assert_close(matrix, expected, atol=0.05, rtol=0)
+    close(matrix, expected, Tolerance(0.05))
     assert offset.abs().max() < 0.05
     monkeypatch.setattr(vae, "_projection", None)

@@ -22,6 +22,7 @@ from motion_i2v.training.data.field_store import DiskFull
 from motion_i2v.training.data.video_fields import TrackerSettings, Untrackable, waypoints
 from motion_i2v.training.data.videos import Crop, VideoError
 
+from tests.tolerances import Tolerance, close
 from tests.video_files import sliding, write_video
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -167,7 +168,7 @@ class TestVideos:
         for crop in drawn:
             assert 0 <= crop.left <= 128 - crop.width
             assert 0 <= crop.top <= 64 - crop.height
-            assert crop.width / crop.height == pytest.approx(1.5, abs=0.05)
+            close(crop.width / crop.height, 1.5, Tolerance(0.05))
         assert len({crop.width for crop in drawn}) > 5
 
     def test_oblong_pixels_are_made_square(self, tmp_path):
@@ -367,7 +368,7 @@ class TestFields:
         # 96x64 is cropped to 85x64 and shrunk to 64x48: 2 px a frame become 1.5.
         for stride, flow, visible in zip(plan.strides, field.flow, field.visible, strict=True):
             moved = flow[:, visible].median(dim=1).values
-            assert moved.tolist() == pytest.approx([1.5 * stride, 0], abs=0.3)
+            close(moved.tolist(), [1.5 * stride, 0], Tolerance(0.3))
             gone = 64 - 1.5 * stride
             assert not visible[:, int(gone) + 1 :].any()
             assert visible[:, : int(gone) - 6].float().mean() > 0.9
