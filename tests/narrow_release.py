@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from motion_i2v.models.files import layout
 from motion_i2v.models.files.kinds import KINDS
+from motion_i2v.models.files.network_shapes import shape_of
 from safetensors.torch import save_file
 
 from tests.parity.seeded import seeded_tensor
@@ -17,16 +18,7 @@ OLD_ATTENTION = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "p
 
 def entries(kind: str) -> list[layout.Entry]:
     """Every tensor of a part."""
-    stage1 = layout.UNetShape(WIDTHS, CONTEXT, 8)
-    made = {
-        "stage1_unet": lambda: layout.unet(stage1, stride=True, temporal=True),
-        "stage1_controlnet": lambda: layout.controlnet(stage1),
-        "motion_modules": lambda: layout.motion_modules(stage1, "motion_modules"),
-        "sd15_unet": lambda: layout.unet(layout.UNetShape(WIDTHS, CONTEXT, 4), False, False),
-        "flow_vae": lambda: layout.autoencoder(WIDTHS, 2),
-        "image_vae": lambda: layout.autoencoder(WIDTHS, 3),
-    }
-    return list(made[kind]())
+    return layout.entries(shape_of(kind, WIDTHS, CONTEXT))
 
 
 def weights(kind: str, positions: bool = True) -> dict[str, torch.Tensor]:
