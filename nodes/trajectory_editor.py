@@ -9,6 +9,7 @@ from ..models.drawing.draw_tracks import draw_tracks
 from ..models.drawing.editor_document import read_editor_document
 from ..models.drawing.paths import Path, sample_paths
 from ..models.drawing.track_formats import parse_drawing, write_tracks
+from ..models.files.atomic import whole
 from .inputs import frames_input, picture_size
 from .node import Node
 from .shown_frames import picture_of, temporary_file, told
@@ -105,5 +106,6 @@ def _keep_picture(frame: torch.Tensor) -> dict[str, Any]:
     file, is_new = temporary_file([picture])
     if is_new:
         picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
-        picture.save(file, quality=90, method=2)
+        with whole(file) as part:
+            picture.save(part, "WEBP", quality=90, method=2)
     return {**told(file), "width": width, "height": height}

@@ -3,7 +3,7 @@
 import torch
 from comfy_api.latest import io
 
-from ..models.fields.moved_mask import carried, moving
+from ..models.fields.moved_mask import carried
 from ..models.picture.latent_mask import latent_frames
 from ..models.picture.region import check_region, region_of, resized
 from ..models.picture.warp import FILLS, ORDERS, SPLATTINGS, warp_picture
@@ -172,10 +172,9 @@ def _moved(
 ) -> torch.Tensor:
     """[M, H, W] what was directed, in the frames `at`, as the frames of the preview show it."""
     size = picture_size(picture)
-    # The preview goes by the motion alone: what a field calls hidden is moved, too.
-    field = MotionField(field.flow).resized(size)
-    mask = moving(field) if directed is None else resized(check_region(directed), size)
+    mask = None if directed is None else resized(check_region(directed), size)
     near = None if depth is None else resized(check_region(depth), size)
-    moved, _ = carried(mask, field, near, at, on_frame)
+    # The preview goes by the motion alone: what a field calls hidden is moved, too.
+    moved, _ = carried(mask, MotionField(field.flow), near, at, on_frame, size)
     matte = None if region is None else region_of(region, size)
-    return moved if matte is None else mask.lerp(moved, matte)
+    return moved if matte is None else moved[0].lerp(moved, matte)

@@ -3,22 +3,14 @@
 from pathlib import Path
 
 import torch
-from motion_i2v.models.files import layout
 from motion_i2v.models.files.kinds import KINDS
-from motion_i2v.models.files.network_shapes import shape_of
 from safetensors.torch import save_file
 
-from tests.parity.seeded import seeded_tensor
+from testing.seeded_release import CONTEXT, SALT, WIDTHS, entries, seeded_tensor
 
-WIDTHS = (32, 64, 64, 64)
-CONTEXT = 48
-SALT = "narrow/"
+__all__ = ["CONTEXT", "SALT", "WIDTHS", "entries", "weights", "write_release"]
+
 OLD_ATTENTION = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
-
-
-def entries(kind: str) -> list[layout.Entry]:
-    """Every tensor of a part."""
-    return layout.entries(shape_of(kind, WIDTHS, CONTEXT))
 
 
 def weights(kind: str, positions: bool = True) -> dict[str, torch.Tensor]:

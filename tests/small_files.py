@@ -10,7 +10,7 @@ from motion_i2v.models.files.network_shapes import shape_of
 from motion_i2v.models.files.trained import Trained
 from safetensors.torch import save_file
 
-from tests.parity.seeded import seeded_tensor
+from testing.seeded_release import seeded_tensor
 
 WIDTHS = (32, 32, 64, 64)
 CONTEXT = 64

@@ -136,9 +136,9 @@ def cast(
         ValueError: for NaN, infinite values, or ones that the dtype cannot hold.
     """
     out = tensor.to(dtype or tensor.dtype, copy=copy)
-    if _is_finite(out):
+    if is_finite(out):
         return out
-    if not _is_finite(tensor):
+    if not is_finite(tensor):
         raise ValueError(f"{called} holds NaN or infinite values; the file is broken, get it again")
     raise ValueError(
         f"{called} holds values up to {float(tensor.float().abs().max()):g}, which {out.dtype} "
@@ -146,6 +146,6 @@ def cast(
     )
 
 
-def _is_finite(tensor: torch.Tensor) -> bool:
+def is_finite(tensor: torch.Tensor) -> bool:
     """Whether there is neither NaN nor infinity; torch cannot tell for floats of eight bits."""
     return bool(torch.isfinite(tensor if tensor.element_size() > 1 else tensor.half()).all())

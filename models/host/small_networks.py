@@ -15,8 +15,10 @@ import torch
 from ..files.checkpoint_files import load_tensors
 from ..files.checkpoints import Checkpoint, read_checkpoint
 from ..files.trained import trained_of
+from .features import reloadable
 from .flow_vae import FlowVAE, autoencoder_config, host_autoencoder_tensors
 from .loading import (
+    alone,
     hosted,
     load_flow_vae,
     load_motion_field_model,
@@ -76,7 +78,7 @@ def load_small_model(folder: Path = FOLDER) -> SmallModel:
     _check_together(folder, text, files)
     return SmallModel(
         load_image_unet(files["sd15_unet"]),
-        load_small_text(text, str(folder / TEXT)),
+        _load_text(text, folder / TEXT),
         load_image_vae(files["image_vae"]),
         load_flow_vae(files["flow_vae"]),
         load_trajectory_control(files["stage1_controlnet"]),
@@ -162,6 +164,16 @@ def _text(path: Path) -> dict[str, torch.Tensor]:
     except ValueError as error:
         raise ValueError(f"{error}. {AGAIN}") from error
     return tensors
+
+
+def _load_text(tensors: dict[str, torch.Tensor], path: Path) -> comfy.sd.CLIP:
+    clip = load_small_text(tensors, str(path))
+    reloadable(clip.patcher, _read_text_again, path)
+    return clip
+
+
+def _read_text_again(path: Path, disable_dynamic: bool = False) -> comfy.model_patcher.ModelPatcher:
+    return alone(_load_text(_text(path), path).patcher, disable_dynamic)
 
 
 def _whole(path: Path, kind: str) -> Checkpoint:

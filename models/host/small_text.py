@@ -20,6 +20,8 @@ import torch
 
 KEYS = ("token_ids", "rows", "neutral", "places")
 HOST_TOKENS = 49408
+LARGEST = 4096
+"""Numbers of a word's vector, and tokens of a sentence."""
 END = 49407
 """The token that ends a sentence and fills what is left of it, in CLIP's table."""
 
@@ -85,7 +87,8 @@ def check_text(tensors: Mapping[str, torch.Tensor], source: str) -> None:
         "neutral": (width,),
         "places": (tokens, width),
     }
-    if shapes != wanted or known < 1 or width < 1 or tokens < 3:
+    fit = known >= 1 and 1 <= width <= LARGEST and 3 <= tokens <= LARGEST
+    if shapes != wanted or not fit:
         found = ", ".join(f"{name} {list(shape)}" for name, shape in sorted(shapes.items())[:4])
         raise ValueError(f"{source} is not a text encoder of the small model: it holds {found}")
     ids = tensors["token_ids"]

@@ -179,9 +179,6 @@ def test_switched_between_workflow_tabs(drawn):
         assert drawn.inked((0.4, 0.6)) == [True]
 
 
-CLOSE_PANEL = "() => app.extensionManager.setting.set('Comfy.RightSidePanel.IsOpen', false)"
-
-
 def test_panels_open_beside_it(drawn):
     before = drawn.drawing
     width = drawn.page.locator(".mi2v-editor").bounding_box()["width"]
@@ -196,9 +193,7 @@ def test_panels_open_beside_it(drawn):
     assert_whole(drawn, before)
     assert_draws(drawn)
     drawn.command("Workspace.ToggleSidebarTab.node-library")
-    if right.count():
-        # Which of its two buttons is there hangs on what is selected; the setting closes it surely.
-        drawn.page.evaluate(CLOSE_PANEL)
+    drawn.close_panel()
     drawn.page.wait_for_timeout(800)
     close(drawn.page.locator(".mi2v-editor").bounding_box()["width"], width, Tolerance(2))
     assert_whole(drawn, before)

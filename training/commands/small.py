@@ -15,14 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
-
 from ...models.files.network_shapes import UNetShape
+from ...models.files.safetensors_files import read_safetensors
 from ...models.files.trained import Trained
+from ...scenes.photographs import Photographs
+from ...scenes.scene_captions import VOCABULARY
+from ..checkpoint import write
 from ..data.batches import MakeBatch
-from ..data.photographs import Photographs
 from ..data.scene_batches import RandomTimes, SteadyTimes, SyntheticClips, SyntheticPictures
-from ..data.scene_captions import VOCABULARY
 from ..data.strokes import Drawing
 from ..data.text_vectors import construct_text
 from ..data.vae_batches import FieldPixels, PicturePixels
@@ -179,9 +179,8 @@ def pack(folder: Path, target: Path) -> None:
     Raises:
         TrainingError: where a part was not trained.
     """
-    target.mkdir(parents=True, exist_ok=True)
     text = {"motion_i2v.kind": "text", "motion_i2v.licence": LICENCE}
-    save_file(construct_text(VOCABULARY, CONTEXT), target / "text.safetensors", metadata=text)
+    write(target / "text.safetensors", construct_text(VOCABULARY, CONTEXT), text)
     gather(PARTS, folder, target, NAMES)
 
 
@@ -191,5 +190,5 @@ run = partial(recipe.run, recipe=RECIPE)
 
 
 def _load(network: Any, kind: str, folder: Path, file: str = "") -> None:
-    tensors = load_file(folder / "files" / (file or f"{kind}.safetensors"))
+    tensors, _ = read_safetensors(folder / "files" / (file or f"{kind}.safetensors"))
     networks.load_released(network, kind, tensors, networks.entries(kind, WIDTHS, CONTEXT))

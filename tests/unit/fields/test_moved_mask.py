@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from motion_i2v.models.fields.moved_mask import carried, moving
+from motion_i2v.models.fields.moved_mask import carried
+from motion_i2v.models.networks import splat_strips
 from motion_i2v.models.picture.latent_mask import latent_frames
 from motion_i2v.models.types.motion_field import MotionField, still
 
@@ -110,9 +111,21 @@ def test_some_frames_are_those_of_all():
         assert torch.equal(all_frames[[0, 2]], two)
 
 
+def test_strips_do_not_show_and_a_field_is_resized_frame_by_frame(monkeypatch):
+    field = moved_box((9.5, 4.0), (20.5, -3.0), around=(1.5, 0.5))
+    seen = ((row + 2 * column) % 7 > 0).float().expand(3, -1, -1).contiguous()
+    field = MotionField(field.flow, seen)
+    size = (2 * WIDTH, HEIGHT)
+    mask, near = torch.rand(2, HEIGHT, 2 * WIDTH, generator=torch.Generator().manual_seed(0))
+    whole = carried(mask, field.resized(size), near)
+    monkeypatch.setattr(splat_strips, "BOUND", 500)
+    for part, expected in zip(carried(mask, field, near, size=size), whole, strict=True):
+        assert torch.equal(part, expected)
+
+
 def test_what_the_field_moves():
     field = moved_box((0.01, 0.0), (5.0, 0.0))
-    assert torch.equal(moving(field), box(12, 15))
+    assert torch.equal(carried(None, field)[0][0], box(12, 15))
 
 
 @pytest.mark.parametrize(("frames", "factor", "count"), [(81, 4, 21), (97, 8, 13), (16, 1, 16)])

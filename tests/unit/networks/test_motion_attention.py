@@ -174,6 +174,15 @@ def test_in_a_temporal_transformer():
     assert (layer(x, 4, warp=changed) - out).abs().max() > 1e-4
 
 
+@torch.no_grad()
+def test_torch_compile_sees_one_graph():
+    layer = make(dtype=torch.float32)
+    x, flow = clip(4, torch.float32)
+    compiled = torch.compile(layer, fullgraph=True, backend="eager")
+    rows, warp = x.flatten(0, 1), ReferenceWarp(flow)
+    assert torch.equal(compiled(rows, warp), layer(rows, warp))
+
+
 def test_gradients_reach_the_features_and_the_weights():
     layer = make()
     x, flow = clip(4)

@@ -112,3 +112,10 @@ def test_a_batch_that_is_not_whole_clips_is_an_error(layer):
 def test_gradients_reach_every_weight(layer):
     layer(torch.randn(4, CHANNELS, 2, 2), 4).square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in layer.parameters())
+
+
+def test_torch_compile_sees_one_graph(layer):
+    compiled = torch.compile(layer, fullgraph=True, backend="eager")
+    x = torch.randn(2 * 4, CHANNELS, 2, 2)
+    with torch.no_grad():
+        assert torch.equal(compiled(x, 4), layer(x, 4))

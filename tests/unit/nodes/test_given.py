@@ -128,3 +128,66 @@ def test_no_node_computes_where_float64_is_lacking(nodes, seen):
                 tensors = [got] if isinstance(got, torch.Tensor) else list(parts)
                 devices = {x.device.type for x in tensors if isinstance(x, torch.Tensor)}
                 assert devices == {"cpu"}, (node, described.id)
+
+
+def test_a_number_that_no_widget_allows_is_refused_by_every_node(nodes, seen):
+    tried = 0
+    for node in nodes:
+        for number in inputs_of(node, "INT") + inputs_of(node, "FLOAT"):
+            nan, inf = float("nan"), float("inf")
+            for wrong in (number.min - 1, number.max + 1, nan, inf, -inf, 10**400, "12", [1], {}):
+                with pytest.raises(ValueError, match=f"{number.id} is ") as refused:
+                    node.EXECUTE_NORMALIZED(**given(node, **{number.id: wrong}))
+                assert f"from {number.min} to {number.max}" in str(refused.value)
+            for right in (number.min, number.max):
+                node.EXECUTE_NORMALIZED(**given(node, **{number.id: right}))
+                assert seen[number.id] in (right, [right])
+            tried += 1
+    assert tried > 50
+
+
+def test_a_whole_number_may_come_as_a_float_and_no_other(nodes, seen):
+    node = next(node for node in nodes if node.__name__ == "MotionI2VRetimeMotionField")
+    node.EXECUTE_NORMALIZED(frames=16.0)
+    assert type(seen["frames"]) is int
+    with pytest.raises(ValueError, match=r"frames is 16\.5.*whole number.*round it"):
+        node.EXECUTE_NORMALIZED(frames=16.5)
+
+
+def test_nothing_over_a_link_is_refused_by_every_node_that_needs_something(nodes, seen):
+    for node in nodes:
+        for described in node.define_schema().inputs:
+            call = given(node, **{described.id: None})
+            if described.optional:
+                node.EXECUTE_NORMALIZED(**call)
+            else:
+                with pytest.raises(ValueError, match=f"{described.id} is nothing"):
+                    node.EXECUTE_NORMALIZED(**call)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        ("MASK", torch.zeros(5)),
+        ("MASK", torch.zeros(0, 4, 5)),
+        ("MASK", 0.5),
+        ("MOTION_FIELD", torch.zeros(2, 2, 4, 5)),
+        ("MOTION_FIELD", (torch.zeros(2, 2, 4, 5), None)),
+        ("LATENT", torch.zeros(1, 4, 5, 5)),
+        ("LATENT", {"samples": None}),
+        ("MODEL", "a name"),
+        ("VAE", {"vae": 1}),
+        ("CONTROL_NET", 3),
+        ("FLOW_VAE", torch.zeros(1)),
+        ("BOOLEAN", "yes"),
+        ("STRING", 3),
+    ],
+)
+def test_what_is_of_another_kind_is_refused_by_every_node(nodes, kind: str, wrong):
+    tried = 0
+    for node in nodes:
+        for described in inputs_of(node, kind):
+            tried += 1
+            with pytest.raises(ValueError, match=f"{described.id} is "):
+                node.EXECUTE_NORMALIZED(**given(node, **{described.id: wrong}))
+    assert tried

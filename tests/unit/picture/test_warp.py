@@ -2,11 +2,13 @@
 
 import pytest
 import torch
+from motion_i2v.models.networks import splat_strips
 from motion_i2v.models.picture.inpaint import spread
 from motion_i2v.models.picture.warp import warp_picture
+from motion_i2v.models.types import progress
 from motion_i2v.models.types.motion_field import MotionField
 
-from tests.tolerances import ACCUMULATED, RELATIVE, Tolerance, close
+from tests.tolerances import ACCUMULATED, FLOAT32, RELATIVE, Tolerance, close
 
 WIDTH, HEIGHT = 96, 64
 RED = torch.tensor([0.9, 0.1, 0.1])
@@ -367,6 +369,21 @@ def test_a_thing_may_travel_far_beyond_where_it_was():
         frames, _ = warp_picture(painted((square, RED)), clip(moved(square, dx, dy)))
         there = box(4 + dx, 4 + dy, 10 + dx, 10 + dy)
         assert (frames[-1][there] - RED).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"fill": "none"}, {"splatting": "average"}, {"splatting": "average", "fill": "none"}],
+)
+@pytest.mark.parametrize("around", [0.0, 5.3])
+def test_a_large_picture_is_drawn_in_parts_that_do_not_show(options, around, monkeypatch):
+    square = torch.nn.functional.avg_pool2d(box(20, 20, 40, 40).float()[None], 3, 1, 1)[0]
+    field = clip(moved(square, 17.3, 5.8) + around * (1 - square))
+    whole = warp_picture(noise(), field, **options)
+    monkeypatch.setattr(splat_strips, "BOUND", 5 * WIDTH)
+    monkeypatch.setattr(progress, "LONG", 1)
+    for part, expected in zip(warp_picture(noise(), field, **options), whole, strict=True):
+        close(part, expected, FLOAT32)
 
 
 def test_spread_keeps_what_is_known_and_continues_it():

@@ -42,6 +42,9 @@ def launch(folder: Path, **options) -> None:
         timeout=240,
     )
     assert done.returncode == 0, done.stdout
+    assert "find_unused_parameters" not in done.stdout
+    assert "terminate called" not in done.stdout
+    assert "destroy_process_group" not in done.stdout
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs gloo and signals")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 from motion_i2v.models.types.tracks import Tracks
+from motion_i2v.scenes.photographs import Photographs
 from motion_i2v.training.commands import command
-from motion_i2v.training.data.photographs import Photographs
 from motion_i2v.training.data.scenes import render
 from motion_i2v.training.judging import drift, report
 from motion_i2v.training.judging import video_distance as vd

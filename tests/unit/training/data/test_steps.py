@@ -16,9 +16,9 @@ pytest.importorskip("skimage", reason="its photographs are used")
 
 from motion_i2v.models.fields.neighbour_flow import advance
 from motion_i2v.models.types.motion_field import MotionField
+from motion_i2v.scenes.photographs import Photographs
 from motion_i2v.training.data import field_cache, keypoint_flow
 from motion_i2v.training.data.keypoint_flow import Correction, annotated, corrected, followed
-from motion_i2v.training.data.photographs import Photographs
 from motion_i2v.training.data.scenes import render, render_steps
 from motion_i2v.training.data.sparse_flow import Sampling, keypoints, sparse_flow
 from motion_i2v.training.data.step_clips import SteadySteps, SyntheticSteps, step_clip

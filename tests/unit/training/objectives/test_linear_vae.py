@@ -14,8 +14,8 @@ load_host()
 
 from motion_i2v.models.files.checkpoints import checkpoint_of
 from motion_i2v.models.host.flow_vae import FlowVAE
+from motion_i2v.scenes.photographs import Photographs
 from motion_i2v.training.commands import vae_commands
-from motion_i2v.training.data.photographs import Photographs
 from motion_i2v.training.data.vae_batches import FieldPixels, PicturePixels
 from motion_i2v.training.objectives import networks, vae_objective
 from motion_i2v.training.objectives.linear_vae import (

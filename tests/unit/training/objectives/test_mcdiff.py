@@ -19,7 +19,7 @@ pytest.importorskip("skimage", reason="its photographs are used")
 
 from motion_i2v.models.host.mcdiff_file import read_mcdiff
 from motion_i2v.models.networks.mcdiff_shapes import CompletionShape, FrameShape
-from motion_i2v.training.data.photographs import Photographs
+from motion_i2v.scenes.photographs import Photographs
 from motion_i2v.training.data.step_clips import SyntheticSteps
 from motion_i2v.training.loop import LoopSettings, train
 

@@ -218,6 +218,16 @@ class TestStage1:
         assert trained
         assert all(name.startswith("control.") for name in trained)
 
+    @pytest.mark.parametrize("control", [True, False])
+    @pytest.mark.parametrize("drawing", [{}, {"drawing": None}])
+    @pytest.mark.parametrize("step", ["field", "temporal", "whole"])
+    def test_processes_are_told_whether_parts_get_no_gradient(self, step, drawing, control):
+        objective = stage1(step, control, **drawing)
+        random_weights(objective.modules)
+        gradients(objective)
+        wanted = (p for p in objective.modules.parameters() if p.requires_grad)
+        assert objective.leaves_out == any(p.grad is None for p in wanted)
+
     def test_single_fields_do_not_touch_the_temporal_layers(self):
         objective = stage1("field")
         random_weights(objective.modules)

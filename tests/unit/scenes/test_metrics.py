@@ -6,7 +6,8 @@ import pytest
 import torch
 from motion_i2v.models.types.motion_field import still
 from motion_i2v.models.types.tracks import Tracks
-from motion_i2v.training.judging import baselines, metrics
+from motion_i2v.scenes import metrics
+from motion_i2v.training.judging import baselines
 
 from tests.tolerances import FLOAT64, HUNDREDS, close
 
