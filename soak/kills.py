@@ -163,12 +163,13 @@ def _others(place: Path, names: set[str]) -> Iterator[str]:
 
 def _source(place: Path) -> Path:
     """A narrow flow VAE."""
-    from motion_i2v.models.files import layout
+    from motion_i2v.models.files.layout import entries
+    from motion_i2v.models.files.network_shapes import VAEShape
 
     path = place.parent / "source.bin"
     if not path.exists():
-        entries = layout.autoencoder((32, 32, 32, 32), 2)
-        torch.save({entry.name: torch.ones(entry.shape) for entry in entries}, path)
+        table = entries(VAEShape((32, 32, 32, 32), 2))
+        torch.save({entry.name: torch.ones(entry.shape) for entry in table}, path)
     return path
 
 
