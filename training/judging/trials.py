@@ -74,6 +74,16 @@ class Trial:
         """[3, H, W]"""
         return self.clip.frames[0]
 
+    @property
+    def pixels(self) -> Tensor:
+        """[H, W, 3], the picture as nodes take it."""
+        return self.picture.movedim(0, -1)
+
+    @property
+    def one_picture(self) -> Tensor:
+        """[1, H, W, 3], a batch of it."""
+        return self.pixels[None].contiguous()
+
     @cached_property
     def field(self) -> MotionField:
         return MotionField(self.clip.flow)
@@ -91,7 +101,7 @@ class Trial:
     @property
     def drawn(self) -> Tensor:
         """[F, 2, P] displacements of the points."""
-        return displacements(self.tracks)
+        return (self.tracks.points - self.tracks.points[:1]).movedim(2, 1)
 
     @property
     def leaving(self) -> Tensor:
@@ -103,11 +113,6 @@ class Trial:
         start = self.tracks.points[:1]
         points = start + factor * (self.tracks.points - start)
         return Tracks(points, self.tracks.visibility, self.size)
-
-
-def displacements(tracks: Tracks) -> Tensor:
-    """[F, 2, P] of tracks' points."""
-    return (tracks.points - tracks.points[:1]).movedim(2, 1)
 
 
 def trials(render: Callable[[int], TrainingClip], count: int, seed: int = 0) -> list[Trial]:
