@@ -114,7 +114,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4)
     told = parser.parse_args()
     print(f"a held step of the narrow Wan takes {100 * cost():+.2f} % longer")
-    small, table = load_small_model(), {}
+    small = load_small_model()
+    table: dict[str, list[list[float]]] = {}
     for number in range(told.clips):
         scene = TexturedScene(
             FIRST_SEED + number, FRAMES, (160, 104), 30.0, light=0, blur=0, noise=0

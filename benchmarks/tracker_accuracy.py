@@ -11,7 +11,9 @@ With `--alltracker FILE`, also of AllTracker with those weights, on the CPU.
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -26,11 +28,13 @@ from motion_i2v.models.trackers.clip_frames import ClipFrames, working_size
 from motion_i2v.models.trackers.extract import Excerpt, extract_field
 from motion_i2v.models.trackers.methods import DisPairs, without_weights
 from motion_i2v.models.trackers.pairwise import Direct
+from motion_i2v.models.trackers.steps import Tracker
+from motion_i2v.models.types.progress import nothing
 from motion_i2v.scenes.flow_scores import FlowScores
 from motion_i2v.scenes.textured_scenes import TexturedScene
 
 FIRST_SEED = 1000
-TRACKERS = {
+TRACKERS: dict[str, Callable[[], Tracker]] = {
     "accurate (default)": lambda: without_weights("accurate"),
     "fast": lambda: without_weights("fast"),
     "direct, for comparison": lambda: Direct(DisPairs),
@@ -45,7 +49,7 @@ def measured(name: str, scenes: list[TexturedScene]) -> tuple[FlowScores, float]
         rendered = scene.rendered()
         clip = ClipFrames(torch.from_numpy(rendered.frames))
         start = time.perf_counter()
-        frames = list(TRACKERS[name]()(clip))
+        frames = list(TRACKERS[name]()(clip, nothing))
         seconds += time.perf_counter() - start
         flow = np.stack([np.zeros_like(rendered.flow[0]), *(f.flow.numpy() for f in frames)])
         seen = np.stack([rendered.visible[0], *(f.visibility.numpy() for f in frames)])
@@ -62,8 +66,8 @@ def consistency(name: str, clip: ClipFrames) -> tuple[float, float, float]:
     """
     from motion_i2v.models.trackers import fields
 
-    there = list(TRACKERS[name]()(clip))[-1]
-    back = list(TRACKERS[name]()(clip.reversed()))[-1]
+    there = list(TRACKERS[name]()(clip, nothing))[-1]
+    back = list(TRACKERS[name]()(clip.reversed(), nothing))[-1]
     flow, home = (f.flow.permute(1, 2, 0).numpy() for f in (there, back))
     seen = there.visibility.numpy() > 0.5
     seen_back = fields.sample(back.visibility.numpy(), fields.targets(flow)) > 0.5
@@ -101,6 +105,7 @@ def half_size(scenes: list[TexturedScene]) -> tuple[float, float]:
             field = extract_field(
                 clip, without_weights("accurate"), half, excerpt=Excerpt(), enlarge=enlarge
             ).resized(clip.own_size)
+            assert field.visibility is not None
             errors.append(
                 FlowScores.of(field.flow.numpy(), field.visibility.numpy(), rendered).visible
             )
@@ -115,7 +120,7 @@ def main() -> None:
     parser.add_argument("--alltracker", type=Path, help="AllTracker's file, for a row of it")
     arguments = parser.parse_args()
     if arguments.alltracker:
-        network = weights.load(arguments.alltracker, weights.ALLTRACKER)
+        network: Any = weights.load(arguments.alltracker, weights.ALLTRACKER)
         TRACKERS["AllTracker"] = lambda: AllTracker(network)
     scenes = [TexturedScene(seed=FIRST_SEED + i) for i in range(arguments.clips)]
     print(f"{len(scenes)} clips of 16 frames, 512x320, up to 80 px; errors in px\n")

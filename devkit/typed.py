@@ -17,7 +17,14 @@ FOLDER = places.ROOT / ".mypy_cache" / "pack"
 NAME = "motion_i2v"
 """As in testing/pack.py."""
 SHIPPED = ("nodes", "models", "scenes", "training")
-ROOMS = (*(f"{NAME}.{room}" for room in SHIPPED), "devkit", "testing", "tools")
+ROOMS = (
+    *(f"{NAME}.{room}" for room in SHIPPED),
+    "benchmarks",
+    "devkit",
+    "soak",
+    "testing",
+    "tools",
+)
 SETTINGS = ("--config-file", str(places.ROOT / "pyproject.toml"))
 
 

@@ -12,6 +12,9 @@ import torch
 from .motion_field import check_frames, check_size
 from .track_visibility import read_visibility
 
+LARGEST_SIDE = 16384
+"""Of the picture that tracks of others say they belong to, px; as a node's width may be."""
+
 
 @dataclass(frozen=True)
 class Tracks:
@@ -76,7 +79,7 @@ class Tracks:
         if self.frames == 1:
             points = self.points.expand(frames, -1, -1).clone()
         else:
-            curve = PchipInterpolator(np.arange(self.frames), self.points.double().cpu().numpy())
+            curve = PchipInterpolator(np.arange(self.frames), self.points.cpu().double().numpy())
             points = torch.from_numpy(curve(time)).to(self.points)
         return replace(self, points=points, visibility=self.visibility[nearest])
 
@@ -116,9 +119,20 @@ class Tracks:
             points = points[0]
         _check_points(points)
         visibility = read_visibility(tracks.get("track_visibility"), *points.shape[:2])
-        size = (int(owner[0]), int(owner[1]))
+        size = _owner(owner)
         drawn = tracks.get("drawn") is True
         return Tracks(points, visibility.to(points.device), size, drawn)
+
+
+def _owner(size: Any) -> tuple[int, int]:
+    """(W, H) of whole pixels, as a tuple, a list or a tensor says it."""
+    try:
+        width, height = (float(side) for side in size)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"tracks' size is (width, height) in pixels, not {size!r:.60}") from None
+    if not (1 <= width < LARGEST_SIDE + 1 and 1 <= height < LARGEST_SIDE + 1):
+        raise ValueError(f"tracks' size is {width:g}x{height:g}; each side is 1 to {LARGEST_SIDE}")
+    return int(width), int(height)
 
 
 def _check_points(points: torch.Tensor) -> None:

@@ -6,7 +6,6 @@ import copy
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -14,56 +13,21 @@ from motion_i2v.models.fields.field_formats import load_field
 from PIL import Image, ImageChops
 
 from devkit import base
-from devkit.workflows import TWINS
+from testing.example_prompts import (
+    CLIP,
+    FAST,
+    LOADER,
+    MODEL,
+    VAE,
+    changed,
+    node_of,
+    on_the_small_model,
+    twin,
+)
 from tests.host_process import HostProcess, Prompt
 
-LOADER = "MotionI2VLoadSmallModel"
-MODEL, CLIP, VAE, FLOW_VAE, CONTROL, MODULE, FIELD_MODEL = range(7)
-IN_PLACE_OF = {
-    ("CheckpointLoaderSimple", 0): MODEL,
-    ("CheckpointLoaderSimple", 1): CLIP,
-    ("CheckpointLoaderSimple", 2): VAE,
-    ("UNETLoader", 0): MODEL,
-    ("VAELoader", 0): VAE,
-    ("MotionI2VLoadFlowVAE", 0): FLOW_VAE,
-    ("MotionI2VLoadTrajectoryControlNet", 0): CONTROL,
-    ("MotionI2VLoadMotionModule", 0): MODULE,
-    ("MotionI2VLoadMotionFieldModel", 0): FIELD_MODEL,
-}
-FAST = {"steps": 2, "width": 96, "height": 0, "frames": 6, "frames_used": 6}
-
-
-def twin(name: str) -> Prompt:
-    """An example workflow in API format."""
-    return json.loads((TWINS / f"{name}.json").read_text("utf-8"))
-
-
-def changed(prompt: Prompt, **values: Any) -> Prompt:
-    """A copy in which every widget of these names, on whatever node, has another value."""
-    prompt = copy.deepcopy(prompt)
-    for entry in prompt.values():
-        for name in values.keys() & entry["inputs"].keys():
-            if not isinstance(entry["inputs"][name], list):
-                entry["inputs"][name] = values[name]
-    return prompt
-
-
-def on_the_small_model(prompt: Prompt) -> Prompt:
-    """A copy whose loaders are replaced by Load Small Model."""
-    kinds = {key: entry["class_type"] for key, entry in prompt.items()}
-    loaders = {key for key, kind in kinds.items() if (kind, 0) in IN_PLACE_OF}
-    kept = copy.deepcopy({key: entry for key, entry in prompt.items() if key not in loaders})
-    for entry in kept.values():
-        for name, value in entry["inputs"].items():
-            if isinstance(value, list) and value[0] in loaders:
-                entry["inputs"][name] = ["small", IN_PLACE_OF[kinds[value[0]], value[1]]]
-    return {"small": {"class_type": LOADER, "inputs": {}}, **kept}
-
-
-def node_of(prompt: Prompt, kind: str) -> str:
-    """The id of the one node of a kind."""
-    (found,) = [key for key, entry in prompt.items() if entry["class_type"] == kind]
-    return found
+__all__ = ["CLIP", "FAST", "LOADER", "MODEL", "VAE"]
+__all__ += ["changed", "node_of", "on_the_small_model", "twin"]
 
 
 def put_small_picture(host: HostProcess, name: str, size: tuple[int, int]) -> str:

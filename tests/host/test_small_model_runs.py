@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from devkit import base
-from devkit.workflows import needs_weights
+from devkit.workflows import TWINS, needs_weights
 from tests.host import small_host
 from tests.host.small_host import CUP, ROCKET, Made, Scene, changed, drawing_of, node_of, twin
 from tests.host_process import HostProcess, Prompt
@@ -219,7 +219,7 @@ def test_a_clips_motion_moves_its_restyled_first_frame(make):
 
 WITH_WEIGHTS = sorted(
     file.stem
-    for file in small_host.TWINS.glob("*.json")
+    for file in TWINS.glob("*.json")
     if needs_weights(small_host.twin(file.stem))
     and not needs_weights(small_host.on_the_small_model(small_host.twin(file.stem)))
 )

@@ -28,6 +28,7 @@ def test_what_users_need_is_shipped_and_nothing_else(tmp_path):
         "testing",
         "devkit",
         "benchmarks",
+        "soak",
         "dev.py",
         "Makefile",
         ".github",

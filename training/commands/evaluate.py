@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...models.files.atomic import whole
 from ...models.types.motion_field import MotionField
 from ...scenes.photographs import Photographs
 from ..data.ranges import Folder
@@ -95,9 +96,8 @@ class Evaluation:
         """The options of the sub-command."""
         add_options(parser, self.own)
         for part in self.judged.parts:
-            parser.add_argument(
-                f"--{part}", action="store_true", help=f"judge {part} (default: all)"
-            )
+            text = f"judge {part} (default: all)"
+            parser.add_argument(f"--{part}", action="store_true", help=text)
         add_options(parser, Sampled, steps=self.steps)
         size: Any = {"type": int, "nargs": 2, "default": (128, 128), "metavar": ("W", "H")}
         parser.add_argument("--size", **size, help="of a clip, px")
@@ -128,7 +128,8 @@ class Evaluation:
         if args.json is not None:
             options = {name: getattr(args, name) for name in self.told}
             made = {"options": options, "left_out": left_out, **report.as_json(tables, goals)}
-            args.json.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
+            with whole(args.json) as part:
+                part.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
         return 0
 
     def chosen(self, args: argparse.Namespace) -> list[str]:

@@ -142,13 +142,9 @@ def run(args: argparse.Namespace) -> int:
     make = _batches(args)
     trial = make(0, 0, 1) if settings.report_every else None
     vae = pretrained.load_vae(args.vae)
-    inputs = read_options(
-        args,
-        McdiffInputs,
-        image=partial(pretrained.encoded, vae),
-        decode=partial(pretrained.decoded, vae),
-        schedule=Schedule(starts.trained.prediction, starts.trained.zero_terminal_snr),
-    )
+    image, decode = partial(pretrained.encoded, vae), partial(pretrained.decoded, vae)
+    schedule = Schedule(starts.trained.prediction, starts.trained.zero_terminal_snr)
+    inputs = read_options(args, McdiffInputs, image=image, decode=decode, schedule=schedule)
     told: Any = {"metadata": _metadata(args, starts.trained), "trial": trial}
     begin(settings.seed)
     flow, frame = starts.flow(args), starts.frame(args)

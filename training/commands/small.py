@@ -10,17 +10,17 @@ only at pure noise, where stage 1 is a regression of what was drawn.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
-
-from ...models.files.layout import UNetShape
+from ...models.files.network_shapes import UNetShape
+from ...models.files.safetensors_files import read_safetensors
 from ...models.files.trained import Trained
 from ...scenes.photographs import Photographs
 from ...scenes.scene_captions import VOCABULARY
+from ..checkpoint import write
 from ..data import scene_batches as batches
 from ..data.batches import MakeBatch
 from ..data.scene_batches import RandomTimes, SteadyTimes, SyntheticClips
@@ -36,6 +36,7 @@ from .recipe import COARSE, CONTEXT, FINE, Foundation, Recipe, RecipePart, Train
 
 WIDTHS = (64, 64, 64, 64)
 HEADS = 2
+PAINTER = UNetShape("sd15_unet", WIDTHS, CONTEXT, HEADS)
 """Of the attention over pixels."""
 FRAMES = 16
 """The longest clips that are trained on, with the reference."""
@@ -76,9 +77,8 @@ class Fields:
     times: Callable[[int], Any]
 
     def __call__(self, part: RecipePart, base: Foundation, folder: Path) -> Training:
-        shape = UNetShape(WIDTHS, CONTEXT, 8)
-        unet = networks.stage1_unet(shape, HEADS)
-        control = networks.stage1_control(shape, HEADS)
+        unet = networks.stage1_unet(replace(PAINTER, kind="stage1_unet"))
+        control = networks.stage1_control(replace(PAINTER, kind="stage1_controlnet"))
         for before in part.needs:
             _load(unet, "stage1_unet", folder / before)
             _load(control, "stage1_controlnet", folder / before)
@@ -93,13 +93,13 @@ class Fields:
 
 
 def _image_unet(part: RecipePart, base: Foundation, _: Path) -> Training:
-    unet = networks.image_unet(UNetShape(WIDTHS, CONTEXT, 4), HEADS)
+    unet = networks.image_unet(PAINTER)
     objective = ImageObjective(unet, base.frozen(0.05), metadata=metadata(part.name))
     return objective, batches.SyntheticPictures(base.photographs, 5, 32, FINE)
 
 
 def _motion(part: RecipePart, base: Foundation, folder: Path) -> Training:
-    unet = networks.image_unet(UNetShape(WIDTHS, CONTEXT, 4), HEADS)
+    unet = networks.image_unet(PAINTER)
     _load(unet, "sd15_unet", folder / "image_unet", "image_unet.safetensors")
     layers = networks.motion_layers(WIDTHS)
     look_at_warp(layers)
@@ -133,9 +133,8 @@ def pack(folder: Path, target: Path) -> None:
     Raises:
         TrainingError: where a part was not trained.
     """
-    target.mkdir(parents=True, exist_ok=True)
     text = {"motion_i2v.kind": "text", "motion_i2v.licence": recipe.LICENCE}
-    save_file(construct_text(VOCABULARY, CONTEXT), target / "text.safetensors", metadata=text)
+    write(target / "text.safetensors", construct_text(VOCABULARY, CONTEXT), text)
     recipe.gather(PARTS, folder, target, NAMES)
 
 
@@ -145,5 +144,5 @@ run = partial(recipe.run, recipe=RECIPE)
 
 
 def _load(network: Any, kind: str, folder: Path, file: str = "") -> None:
-    tensors = load_file(folder / "files" / (file or f"{kind}.safetensors"))
+    tensors, _ = read_safetensors(folder / "files" / (file or f"{kind}.safetensors"))
     networks.load_released(network, kind, tensors, networks.entries(kind, WIDTHS, CONTEXT))

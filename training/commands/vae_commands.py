@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 
 from ...models.files.checkpoints import read_checkpoint
+from ...models.files.safetensors_files import read_safetensors
 from ...scenes.photographs import Photographs
+from ..checkpoint import write
 from ..data.batches import Batch, MakeBatch
 from ..data.scene_batches import ClipPixels, FieldPixels, PicturePixels
 from ..data.seeds import begin
@@ -92,6 +93,5 @@ def _code(kind: str, make: MakeBatch, folder: Path) -> Pca:
     if not path.is_file():
         logger.info("fitting the linear encoder")
         blocks = [blocks_of(make(step, 0, 1)["pixels"]) for step in range(16)]
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(asdict(fit_pca(torch.cat(blocks), kind)), path)
-    return Pca(**load_file(path))
+        write(path, asdict(fit_pca(torch.cat(blocks), kind)), {})
+    return Pca(**read_safetensors(path)[0])

@@ -71,10 +71,7 @@ class Steps:
 
 
 def render_steps(
-    seed: int,
-    size: tuple[int, int],
-    times: Sequence[float],
-    photographs: Photographs,
+    seed: int, size: tuple[int, int], times: Sequence[float], photographs: Photographs
 ) -> Steps:
     """Renders the scene of a seed with the motion from each frame to the next.
 

@@ -82,8 +82,7 @@ class LinearCodecs:
         """To training pictures [B, 3, H, W] and fields."""
         flow01 = torch.cat([each.encoded() for each in fields])
         return LinearCodecs(
-            baselines.BlockCodec(pictures.movedim(1, -1)),
-            baselines.BlockCodec(flow01.movedim(1, -1)),
+            *(baselines.BlockCodec(samples.movedim(1, -1)) for samples in (pictures, flow01))
         )
 
     def coded(self, field: MotionField) -> MotionField:

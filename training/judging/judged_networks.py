@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ...models.files.checkpoints import Checkpoint, read_checkpoint
+from ...models.files.safetensors_files import read_safetensors
 from ...models.host import loading
 from ...models.host import small_networks as small_model
 from ...models.host import stage1_sampling as stage1
@@ -170,7 +170,7 @@ def _text(folder: Path) -> Any:
     """The text encoder; before the parts are put together, the one that the recipe makes."""
     path = folder / small_model.TEXT
     if path.is_file():
-        tensors = {name: tensor.clone() for name, tensor in load_file(path).items()}
+        tensors = {name: tensor.clone() for name, tensor in read_safetensors(path)[0].items()}
     else:
         tensors = construct_text(VOCABULARY)
     return load_small_text(tensors, str(path))

@@ -170,9 +170,7 @@ def as_json(tables: Tables, goals: Sequence[Goal]) -> dict[str, Any]:
         for goal in goals
     ]
     figures = {
-        key: {
-            row: dict(zip(of, map(_finite, of.values()), strict=True)) for row, of in rows.items()
-        }
+        key: {row: {name: _finite(each) for name, each in of.items()} for row, of in rows.items()}
         for key, rows in tables.items()
     }
     return {"tables": figures, "goals": told}

@@ -89,13 +89,11 @@ def courses(count: int, frames: int, size: tuple[int, int], seed: int) -> list[C
     """
     photographs, times = Photographs("held_out"), np.linspace(0, 1, frames).tolist()
     scene = partial(render, size=size, times=times, photographs=photographs)
-    return [
-        Course(
-            *(each.clip, each.tracks, each.driven, each.seed),
-            steps=render_steps(each.seed, size, times, photographs),
-        )
-        for each in trials(scene, count, seed)
-    ]
+    made = []
+    for each in trials(scene, count, seed):
+        steps = render_steps(each.seed, size, times, photographs)
+        made.append(Course(each.clip, each.tracks, each.driven, each.seed, steps))
+    return made
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -123,14 +123,10 @@ def trials(render: Callable[[int], TrainingClip], count: int, seed: int = 0) -> 
         count: at least 1.
         seed: from 0; other seeds give other scenes.
     """
-    found = (draw(render(scene), scene) for scene in _seeds(seed))
+    first = HELD_OUT + 1_000_000 * seed
+    found = (draw(render(scene), scene) for scene in range(first, first + 1_000_000))
     kept = (trial for trial in found if trial is not None)
     return [next(kept) for _ in range(count)]
-
-
-def _seeds(seed: int) -> Iterator[int]:
-    first = HELD_OUT + 1_000_000 * seed
-    yield from range(first, first + 1_000_000)
 
 
 def draw(clip: TrainingClip, seed: int) -> Trial | None:

@@ -39,7 +39,7 @@ class Stage1Objective(Denoising):
         unet, control: as `objectives.networks` makes them; control None: text and picture alone.
         frozen: the rest.
         step: one of STEPS: what is trained. With "control", only the ControlNet is.
-        drawing: what is drawn, for the ControlNet.
+        drawing: what is drawn; None: the ControlNet is left out.
         no_caption: share of the clips whose caption is dropped.
     """
 
@@ -47,7 +47,7 @@ class Stage1Objective(Denoising):
     control: nn.Module | None
     frozen: Frozen
     step: str = "whole"
-    drawing: Drawing = USUAL
+    drawing: Drawing | None = USUAL
     no_caption: float = 0.1
 
     def __post_init__(self) -> None:
@@ -70,6 +70,7 @@ class Stage1Objective(Denoising):
                 "control": name.startswith("control."),
             }
             parameter.requires_grad_(wanted[self.step])
+        self.leaves_out = self.control is not None and self.drawing is None
 
     @property
     def schedule(self) -> Schedule:
@@ -129,7 +130,7 @@ class Stage1Objective(Denoising):
             "" if chance(generator) < self.no_caption else caption for caption in batch["caption"]
         ]
         context = frozen.text(captions).to(clean)
-        if "control" not in self.modules:
+        if self.drawing is None or "control" not in self.modules:
             return clean, reference, None, context
         objects = batch.get("objects")
         things = [None] * clips if objects is None else objects.cpu()
@@ -154,10 +155,9 @@ class Stage1Objective(Denoising):
     def shown(self, batch: Batch, generator: torch.Generator) -> Shown:
         """Fields beside the truth, and their error next to that of no motion."""
         made, truth = self.sampled(batch, generator), batch["flow"]
-        errors = {
-            "epe": _mean_error(made, truth),
-            "epe of no motion": _mean_error(torch.zeros_like(truth), truth),
-        }
+        flows = {"epe": made, "epe of no motion": torch.zeros_like(truth)}
+        # Over all predicted pixels, px.
+        errors = {name: (each - truth)[:, 1:].norm(dim=2).mean() for name, each in flows.items()}
         last = torch.cat([made[:4, -1], truth[:4, -1]]).cpu()
         colours = flow_to_color(last, float(truth[:4, -1].norm(dim=1).max()))
         return errors, {"fields": colours.movedim(-1, 1)}
@@ -181,8 +181,3 @@ def _resting_temporal(networks: Any, resting: bool) -> Iterator[None]:
     finally:
         for network in networks.values():
             network.clip.resting = False
-
-
-def _mean_error(flow: Tensor, truth: Tensor) -> Tensor:
-    """End-point error over all predicted pixels, px."""
-    return (flow - truth)[:, 1:].norm(dim=2).mean()

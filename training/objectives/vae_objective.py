@@ -143,7 +143,8 @@ class AutoencoderObjective(_Autoencoder):
 
     def __post_init__(self) -> None:
         kind, start = self.kind, self.start
-        self.soft = start is None or _configuration(start).get("norms") == "soft"
+        told = start.metadata.get("motion_i2v.configuration", "{}") if start else None
+        self.soft = told is None or json.loads(told).get("norms") == "soft"
         self.values = VALUES[kind] if self.soft else Values()
         norms = "soft" if self.soft else "usual"
         self.facts = {"widths": list(self.widths), "encoder": "learned", "norms": norms}
@@ -194,7 +195,3 @@ def visible(kind: str, pixels: Tensor) -> Tensor:
     if kind == "image_vae":
         return ((pixels + 1) / 2).clamp(0, 1)
     return flow_to_color(pixels_moved(pixels)).movedim(-1, 1)
-
-
-def _configuration(checkpoint: Checkpoint) -> dict[str, Any]:
-    return json.loads(checkpoint.metadata.get("motion_i2v.configuration", "{}"))

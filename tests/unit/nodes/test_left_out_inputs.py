@@ -61,9 +61,11 @@ def test_what_is_left_out_has_its_default_where_it_runs(nodes, monkeypatch):
         lists = node.define_schema().is_input_list
         assert seen == {name: [value] if lists else value for name, value in defaults.items()}
         for name in defaults:
-            # Of a choice, something that it has.
-            choices = shown["input"]["required"][name][1].get("options") or ["given"]
-            value = [choices[-1]] if lists else choices[-1]
+            # Something that it may be, and that is not always the default.
+            told = shown["input"]["required"][name][1]
+            text = "given" if isinstance(told["default"], str) else not told["default"]
+            other = (told.get("options") or [told.get("max", text)])[-1]
+            value = [other] if lists else other
             node.EXECUTE_NORMALIZED(**{name: value})
             assert seen[name] == value
 

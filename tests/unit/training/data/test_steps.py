@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from tests.tolerances import HUNDREDS, close
+
 pytest.importorskip("accelerate", reason="pip install -r requirements-train.txt")
 pytest.importorskip("skimage", reason="its photographs are used")
 
@@ -81,7 +83,7 @@ class TestSteps:
         clip = render(seed, SIZE, TIMES, photographs)
         steps = render_steps(seed, SIZE, TIMES, photographs)
         assert torch.equal(steps.frames, clip.frames)
-        torch.testing.assert_close(steps.flow[0], clip.flow[1], atol=1e-4, rtol=0)
+        close(steps.flow[0], clip.flow[1], HUNDREDS)
         for i in (1, 2):
             known = MotionField(clip.flow[: i + 1], clip.visible[: i + 1].float())
             further = advance(known, steps.flow[i]).flow[i + 1]

@@ -1,0 +1,77 @@
+"""`python dev.py soak [--minutes N] [--seed S] [ROW ...]`: runs rows, prints and writes the table.
+
+Every row runs in a process of its own, so that one that ends it, or eats its memory, is a failure
+of that row and not the end of the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import multiprocessing
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+from devkit import places
+from soak.rows import Row, as_json, run_row, table
+
+COUNTS = {
+    "malformed": 10_000,
+    "prompts": 1_000,
+    "interrupts": 300,
+    "kills": 100,
+    "two_trainings": 1,
+    "hostile_files": 1_000,
+}
+"""The rows, each `soak/<name>.py` with `run(count, seconds, seed) -> Row`, and how often."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the rows that are named, or all, and returns 1 where something did not hold."""
+    options = _options(arguments)
+    rows = []
+    deadline = time.monotonic() + 60 * options.minutes
+    for number, name in enumerate(options.rows):
+        # What a row leaves of its share goes to those after it.
+        seconds = (deadline - time.monotonic()) / (len(options.rows) - number)
+        print(f"== {name}", flush=True)
+        rows.append(run_apart(name, min(COUNTS[name], options.count), seconds, options.seed))
+        print(table(rows[-1:]), flush=True)
+    output = places.ROOT / "output"
+    output.mkdir(exist_ok=True)
+    (output / "soak.md").write_text(table(rows), "utf-8")
+    (output / "soak.json").write_text(as_json(rows), "utf-8")
+    print(table(rows), end="")
+    return int(any(row.failures for row in rows))
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("dev.py soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60, help="shared by the rows")
+    parser.add_argument("--seed", type=int, default=0, help="of what is generated")
+    parser.add_argument("--count", type=int, default=sys.maxsize, help="at most, of each row")
+    present = [name for name in COUNTS if importlib.util.find_spec(f"soak.{name}")]
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(present)}")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.rows if name not in present]
+    if unknown:
+        parser.error(f"no row {', '.join(unknown)}; there are {', '.join(present)}")
+    options.rows = options.rows or present
+    return options
+
+
+def run_apart(name: str, count: int, seconds: float, seed: int) -> Row:
+    """Runs one row in a process of its own; that it dies is a failure of the row."""
+    spawning = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawning) as pool:
+        try:
+            return pool.submit(run_row, name, count, seconds, seed).result()
+        except BrokenProcessPool as error:
+            return Row(name, "the process of the row lives", 0, (str(error),), "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""Malformed prompts through the queue of a real host: each gets an answer, and it goes on."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import Any
+
+import hypothesis
+from hypothesis import HealthCheck, Phase
+from hypothesis import strategies as st
+
+from devkit import places
+from devkit.host import HostError, HostProcess, Prompt, Refused
+from soak.clients import node, running_host
+from soak.limits import resident_memory
+from soak.strategies import damaged
+from soak.verdict import ANSWERS, fault_in
+
+FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
+SILENCE = 60.0
+"""Seconds without a word from the host that count as hanging: ten of its own on a machine that
+others use too."""
+SLICE = 20
+LEAST = 10.0
+"""Seconds that it has, however long the host took to start."""
+GROWTH = 0.05
+SOURCES: Prompt = {
+    "picture": node("EmptyImage", width=64, height=48, batch_size=2, color=0x336699),
+    "mask": node("SolidMask", value=1.0, width=64, height=48),
+    "tracks": node(
+        "MotionI2VTracksFromText", text="10,10, 30,20", width=64, height=48, frames=9, format="auto"
+    ),
+    "field": node("MotionI2VDensifyTracks", tracks=["tracks", 0]),
+    "latent": node("EmptyLatentImage", width=64, height=48, batch_size=9),
+}
+SOURCE_OF = {
+    **{"IMAGE": "picture", "MASK": "mask", "TRACKS": "tracks", "MOTION_FIELD": "field"},
+    "LATENT": "latent",
+}
+
+
+def run(count: int, seconds: float, seed: int) -> tuple[int, list[str], str]:
+    """Returns how many prompts were tried, what did not hold, and figures."""
+    deadline = time.monotonic() + seconds
+    with running_host() as host:
+        return treat(host, count, max(deadline, time.monotonic() + LEAST), seed)
+
+
+def treat(host: HostProcess, count: int, deadline: float, seed: int) -> tuple[int, list[str], str]:
+    """As `run`, of a host that runs."""
+    assert host.process is not None
+    prompts = _prompts(host.object_info())
+    tally = _Tally(host, deadline)
+    settled = after = 0
+    for start in range(0, count, SLICE):
+        _generate(prompts, min(SLICE, count - start), seed + start, tally)
+        if not host.alive or time.monotonic() > deadline:
+            break
+        if not settled and tally.done >= count // 3:
+            settled = resident_memory(host.process.pid)
+    if host.alive:
+        after = resident_memory(host.process.pid)
+    else:
+        tally.failures.append(f"the server died: {host.log_tail}")
+    if settled and after > settled * (1 + GROWTH):
+        tally.failures.append(f"the server's memory grew from {settled >> 20} to {after >> 20} MB")
+    told = (
+        f"{tally.done} through the queue, {tally.refused} refused before they ran, "
+        f"{tally.stopped} by an error; {settled >> 20} and {after >> 20} MB"
+    )
+    return tally.done, tally.failures, told
+
+
+class _Tally:
+    """What the prompts have come to."""
+
+    def __init__(self, host: HostProcess, deadline: float) -> None:
+        self.host, self.deadline = host, deadline
+        self.done = self.refused = self.stopped = 0
+        self.failures: list[str] = []
+
+    def judge(self, prompt: Any) -> None:
+        """Queues a prompt; one of them without damage must go through afterwards."""
+        if not self.host.alive or time.monotonic() > self.deadline:
+            return
+        self.done += 1
+        try:
+            result = self.host.run(prompt, timeout=SILENCE)
+        except Refused as refused:
+            self.refused += 1
+            if refused.status >= 500 and _is_ours(refused):
+                self.failures.append(f"{refused} [{_told(prompt)}]")
+            return
+        except ValueError:
+            self.refused += 1  # the host's own fault, in words that are no JSON
+            return
+        except HostError as error:
+            self.failures.append(f"{error} [{_told(prompt)}]")
+            return
+        self.stopped += bool(result.errors)
+        for told in result.errors:
+            if str(told.get("node_type")).startswith("MotionI2V") and (fault := _fault(told)):
+                self.failures.append(f"{fault} [{_told(prompt)}]")
+
+
+def _fault(error: dict[str, Any]) -> str | None:
+    frames = FRAME.findall("".join(error["traceback"]))
+    file, line, function = frames[-1] if frames else ("", "", "")
+    kind = error["exception_type"].rpartition(".")[2]
+    own = f"/{places.PACK}/" in file and kind in {known.__name__ for known in ANSWERS}
+    where = f"{file.rpartition('/')[2]}:{line} {function}"
+    return fault_in(kind, error["exception_message"], own, where)
+
+
+def _is_ours(refused: Refused) -> bool:
+    """Whether the pack's files are in what the host says; its own troubles are its own."""
+    return places.PACK in json.dumps(refused.answer)
+
+
+def _prompts(described: dict[str, Any]) -> list[Prompt]:
+    """A prompt for each node of the pack that needs no model, with all that it hangs on."""
+    found = []
+    for kind, told in described.items():
+        needed = told["input"].get("required", {})
+        kinds = {name: i[0] for name, i in needed.items() if isinstance(i[0], str)}
+        links = {name: [SOURCE_OF[i], 0] for name, i in kinds.items() if i in SOURCE_OF}
+        values = {
+            name: i[1]["default"]
+            for name, i in needed.items()
+            if len(i) > 1 and isinstance(i[1], dict) and "default" in i[1]
+        }
+        if not kind.startswith("MotionI2V") or set(needed) - set(links) - set(values):
+            continue
+        prompt = {**SOURCES, "node": node(kind, **links, **values)}
+        for index in range(len(told["output"])):
+            prompt[f"shown {index}"] = node("PreviewAny", source=["node", index])
+        found.append(prompt)
+    return found
+
+
+def _generate(prompts: list[Prompt], count: int, seed: int, tally: _Tally) -> None:
+    strategy = st.sampled_from(prompts).flatmap(_damaged_node)
+    settings = hypothesis.settings(
+        max_examples=count,
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    hypothesis.seed(seed)(settings(hypothesis.given(strategy)(tally.judge)))()
+
+
+@st.composite
+def _damaged_node(draw: st.DrawFn, prompt: Prompt) -> Any:
+    """A prompt with damage to the node that it is about, to another, or to the whole."""
+    if draw(st.integers(0, 9)) == 0:
+        return draw(damaged(prompt))
+    key = draw(st.sampled_from(("node", "node", "node", "tracks", "field")))
+    return {**prompt, key: draw(damaged(prompt[key]))}
+
+
+def _told(prompt: Any) -> str:
+    try:
+        return f"{json.dumps(prompt['node']):.400}"
+    except (TypeError, KeyError):
+        return f"{json.dumps(prompt):.400}"
