@@ -119,6 +119,12 @@ def strips(flow: Tensor, lost: Tensor, tick: Callable[[], None] = lambda: None) 
         yield Strip(rows, source, plan)
 
 
+def parts(count: int) -> Iterator[slice]:
+    """So many pixels, as many at once as a strip has."""
+    for k in range(0, count, BOUND):
+        yield slice(k, k + BOUND)
+
+
 def blocks(height: int, width: int) -> Iterator[slice]:
     """Rows of a picture, as many at once as a strip has."""
     step = max(1, BOUND // width)

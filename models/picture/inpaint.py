@@ -62,9 +62,9 @@ def inpaint(picture: Tensor, hidden: Tensor, tick: Tick = nothing) -> Tensor:
     tone = _tone(part, unknown, tick)
     tick()
     painted = _led_in(tone, unknown, tick)
-    rim = nearest(~unknown, tick)
-    painted += _grain(part - tone, unknown, rim, tick)
-    del tone
+    texture = torch.sub(part, tone, out=tone)
+    painted += _grain(texture, unknown, nearest(~unknown, tick), tick)
+    del tone, texture
     tick()
     result = picture.clone()
     result[:, rows, columns] = torch.where(unknown, painted.clamp_(0, 1), part)
@@ -191,13 +191,14 @@ def _grain(texture: Tensor, unknown: Tensor, rim: Tensor, tick: Tick) -> Tensor:
     """[3, H, W] the texture, mirrored into the unknown part across the nearest known pixel.
 
     It fades with the distance, and there is none where the mirrored place is unknown itself. What
-    stands out from the texture around is an object, and is not repeated.
+    stands out from the texture around is an object, and is not repeated. The rim is used up.
     """
     height, width = unknown.shape
     distance = distance_to(rim).float().to(unknown.device)
     fading = 1 - distance / (distance.max() + 1)
-    row = 2 * rim[0] - torch.arange(height, device=unknown.device)[:, None]
-    column = 2 * rim[1] - torch.arange(width, device=unknown.device)
+    row, column = rim.mul_(2)
+    row -= torch.arange(height, device=unknown.device)[:, None]
+    column -= torch.arange(width, device=unknown.device)
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
     row.clamp_(0, height - 1)
     column.clamp_(0, width - 1)

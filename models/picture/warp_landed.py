@@ -75,7 +75,7 @@ def landed(
     for strip in strips(flow, loose, scene.tick):
         rows = strip.rows
         scene.tick()
-        besides = strip.coverage[0] - (stays & ~loose)[rows].float()
+        besides = strip.coverage[0] - (stays[rows] & ~loose[rows]).float()
         settled[rows] = stays[rows] & (besides <= 0)
         scene.tick()
         tint, covered, front = _splatted(scene, strip, flow)

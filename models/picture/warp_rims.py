@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 
-from ..networks.splat_strips import BOUND
+from ..networks.splat_strips import parts
 from .pixels import grown, read_at, spread
 from .warp_landed import Landed
 from .warp_places import Pixels, pixels_of, slope_of, sources
@@ -27,7 +25,7 @@ def draw_rims(scene: WarpScene, flow: Tensor, there: Landed, frame: Tensor, shar
         return
     place, solved = _places(scene, flow, there, pixels)
     cut_out = _cut_out(scene, place)
-    for part in _parts(len(row)):
+    for part in parts(len(row)):
         some = row[part], column[part]
         _draw(there, some, cut_out[:, part], solved[part], frame, share)
         scene.tick()
@@ -49,11 +47,6 @@ def _draw(
     share[row, column] = alpha + (1 - alpha) * there.background[row, column]
 
 
-def _parts(count: int) -> Iterator[slice]:
-    for k in range(0, count, BOUND):
-        yield slice(k, k + BOUND)
-
-
 def _places(scene: WarpScene, flow: Tensor, there: Landed, pixels: Pixels) -> tuple[Tensor, Tensor]:
     """Where in the picture the foreground is that reaches these pixels, as from `sources`."""
     row, column = pixels
@@ -64,7 +57,7 @@ def _places(scene: WarpScene, flow: Tensor, there: Landed, pixels: Pixels) -> tu
     first = torch.stack(guess)
     own, slopes = _continued(scene, flow, first + torch.stack([column, row]))
     found = []
-    for part in _parts(len(row)):
+    for part in parts(len(row)):
         found.append(sources(own, slopes[:, part], (row[part], column[part]), first[:, part]))
         scene.tick()
     place, solved = zip(*found, strict=True)
@@ -83,7 +76,7 @@ def _continued(scene: WarpScene, flow: Tensor, place: Tensor) -> tuple[Tensor, T
             slope = moved_by(slope_of(values, axis), scene.inward)
             beyond += slope * way
             scene.tick()
-            read = [read_at(slope[None], place[:, part])[0] for part in _parts(place.shape[1])]
+            read = [read_at(slope[None], place[:, part])[0] for part in parts(place.shape[1])]
             slopes.append(torch.cat(read))
             scene.tick()
         torch.add(moved_by(values, step), beyond, out=own[i])
@@ -98,7 +91,7 @@ def _cut_out(scene: WarpScene, place: Tensor) -> Tensor:
     rows = slice(max(low - 3, 0), min(high + 4, height))
     values = place.new_empty(6, place.shape[1])
     for value, one in zip(values, scene.cutout.maps(rows), strict=True):
-        for part in _parts(len(value)):
+        for part in parts(len(value)):
             value[part] = read_at(one[None], place[:, part], "bicubic")[0]
             scene.tick()
     return values
