@@ -307,7 +307,7 @@ BAD = {
     "denoise without a video": "no latents of one",
     "other proportions": "Resize Motion Field",
     "other frames": f"3 frames, but the motion field has {FRAMES}",
-    "batch of pictures": "not a batch of 2",
+    "batch of pictures": "batch of 2 pictures, but 1",
     "core context windows": "core Context Windows",
     "stage 1's model": "motion-field model of stage 1",
     "size": "multiple of 8",

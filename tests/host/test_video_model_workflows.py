@@ -11,6 +11,7 @@ from devkit import base
 from devkit.workflows import TWINS
 from tests.host.small_host import changed, node_of
 from tests.host_process import Prompt
+from tests.tolerances import HUNDREDS, close
 
 MODELS = {
     "time-to-move-wan": "Wan 2.1 of a picture",
@@ -108,7 +109,7 @@ def test_wan_move_takes_the_drawing_as_the_core_takes_its_own_tracks(led):
         "class_type": "WanMoveTrackToVideo",
         "inputs": {**moving, "tracks": ["core", 0]},
     }
-    assert torch.allclose(video(led, again), drawn, atol=1e-4)
+    close(video(led, again), drawn, HUNDREDS)
     del moving["tracks"]
     assert (video(led, prompt) - drawn).abs().max() > 1e-2
 

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...models.files.layout import UNetShape
+from ...models.files.network_shapes import UNetShape
 from ...models.files.safetensors_files import read_safetensors
 from ...models.files.trained import Trained
 from ...scenes.photographs import Photographs
@@ -51,6 +51,7 @@ Training = tuple[Objective, MakeBatch]
 
 WIDTHS = (64, 64, 64, 64)
 HEADS = 2
+PAINTER = UNetShape("sd15_unet", WIDTHS, CONTEXT, HEADS)
 """Of the attention over pixels."""
 FRAMES = 16
 """The longest clips that are trained on, with the reference."""
@@ -93,9 +94,8 @@ class Fields:
     times: Callable[[int], Any]
 
     def __call__(self, base: Foundation, folder: Path) -> Training:
-        shape = UNetShape(WIDTHS, CONTEXT, 8)
-        unet = networks.stage1_unet(shape, HEADS)
-        control = networks.stage1_control(shape, HEADS)
+        unet = networks.stage1_unet(replace(PAINTER, kind="stage1_unet"))
+        control = networks.stage1_control(replace(PAINTER, kind="stage1_controlnet"))
         if self.before:
             _load(unet, "stage1_unet", folder / self.before)
             _load(control, "stage1_controlnet", folder / self.before)
@@ -116,14 +116,14 @@ class Fields:
 
 
 def _image_unet(base: Foundation, _: Path) -> Training:
-    unet = networks.image_unet(UNetShape(WIDTHS, CONTEXT, 4), HEADS)
+    unet = networks.image_unet(PAINTER)
     encode, text = base.encode_image, base.encode_text
     objective = ImageObjective(unet, encode, text, schedule(0.05), metadata("image_unet"))
     return objective, SyntheticPictures(base.photographs, 5, 32, FINE)
 
 
 def _motion(base: Foundation, folder: Path) -> Training:
-    unet = networks.image_unet(UNetShape(WIDTHS, CONTEXT, 4), HEADS)
+    unet = networks.image_unet(PAINTER)
     _load(unet, "sd15_unet", folder / "image_unet", "image_unet.safetensors")
     layers = networks.motion_layers(WIDTHS)
     look_at_warp(layers)

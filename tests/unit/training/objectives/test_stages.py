@@ -29,10 +29,10 @@ def random_weights(network, seed=0):
     return network
 
 
-def shape(channels):
-    from motion_i2v.models.files.layout import UNetShape
+def shape(kind):
+    from motion_i2v.models.files.network_shapes import UNetShape
 
-    return UNetShape(WIDTHS, CONTEXT, channels)
+    return UNetShape(kind, WIDTHS, CONTEXT, HEADS)
 
 
 def batch(clips=2, frames=4, seed=0, size=SIZE):
@@ -79,8 +79,8 @@ def stage1(step="whole", control=True, **changes):
     from motion_i2v.training.objectives import networks
     from motion_i2v.training.objectives.stage1 import Stage1Objective
 
-    unet = networks.stage1_unet(shape(8), HEADS)
-    net = networks.stage1_control(shape(8), HEADS) if control else None
+    unet = networks.stage1_unet(shape("stage1_unet"))
+    net = networks.stage1_control(shape("stage1_controlnet")) if control else None
     return Stage1Objective(unet, net, inputs(**changes), step)
 
 
@@ -240,8 +240,8 @@ class TestStage1:
     def test_a_controlnet_starts_as_the_encoder_and_adds_nothing(self):
         from motion_i2v.training.objectives import networks
 
-        unet = random_weights(networks.stage1_unet(shape(8), HEADS))
-        control = networks.stage1_control(shape(8), HEADS)
+        unet = random_weights(networks.stage1_unet(shape("stage1_unet")))
+        control = networks.stage1_control(shape("stage1_controlnet"))
         networks.copy_encoder(control, unet)
         state, given = control.state_dict(), unet.state_dict()
         name = "input_blocks.4.0.in_layers.2.weight"
@@ -356,7 +356,7 @@ class TestTrainedIsWhatRuns:
         from motion_i2v.training.objectives.stage2 import MotionObjective, Warps, encoded
 
         objective = MotionObjective(
-            networks.image_unet(shape(4), HEADS),
+            networks.image_unet(shape("sd15_unet")),
             networks.motion_layers(WIDTHS),
             linear(3, 1),
             text,
@@ -409,7 +409,7 @@ class TestStage2:
         from motion_i2v.training.objectives import networks
         from motion_i2v.training.objectives.stage2 import MotionObjective
 
-        unet, layers = networks.image_unet(shape(4), HEADS), networks.motion_layers(WIDTHS)
+        unet, layers = networks.image_unet(shape("sd15_unet")), networks.motion_layers(WIDTHS)
         objective = MotionObjective(
             unet, layers, linear(3, 1), text, inputs().schedule, whole=whole
         )
@@ -423,7 +423,7 @@ class TestStage2:
         from motion_i2v.training.objectives.stage2 import MotionObjective
 
         objective = MotionObjective(
-            networks.image_unet(shape(4), HEADS),
+            networks.image_unet(shape("sd15_unet")),
             networks.motion_layers(WIDTHS),
             linear(3, 1),
             text,
