@@ -26,6 +26,7 @@ from .sockets import (
     CATEGORY,
     FlowCompletionSocket,
     MotionFieldSocket,
+    OnePicture,
     TracksSocket,
     aliases,
 )
@@ -100,7 +101,7 @@ class MotionI2VMCDiffSampler(Node):
             inputs=[
                 io.Model.Input("model", tooltip=MODEL_TIP),
                 io.Vae.Input("vae", tooltip=VAE_TIP),
-                io.Image.Input("picture", tooltip="The first frame: one picture, of any size."),
+                OnePicture("picture", tooltip="The first frame: one picture, of any size."),
                 io.Int.Input(
                     "frames",
                     default=0,

@@ -18,7 +18,7 @@ from ..models.types.motion_field import MotionField
 from .inputs import field_output, moving_input, share_input
 from .node import Node, progress
 from .sampling_inputs import VIEW, sampler_input, sampling_inputs, steps_input
-from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, aliases
+from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, OnePicture, aliases
 from .stage1_inputs import frame_inputs, frames_of, overlap_input
 
 GROUP = f"{CATEGORY}/stage 1"
@@ -46,7 +46,7 @@ class MotionI2VMotionFieldConditioning(Node):
             inputs=[
                 io.Conditioning.Input("positive", tooltip="What should happen, in words."),
                 io.Conditioning.Input("negative", tooltip="What should not."),
-                io.Image.Input("picture", tooltip=PICTURE_TIP),
+                OnePicture("picture", tooltip=PICTURE_TIP),
                 io.Vae.Input("vae", tooltip=VAE_TIP),
                 *frame_inputs(),
                 overlap_input(),
@@ -110,7 +110,7 @@ class MotionI2VMotionFieldSampler(Node):
                     "tracks were drawn.",
                 ),
                 io.Conditioning.Input("negative", tooltip="What should not."),
-                io.Image.Input("picture", tooltip=PICTURE_TIP),
+                OnePicture("picture", tooltip=PICTURE_TIP),
                 io.Vae.Input("vae", tooltip=VAE_TIP),
                 FlowVaeSocket.Input("flow_vae", tooltip="From Load Flow VAE."),
                 *frame_inputs(),

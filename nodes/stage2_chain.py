@@ -8,7 +8,7 @@ from comfy_api.latest import io
 from ..models.picture.color_match import METHODS, match_colors
 from .inputs import share_input
 from .node import Node, progress
-from .sockets import CATEGORY, aliases
+from .sockets import CATEGORY, OnePicture, aliases
 
 GROUP = f"{CATEGORY}/stage 2"
 
@@ -33,7 +33,7 @@ class MotionI2VMatchColors(Node):
                     "histogram: matches whole distributions, for stronger drifts.",
                 ),
                 share_input("strength", 1.0, "0 leaves the frames as they are, 1 matches fully."),
-                io.Image.Input(
+                OnePicture(
                     "reference",
                     optional=True,
                     tooltip="Whose colours count; without it those of the first frame.",

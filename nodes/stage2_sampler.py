@@ -21,7 +21,7 @@ from ..models.types.motion_field import MotionField
 from .inputs import share_input
 from .node import Node, progress
 from .sampling_inputs import CROP, sampling_inputs, size_inputs
-from .sockets import CATEGORY, MotionFieldSocket, MotionModuleSocket, advanced, aliases
+from .sockets import CATEGORY, MotionFieldSocket, MotionModuleSocket, OnePicture, advanced, aliases
 from .stage2_inputs import FIELD_TIP, REGION_TIP, motion_inputs, motion_options
 
 OFF = "off"
@@ -64,7 +64,7 @@ class MotionI2VAnimateDiffSampler(Node):
                     "brightness drifts over the clip.",
                     **advanced(),
                 ),
-                io.Image.Input(
+                OnePicture(
                     "picture",
                     optional=True,
                     tooltip="The picture that becomes the first frame: one, of any size.",

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,8 @@ def _load() -> None:
     load_host()
     pack.load()
     torch.set_num_threads(1)  # others do not survive a fork
-    import motion_i2v.models.fields.field_formats
-    import motion_i2v.models.files.convert
-    import motion_i2v.training.loop  # noqa: F401
+    for name in ("models.fields.field_formats", "models.files.convert", "training.loop"):
+        import_module(f"{pack.NAME}.{name}")
 
 
 def _process(work: Callable[..., None], *arguments: Any) -> Any:

@@ -362,7 +362,7 @@ def test_denoise_keeps_a_given_motion(model, vae):
     assert (little - latent).norm() < (much - latent).norm()
 
 
-def field_sampled(model, vae, **inputs):
+def field_sampled(model, flow_vae, **inputs):
     from motion_i2v.nodes.stage1_sampler import MotionI2VMotionFieldSampler
 
     class PictureVAE:
@@ -373,9 +373,10 @@ def field_sampled(model, vae, **inputs):
     settings |= {"steps": 2, "cfg": 1.0, "sampler_name": "euler", "scheduler": "DDIM leading"}
     settings |= {"window_overlap": -1}
     picture = torch.rand(1, 40, 56, 3, generator=torch.Generator().manual_seed(5))
-    given = texts()
+    settings |= {"picture": picture, "vae": PictureVAE(), "flow_vae": flow_vae}
+    positive, negative = texts()
     return MotionI2VMotionFieldSampler.execute(
-        model, *given, picture, PictureVAE(), vae, **{**settings, **inputs}
+        model, positive, negative, **{**settings, **inputs}
     ).result[1]["samples"]
 
 
@@ -398,6 +399,24 @@ def test_half_precision_is_near(model, control, vae, dtype):
     near = sample_flow(half[0], *apply_control(*texts(), half[1], hint(vae), 1.0, (0, 1)), settings)
     assert half[0].model.diffusion_model.dtype == dtype
     assert ((near - exact).norm() / exact.norm()).item() < 0.05
+
+
+@pytest.mark.parametrize("size", [(64, 1), (96, 64)], ids=["too small", "large enough"])
+def test_a_vae_of_larger_cells_is_refused_before_it_encodes(model, vae, size):
+    """The host cuts a picture to whole cells: of one smaller than a cell nothing is left."""
+    import comfy.sd
+    from motion_i2v.models.host.flow_vae import autoencoder_config, host_autoencoder_tensors
+
+    checkpoint = checkpoint_of(weights("image_vae"), "a test", "image_vae")
+    config = autoencoder_config(checkpoint.widths, channels=3)
+    image_vae = comfy.sd.VAE(sd=host_autoencoder_tensors(checkpoint), config=config)
+    # As the host's VAE of LTX has it.
+    image_vae.downscale_ratio = (lambda frames: frames, 32, 32)
+    with pytest.raises(ValueError, match=r"32x32 px, but one of SD 1\.5 for 8x8") as refused:
+        field_sampled(
+            model, vae, picture=torch.rand(1, size[1], size[0], 3), vae=image_vae, denoise=1.0
+        )
+    assert ("at least 32 px on each side" in str(refused.value)) == (size == (64, 1))
 
 
 def test_sampling_without_the_clip_is_explained(model):
