@@ -21,9 +21,14 @@ def taken(schema: io.Schema, given: dict[str, Any]) -> dict[str, Any]:
     link, such as a number or what a node of any type gives, nobody has.
 
     Raises:
-        ValueError: naming the input, what it is, and what it may be.
+        ValueError: naming the input, what it is, and what it may be; or one that there is not.
     """
     found = dict(given)
+    names = [described.id for described in schema.inputs]
+    for name in given.keys() - set(names):
+        # Of values the host leaves such out, but hands on what a link brings.
+        listed = ", ".join(names) or "none"
+        raise ValueError(f"{name} is no input of {schema.display_name}, whose are: {listed}")
     for described in schema.inputs:
         name = described.id
         if name not in given:

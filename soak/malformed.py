@@ -55,10 +55,11 @@ def run(count: int, seconds: float, seed: int) -> Row:
 def treat(strategy: st.SearchStrategy[cases.Case], count: int, deadline: float, seed: int) -> Tally:
     """Does cases in this process, until there were so many or the time is over."""
     tally = Tally()
+    third = time.monotonic() + (deadline - time.monotonic()) / 3
     for start in range(0, count, SLICE):
         _generate(strategy, min(SLICE, count - start), seed + start, tally)
         # What is loaded and made once is there after a third of them.
-        if not tally.settled and tally.done >= count // 3:
+        if not tally.settled and (tally.done >= count // 3 or time.monotonic() > third):
             tally.settled = resident_memory()
         if time.monotonic() > deadline:
             break
