@@ -147,8 +147,9 @@ def test_a_number_that_no_widget_allows_is_refused_by_every_node(nodes, seen):
 def test_an_input_that_there_is_not_is_refused_by_every_node(nodes, seen):
     for node in nodes:
         described = node.define_schema()
-        with pytest.raises(ValueError, match=f"tracks2 is no input of {described.display_name}"):
+        with pytest.raises(ValueError, match="tracks2 is no input of") as refused:
             node.EXECUTE_NORMALIZED(**given(node, tracks2=1))
+        assert described.display_name in str(refused.value)
 
 
 @pytest.mark.parametrize("kind", ["INT", "FLOAT"])
