@@ -3,11 +3,10 @@
 Run from the repository's root: `python -m benchmarks.dual_clock_cost [--clips N] [--steps N]`.
 First a sampling of the narrow Wan, held all the way, beside one that is not: the two take turns in
 one process, and the best of several rounds counts. Then the small model's stage 2 paints clips of
-exact motion (testing/synthetic.py) from noise, and from the warped picture at each step, held for
-one step or not at all. What
-the picture shows is held, and what had to be filled in is free. PSNR in dB over the frames after
-the first, of the visible and the uncovered pixels; flicker is the mean change of colour from frame
-to frame along the true motion, of 255.
+exact motion (scenes/textured_scenes.py) from noise, and from the warped picture at each step, held
+for one step or not at all. What the picture shows is held, and what had to be filled in is free.
+PSNR in dB over the frames after the first, of the visible and the uncovered pixels; flicker is the
+mean change of colour from frame to frame along the true motion, of 255.
 """
 
 # ruff: noqa: E402
@@ -34,7 +33,6 @@ load_host()
 import comfy.sample
 import comfy.samplers
 import torch
-import torch.nn.functional as F
 from motion_i2v.models.host.directed import directed_by, sample_directed
 from motion_i2v.models.host.dual_clock import TimeToMove
 from motion_i2v.models.host.motion_wrappers import apply_motion
@@ -43,9 +41,10 @@ from motion_i2v.models.host.small_networks import load_small_model
 from motion_i2v.models.host.stage2_sampling import make_motion, sample_video, with_schedule
 from motion_i2v.models.picture.warp import warp_picture
 from motion_i2v.models.types.motion_field import MotionField
+from motion_i2v.scenes import metrics
+from motion_i2v.scenes.textured_scenes import Rendered, TexturedScene
 from torch import Tensor
 
-from testing.synthetic import Rendered, Scene, render
 from testing.video_models import TEXT, load_video_model
 
 ROUNDS, FIRST_SEED, FRAMES = 7, 2000, 8
@@ -102,23 +101,10 @@ def videos(small: Any, clip: Rendered, steps: int) -> dict[str, tuple[Tensor, Te
 
 def scores(frames: Tensor, filled: Tensor, clip: Rendered) -> list[float]:
     """PSNR of visible pixels, of uncovered ones, and the flicker."""
-    error = (frames - torch.from_numpy(clip.frames)).square().mean(-1)[1:]
-    new = filled[1:] > 0.5
-    parts = (error[part].mean() for part in (~new, new))
-    return [*(-10 * math.log10(float(part)) for part in parts), flicker(frames, clip)]
-
-
-def flicker(frames: Tensor, clip: Rendered) -> float:
-    """The mean change of colour along the motion, of 255."""
-    flow, visible = torch.from_numpy(clip.flow), torch.from_numpy(clip.visible)
-    height, width = flow.shape[2:]
-    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    places = torch.stack([columns, rows]) + flow
-    scale = torch.tensor([width - 1, height - 1]).view(1, 2, 1, 1)
-    grid = (2 * places / scale - 1).movedim(1, -1)
-    seen = F.grid_sample(frames.movedim(-1, 1), grid, align_corners=True)
-    change = (seen[1:] - seen[:-1]).abs().mean(1)
-    return 255 * float(change[visible[1:] & visible[:-1]].mean())
+    made, true = frames.movedim(-1, 1), torch.from_numpy(clip.frames).movedim(-1, 1)
+    new = filled > 0.5
+    changes = metrics.flicker(made, torch.from_numpy(clip.flow), torch.from_numpy(clip.visible))
+    return [*(metrics.psnr(made, true, part) for part in (~new, new)), 255 * changes]
 
 
 @torch.no_grad()
@@ -128,10 +114,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4)
     told = parser.parse_args()
     print(f"a held step of the narrow Wan takes {100 * cost():+.2f} % longer")
-    small, table = load_small_model(), {}
+    small = load_small_model()
+    table: dict[str, list[list[float]]] = {}
     for number in range(told.clips):
-        scene = Scene(FIRST_SEED + number, FRAMES, (160, 104), 30.0, light=0, blur=0, noise=0)
-        clip = render(scene)
+        scene = TexturedScene(
+            FIRST_SEED + number, FRAMES, (160, 104), 30.0, light=0, blur=0, noise=0
+        )
+        clip = scene.rendered()
         for name, (frames, filled) in videos(small, clip, told.steps).items():
             table.setdefault(name, []).append(scores(frames, filled, clip))
     print(f"{'clocks':>14}  PSNR visible  uncovered  flicker   ({told.clips} clips)")

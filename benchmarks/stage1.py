@@ -7,12 +7,16 @@ CPU, by Linux's peak of the process. Narrow networks by default; --full makes SD
 (8 GB of weights in float32).
 """
 
+# ruff: noqa: E402
+
 import argparse
 import ctypes
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -20,33 +24,37 @@ import testing.pack
 
 testing.pack.load()
 
+import torch
+from motion_i2v.models.files.checkpoints import Checkpoint, checkpoint_of
+from motion_i2v.models.files.layout import entries
+from motion_i2v.models.files.network_shapes import UNetShape
+
 NARROW, FULL = (32, 64, 128, 128), (320, 640, 1280, 1280)
 CONTEXT = 768
 KINDS = ("plain UNet", "temporal layers", "temporal layers + control")
 # frames, width, height
 CASES = [(4, 256, 160), (8, 256, 160), (15, 256, 160), (15, 512, 320)]
 ROUNDS = 3
+Run = Callable[[], None]
 
 
 @dataclass
 class Nets:
     """The three sorts of step on one device."""
 
-    model: object
-    control: object
-    plain: object
-    device: object
-    dtype: object
+    model: Any
+    control: Any
+    plain: Any
+    device: torch.device
+    dtype: torch.dtype
 
 
-def random_checkpoint(kind: str, entries: list):
+def random_checkpoint(kind: str, widths: tuple[int, ...]) -> Checkpoint:
     """A checkpoint of small random weights."""
-    import torch
-    from motion_i2v.models.files.checkpoints import checkpoint_of
-
     generator = torch.Generator().manual_seed(0)
     tensors = {
-        entry.name: torch.randn(entry.shape, generator=generator).mul_(0.02) for entry in entries
+        entry.name: torch.randn(entry.shape, generator=generator).mul_(0.02)
+        for entry in entries(UNetShape(kind, widths, CONTEXT))
     }
     return checkpoint_of(tensors, kind, kind)
 
@@ -54,18 +62,15 @@ def random_checkpoint(kind: str, entries: list):
 def make_nets(widths: tuple[int, ...], half: bool) -> Nets:
     import comfy.model_base
     import comfy.model_management as management
-    import torch
-    from motion_i2v.models.files import layout
     from motion_i2v.models.host import loading
     from motion_i2v.models.host.stage1_model import MotionFieldConfig, unet_config
 
-    shape = layout.UNetShape(widths, CONTEXT, 8)
     dtype = torch.float16 if half else torch.float32
-    unet = random_checkpoint("stage1_unet", list(layout.unet(shape, True, True)))
+    unet = random_checkpoint("stage1_unet", widths)
     model = loading.load_motion_field_model(unet, dtype)
-    control = random_checkpoint("stage1_controlnet", list(layout.controlnet(shape)))
-    control = loading.load_trajectory_control(control, dtype)
-    config = MotionFieldConfig(unet_config(shape))
+    residuals = random_checkpoint("stage1_controlnet", widths)
+    control = loading.load_trajectory_control(residuals, dtype)
+    config = MotionFieldConfig(unet_config(unet.unet))
     config.set_inference_dtype(dtype, None)
     plain = comfy.model_base.BaseModel(config, device="cpu").diffusion_model
     device = management.get_torch_device()
@@ -76,12 +81,10 @@ def make_nets(widths: tuple[int, ...], half: bool) -> Nets:
     return Nets(model.model, control.control_model, plain, device, dtype)
 
 
-def step(nets: Nets, kind: str, frames: int, width: int, height: int):
+def step(nets: Nets, kind: str, frames: int, width: int, height: int) -> Run:
     """One call with guidance (two clips in a batch), as a function to be timed."""
-    import torch
-
     batch, first = 2 * frames, nets.plain.model_channels
-    make = {"device": nets.device, "dtype": nets.dtype}
+    make: dict[str, Any] = {"device": nets.device, "dtype": nets.dtype}
     x = torch.randn(batch, 8, height // 8, width // 8, **make)
     hint = torch.randn(batch, 5, height // 8, width // 8, **make)
     context, y = torch.randn(batch, 77, CONTEXT, **make), torch.randn(batch, first, **make)
@@ -103,10 +106,8 @@ def step(nets: Nets, kind: str, frames: int, width: int, height: int):
     return run
 
 
-def seconds(runs: list, device) -> list[float]:
+def seconds(runs: list[Run], device: torch.device) -> list[float]:
     """The best of several rounds of each, in turns; the first round only warms up."""
-    import torch
-
     best = [float("inf")] * len(runs)
     for turn in range(ROUNDS + 1):
         for number, run in enumerate(runs):
@@ -119,10 +120,8 @@ def seconds(runs: list, device) -> list[float]:
     return best
 
 
-def peak_memory(run, device) -> float:
+def peak_memory(run: Run, device: torch.device) -> float:
     """Bytes above what was held before; not a number where the system does not tell."""
-    import torch
-
     if device.type == "cuda":
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()

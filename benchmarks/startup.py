@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
+from typing import Any
 
 from devkit import places
 from devkit.host import environment
@@ -40,7 +40,7 @@ asyncio.run(main())
 """
 
 
-def measure() -> dict:
+def measure() -> dict[str, Any]:
     """Returns `{"loaded": bool, "seconds": float, "modules": [names that the pack added]}`."""
     with tempfile.TemporaryDirectory() as base:
         run = subprocess.run(
@@ -68,4 +68,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

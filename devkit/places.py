@@ -40,6 +40,14 @@ def own_comfyui() -> Path | None:
     return folder
 
 
+def comfyui_around() -> Path:
+    """Returns the user's own ComfyUI, else the one in whose custom_nodes this checkout lies, else
+    the private one, there or not."""
+    around = ROOT.parent.parent
+    lies_in_it = ROOT.parent.name == "custom_nodes" and (around / "comfy").is_dir()
+    return own_comfyui() or (around if lies_in_it else PRIVATE / "ComfyUI")
+
+
 def comfyui() -> Path:
     """Returns the folder of the ComfyUI to start: the user's own, or the private one."""
     return own_comfyui() or PRIVATE / "ComfyUI"

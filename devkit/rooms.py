@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from devkit import places
 
-TOPS = ("nodes", "models", "training", "tools", "benchmarks", "soak", "devkit", "testing")
+TOPS = ("nodes", "models", "scenes", "training", "tools", "benchmarks", "soak", "devkit", "testing")
 PACK = "motion_i2v"
 
 

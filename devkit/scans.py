@@ -83,7 +83,17 @@ SCANS: dict[str, Callable[[Path], int]] = {
     "workflows": workflows,
 }
 PRODUCT = ("__init__.py", "nodes", "models")
-READ = (*PRODUCT, "training", "tools", "benchmarks", "soak", "testing", "devkit", "dev.py")
+READ = (
+    *PRODUCT,
+    "scenes",
+    "training",
+    "tools",
+    "benchmarks",
+    "soak",
+    "testing",
+    "devkit",
+    "dev.py",
+)
 NOT_COMFYUI = tuple(f":!{name}" for name in ("custom_nodes", "venv", ".venv", "python_embeded"))
 
 

@@ -16,8 +16,15 @@ from devkit.host import put_pack
 FOLDER = places.ROOT / ".mypy_cache" / "pack"
 NAME = "motion_i2v"
 """As in testing/pack.py."""
-PARTS = (f"{NAME}.nodes", f"{NAME}.models", f"{NAME}.training")
-ROOMS = (*PARTS, "devkit", "soak", "testing", "tools")
+SHIPPED = ("nodes", "models", "scenes", "training")
+ROOMS = (
+    *(f"{NAME}.{room}" for room in SHIPPED),
+    "benchmarks",
+    "devkit",
+    "soak",
+    "testing",
+    "tools",
+)
 SETTINGS = ("--config-file", str(places.ROOT / "pyproject.toml"))
 
 

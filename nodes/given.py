@@ -11,11 +11,12 @@ import torch
 from comfy_api.latest import io
 
 from ..models.types.motion_field import MotionField
+from .sockets import OnePicture
 
 
 def taken(schema: io.Schema, given: dict[str, Any]) -> dict[str, Any]:
     """The inputs as nodes are written for: choices and numbers that a widget would allow, pictures
-    of RGB, things of their socket's type, where float64 is.
+    of RGB, one where one is meant, things of their socket's type, where float64 is.
 
     What is typed into a widget, the host has looked at, if not in every version; what comes over a
     link, such as a number or what a node of any type gives, nobody has.
@@ -54,7 +55,8 @@ def _checked(described: io.Input, value: Any, listed: bool = False) -> Any:
         return check(name, value)
     if isinstance(described, io.Int.Input | io.Float.Input):
         return _number(described, value)
-    return CHECKS[kind](name, value) if kind in CHECKS else value
+    value = CHECKS[kind](name, value) if kind in CHECKS else value
+    return single(name, value) if isinstance(described, OnePicture) else value
 
 
 def with_float64(value: Any) -> Any:
@@ -89,6 +91,20 @@ def rgb(name: str, picture: Any) -> torch.Tensor:
     if shape[3] == 1:
         return picture.expand(-1, -1, -1, 3).contiguous()
     return picture[..., :3].contiguous()
+
+
+def single(name: str, pictures: torch.Tensor) -> torch.Tensor:
+    """The picture [1, H, W, 3] of an IMAGE that holds one.
+
+    Raises:
+        ValueError: for several, before anything is loaded or sampled for them.
+    """
+    if len(pictures) != 1:
+        raise ValueError(
+            f"{name} is a batch of {len(pictures)} pictures, but 1 is needed: pick one, for "
+            "example with ImageFromBatch, or queue them one by one (Rebatch Images to 1)"
+        )
+    return pictures
 
 
 def _chosen(name: str, value: Any, options: list[Any]) -> Any:

@@ -52,8 +52,9 @@ class MotionI2VMoveMask(Node):
         return io.NodeOutput(
             *carried(
                 region,
-                field.resized((width, height)),
+                field,
                 at=at,
                 on_frame=progress(len(at)),
+                size=(width, height),
             )
         )

@@ -3,7 +3,7 @@
 import torch
 from comfy_api.latest import io
 
-from ..models.fields.moved_mask import carried, moving
+from ..models.fields.moved_mask import carried
 from ..models.picture.latent_mask import latent_frames
 from ..models.picture.region import check_region, region_of, resized
 from ..models.picture.warp import FILLS, ORDERS, SPLATTINGS, warp_picture
@@ -12,7 +12,15 @@ from ..models.types.progress import OnStep
 from .inputs import moved_output, new_output, picture_size, temporal_factor_input
 from .node import Node, progress
 from .shown_frames import shown
-from .sockets import CATEGORY, MotionFieldSocket, advanced, aliases, essential, shows_itself
+from .sockets import (
+    CATEGORY,
+    MotionFieldSocket,
+    OnePicture,
+    advanced,
+    aliases,
+    essential,
+    shows_itself,
+)
 
 
 class MotionI2VWarpPreview(Node):
@@ -30,7 +38,7 @@ class MotionI2VWarpPreview(Node):
             description="Moves the picture by a motion field, at full resolution and without a "
             "model: a fast look at a motion, and a video for those without a GPU.",
             inputs=[
-                io.Image.Input("picture", tooltip="The one picture to move; it is frame 0."),
+                OnePicture("picture", tooltip="The one picture to move; it is frame 0."),
                 MotionFieldSocket.Input(
                     "field",
                     tooltip="Where every pixel goes. A field of another size is resized to the "
@@ -125,7 +133,6 @@ class MotionI2VWarpPreview(Node):
         directed: torch.Tensor | None = None,
         temporal_factor: int = 1,
     ) -> io.NodeOutput:
-        _check_single(picture)
         at = latent_frames(field.frames, temporal_factor)
         on_step = progress(field.frames)
         if depth is not None and invert_depth:
@@ -147,14 +154,6 @@ class MotionI2VWarpPreview(Node):
         return io.NodeOutput(frames, filled, moved, new, **shown(frames))
 
 
-def _check_single(picture: torch.Tensor) -> None:
-    if picture.shape[0] != 1:
-        raise ValueError(
-            f"picture is a batch of {picture.shape[0]}, but one picture is moved: pick one, for "
-            "example with ImageFromBatch"
-        )
-
-
 def _even(*clips: torch.Tensor) -> list[torch.Tensor]:
     """Clips [F, H, W, ...] without the last row or column where their number is odd."""
     height, width = (max(extent - extent % 2, 1) for extent in clips[0].shape[1:3])
@@ -172,10 +171,9 @@ def _moved(
 ) -> torch.Tensor:
     """[M, H, W] what was directed, in the frames `at`, as the frames of the preview show it."""
     size = picture_size(picture)
-    # The preview goes by the motion alone: what a field calls hidden is moved, too.
-    field = MotionField(field.flow).resized(size)
-    mask = moving(field) if directed is None else resized(check_region(directed), size)
+    mask = None if directed is None else resized(check_region(directed), size)
     near = None if depth is None else resized(check_region(depth), size)
-    moved, _ = carried(mask, field, near, at, on_frame)
+    # The preview goes by the motion alone: what a field calls hidden is moved, too.
+    moved, _ = carried(mask, MotionField(field.flow), near, at, on_frame, size)
     matte = None if region is None else region_of(region, size)
-    return moved if matte is None else mask.lerp(moved, matte)
+    return moved if matte is None else moved[0].lerp(moved, matte)

@@ -1,1 +1,1 @@
-"""What tests and benchmarks share: the pack and ComfyUI made importable, clips of exact motion."""
+"""What tests and benchmarks share: the pack and ComfyUI made importable, small networks."""

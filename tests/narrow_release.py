@@ -3,30 +3,14 @@
 from pathlib import Path
 
 import torch
-from motion_i2v.models.files import layout
-from motion_i2v.models.files.checkpoints import KINDS
+from motion_i2v.models.files.kinds import KINDS
 from safetensors.torch import save_file
 
-from tests.parity.seeded import seeded_tensor
+from testing.seeded_release import CONTEXT, SALT, WIDTHS, entries, seeded_tensor
 
-WIDTHS = (32, 64, 64, 64)
-CONTEXT = 48
-SALT = "narrow/"
+__all__ = ["CONTEXT", "SALT", "WIDTHS", "entries", "weights", "write_release"]
+
 OLD_ATTENTION = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
-
-
-def entries(kind: str) -> list[layout.Entry]:
-    """Every tensor of a part."""
-    stage1 = layout.UNetShape(WIDTHS, CONTEXT, 8)
-    made = {
-        "stage1_unet": lambda: layout.unet(stage1, stride=True, temporal=True),
-        "stage1_controlnet": lambda: layout.controlnet(stage1),
-        "motion_modules": lambda: layout.motion_modules(stage1, "motion_modules"),
-        "sd15_unet": lambda: layout.unet(layout.UNetShape(WIDTHS, CONTEXT, 4), False, False),
-        "flow_vae": lambda: layout.autoencoder(WIDTHS, 2),
-        "image_vae": lambda: layout.autoencoder(WIDTHS, 3),
-    }
-    return list(made[kind]())
 
 
 def weights(kind: str, positions: bool = True) -> dict[str, torch.Tensor]:

@@ -140,7 +140,7 @@ def _seeds(tracks: Tracks, allowed: torch.Tensor | None, paths_outside: PathsOut
     if not len(pairs):
         return seeds
     if tracks.drawn and tracks.count <= DRAWN_AT_MOST:
-        _refuse_parting(seeds, np.flatnonzero(movable), pairs[apart.argmax()], apart.max())
+        _refuse_parting(seeds, np.flatnonzero(movable), pairs[np.argmax(apart)], apart.max())
     return _merged(seeds, np.unique(pairs))
 
 

@@ -14,6 +14,7 @@ import torch
 from ..networks.splat import SplatPlan
 from ..picture.pixels import sampled
 from ..types.motion_field import MotionField, check_frames
+from ..types.progress import Tick, nothing
 from ..types.tracks import Tracks
 
 
@@ -103,9 +104,21 @@ def at_times(field: MotionField, time: torch.Tensor) -> MotionField:
     return MotionField(flow, seen.clamp(0, 1))
 
 
-def squared_reach(field: MotionField) -> torch.Tensor:
-    """[H, W] px^2: the square of how far each pixel of the reference goes at most in the clip."""
-    return torch.stack([flow.square().sum(0) for flow in field.flow]).amax(0)
+def squared_reach(
+    field: MotionField, size: tuple[int, int] | None = None, tick: Tick = nothing
+) -> torch.Tensor:
+    """[H, W] px^2: the square of how far each pixel of the reference goes at most in the clip.
+
+    Args:
+        size: (W, H) of the reference; None: the field's own.
+        tick: called once a frame.
+    """
+    size = size or field.size
+    farthest = field.flow.new_zeros(size[1], size[0])
+    for frame in range(field.frames):
+        farthest = torch.maximum(farthest, field.flow_at(frame, size).square().sum(0))
+        tick()
+    return farthest
 
 
 def inverted(field: MotionField) -> MotionField:

@@ -159,7 +159,7 @@ def _filled(flow: Tensor, found: Tensor) -> Tensor:
     """Flow [2, H, W] with the nearest found pixel's wherever none was found; 0 if none at all."""
     if bool(found.all()) or not bool(found.any()):
         return flow
-    _, (row, column) = nearest(found)
+    row, column = nearest(found)
     return flow[:, row, column]
 
 

@@ -133,7 +133,7 @@ def transfer(
 
 def continued(field: MotionField, solid: Tensor) -> MotionField:
     """Outside `solid` (bool [H, W]), the motion of the nearest pixel inside it."""
-    _, (rows, columns) = nearest(solid.to(field.flow.device))
+    rows, columns = nearest(solid.to(field.flow.device))
     seen = field.visibility
     return MotionField(
         field.flow[:, :, rows, columns], None if seen is None else seen[:, rows, columns]

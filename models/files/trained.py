@@ -56,7 +56,7 @@ def trained_of(
     Args:
         metadata: of a .safetensors file.
         source: the file, for messages.
-        kind: what its tensors are, a key of `models.files.checkpoints.KINDS`; "": any.
+        kind: what its tensors are, a key of `models.files.kinds.KINDS`; "": any.
         widths: channels of the four levels, which the heads must divide; none: any.
 
     Raises:

@@ -11,18 +11,12 @@ from torch import Tensor
 
 from ..drawing.momentary_strokes import HALF_SIZE
 from ..files.checkpoint_files import load_tensors
-from ..files.checkpoints import (
-    KINDS,
-    Shapes,
-    canonical,
-    cast,
-    check_floating,
-    check_kind,
-    check_whole,
-    detect,
-    dimension,
-)
+from ..files.checkpoints import cast
+from ..files.file_shapes import dimension
+from ..files.kinds import KINDS, Shapes, detect
+from ..files.released_names import canonical
 from ..files.trained import Trained, number_of, trained_of
+from ..files.whole import check_floating, check_kind, check_whole
 from ..networks.mcdiff_shapes import CompletionShape, FrameShape
 
 KIND = KINDS["mcdiff"]
@@ -173,7 +167,7 @@ def _levels(width: int, widths: Sequence[int], source: str) -> tuple[int, tuple[
 
 def _count(shapes: Shapes, pattern: str) -> int:
     """How many of the prefixes `pattern.format(0)`, `pattern.format(1)`, ... there are."""
-    count = 0
-    while any(name.startswith(pattern.format(count)) for name in shapes):
-        count += 1
-    return count
+    before, _, after = pattern.partition("{}")
+    assert after == "."
+    there = {name[len(before) :].partition(".")[0] for name in shapes if name.startswith(before)}
+    return next(count for count in range(len(there) + 1) if str(count) not in there)

@@ -15,8 +15,10 @@ import torch
 from ..files.checkpoint_files import load_tensors
 from ..files.checkpoints import Checkpoint, read_checkpoint
 from ..files.trained import trained_of
+from .features import reloadable
 from .flow_vae import FlowVAE, autoencoder_config, host_autoencoder_tensors
 from .loading import (
+    alone,
     hosted,
     load_flow_vae,
     load_motion_field_model,
@@ -76,7 +78,7 @@ def load_small_model(folder: Path = FOLDER) -> SmallModel:
     _check_together(folder, text, files)
     return SmallModel(
         load_image_unet(files["sd15_unet"]),
-        load_small_text(text, str(folder / TEXT)),
+        _load_text(text, folder / TEXT),
         load_image_vae(files["image_vae"]),
         load_flow_vae(files["flow_vae"]),
         load_trajectory_control(files["stage1_controlnet"]),
@@ -123,7 +125,7 @@ def load_image_unet(
         dtype: of the weights; None lets the host choose for its device.
     """
     weights, compute = weight_dtypes(checkpoint, dtype)
-    config = TrainedConfig(unet_config(checkpoint.shape, stride=False), checkpoint.trained)
+    config = TrainedConfig(unet_config(checkpoint.unet), checkpoint.trained)
     config.set_inference_dtype(weights, compute)
     offload = management.unet_offload_device()
     model = comfy.model_base.BaseModel(config, model_type(checkpoint.trained), device=offload)
@@ -139,7 +141,7 @@ def load_image_vae(checkpoint: Checkpoint) -> comfy.sd.VAE:
     In float32: its linear encoder adds large constants and takes them away again, which half
     precision cannot.
     """
-    config = autoencoder_config(checkpoint.widths, channels=3)
+    config = autoencoder_config(checkpoint.vae)
     tensors = host_autoencoder_tensors(checkpoint)
     vae = comfy.sd.VAE(sd=tensors, config=config, dtype=torch.float32)
     read_again(vae.patcher, load_image_vae, checkpoint)
@@ -164,6 +166,16 @@ def _text(path: Path) -> dict[str, torch.Tensor]:
     return tensors
 
 
+def _load_text(tensors: dict[str, torch.Tensor], path: Path) -> comfy.sd.CLIP:
+    clip = load_small_text(tensors, str(path))
+    reloadable(clip.patcher, _read_text_again, path)
+    return clip
+
+
+def _read_text_again(path: Path, disable_dynamic: bool = False) -> comfy.model_patcher.ModelPatcher:
+    return alone(_load_text(_text(path), path).patcher, disable_dynamic)
+
+
 def _whole(path: Path, kind: str) -> Checkpoint:
     try:
         return read_checkpoint(path, kind)
@@ -177,7 +189,7 @@ def _check_together(
     """Parts of two trainings may each be whole, and yet make no model."""
     unets = ("stage1_unet", "stage1_controlnet", "sd15_unet")
     width = text["neutral"].shape[0]
-    together = all(files[kind].shape.context == width for kind in unets)
+    together = all(files[kind].unet.context == width for kind in unets)
     for one, other in (("stage1_unet", "stage1_controlnet"), ("sd15_unet", "motion_modules")):
         together = together and files[one].widths == files[other].widths
         together = together and files[one].trained == files[other].trained
@@ -190,7 +202,7 @@ def _check_together(
 
 
 def _told(part: Checkpoint) -> str:
-    trained, context = part.trained, part.shape.context
+    trained, context = part.trained, getattr(part.shape, "context", None)
     text = f", text {context}" if context else ""
     return (
         f"widths {list(part.widths)}{text}, {trained.prediction or 'eps'}, zero terminal SNR "

@@ -31,13 +31,11 @@ class _Matrix:
         entry: [K] where in the plan's flat weights the value of each stored entry is.
         column: [K] the source row that each entry reads.
         offset: [rows + 1] where each row starts among the entries.
-        columns: number of columns.
     """
 
     entry: Tensor
     column: Tensor
     offset: Tensor
-    columns: int
 
     @cached_property
     def row(self) -> Tensor:
@@ -57,7 +55,8 @@ class SplatPlan:
 
     Attributes:
         fields: B.
-        size: (W, H).
+        size: (W, H) of the targets.
+        points: how many a field has that land.
         coverage: [B, 1, H, W] float32 or float64, the sum of the weights that land on each target;
             0 where nothing lands, 1 everywhere for a field of zeros.
 
@@ -70,10 +69,28 @@ class SplatPlan:
 
     def __init__(self, flow: Tensor) -> None:
         _check_flow(flow)
-        self.fields, _, height, width = flow.shape
-        self.size = (width, height)
-        self.pixels = height * width
-        self._weight, self._target, self._kept = _corners(flow)
+        flow = flow.detach().to(_compute_dtype(flow))
+        self._lay(*landings(flow), (flow.shape[3], flow.shape[2]))
+
+    @classmethod
+    def of_points(cls, x: Tensor, y: Tensor, size: tuple[int, int], first_row: int) -> SplatPlan:
+        """The plan of single points [K] that land at x and y of a picture, in a part of it.
+
+        The part has `size` (W, H) and begins with the picture's `first_row`. Features and
+        importances are those of a picture one pixel high: [C, 1, K] and [1, K].
+        """
+        plan = cls.__new__(cls)
+        plan._lay(x[None, None], y[None, None], size, first_row)
+        return plan
+
+    def _lay(self, x: Tensor, y: Tensor, size: tuple[int, int], first_row: int = 0) -> None:
+        """From where the pixels of sources of any shape land, x and y [B, h, w]."""
+        self.fields = x.shape[0]
+        self.size = size
+        self.pixels = size[0] * size[1]
+        self._source = (x.shape[2], x.shape[1])
+        self.points = x.shape[1] * x.shape[2]
+        self._weight, self._target, self._kept = _corners(x, y, size, first_row)
         self._matrices: dict[tuple[bool, bool], _Matrix] = {}
         self._normalised: dict[tuple[bool, torch.dtype], Tensor] = {}
 
@@ -189,7 +206,7 @@ class SplatPlan:
     def _rows_of(self, x: Tensor) -> tuple[Tensor, bool]:
         """[B, C, H, W] or [C, H, W] -> rows of features, and whether all fields share them."""
         self._check_features(x)
-        width, height = self.size
+        width, height = self._source
         shared = x.ndim == 3
         if x.ndim not in (3, 4) or x.shape[-2:] != (height, width):
             raise ValueError(
@@ -201,7 +218,7 @@ class SplatPlan:
                 f"{x.shape[0]} feature maps for {self._described()}: give one map a field, "
                 "or a single map [C, H, W] for all of them"
             )
-        count = self.pixels * (1 if shared else self.fields)
+        count = self.points * (1 if shared else self.fields)
         rows = x.to(_compute_dtype(x)).movedim(-3, -1).reshape(count, x.shape[-3])
         return rows.contiguous(), shared
 
@@ -212,7 +229,7 @@ class SplatPlan:
 
     def _importance_weights(self, importance: Tensor, x: Tensor) -> Tensor:
         """[B*H*W*4] bilinear weight times exp(importance - the largest at that target)."""
-        width, height = self.size
+        width, height = self._source
         allowed = ((self.fields, 1, height, width), (1, 1, height, width), (height, width))
         if tuple(importance.shape) not in allowed:
             raise ValueError(
@@ -225,8 +242,9 @@ class SplatPlan:
             raise ValueError("importance holds NaN or infinite values; use large finite ones")
         matrix = self._matrix(shared=False, pixels_first=False)
         weight = self._weight.to(_compute_dtype(x))
-        z = importance.to(weight.dtype).reshape(-1, self.pixels, 1)
-        z = z.expand(self.fields, self.pixels, 4).reshape(-1)
+        z = importance.to(weight.dtype).flatten(-2)
+        z = z if z.ndim == 1 else z[:, 0]
+        z = z[..., None].expand(self.fields, self.points, 4).reshape(-1)
         reaching = torch.where(weight > 0, z, -torch.inf).index_select(0, matrix.entry)
         largest = z.new_full((self.fields * self.pixels,), -torch.inf)
         largest.scatter_reduce_(0, matrix.row, reaching, "amax")
@@ -248,11 +266,10 @@ class SplatPlan:
         order, offset = _sorted_by(row.long(), self.fields * self.pixels)
         entry = entry.index_select(0, order)
         source = entry // 4
-        column = source % self.pixels if shared else source
-        columns = self.pixels if shared else self.fields * self.pixels
+        column = source % self.points if shared else source
         # 32-bit indices halve what a product reads besides the features.
-        small = torch.int32 if 4 * self.fields * self.pixels < 2**31 else torch.int64
-        return _Matrix(entry.to(small), column.to(small), offset.to(small), columns)
+        small = torch.int32 if 4 * self.fields * self.points < 2**31 else torch.int64
+        return _Matrix(entry.to(small), column.to(small), offset.to(small))
 
     def _check_features(self, x: Tensor) -> None:
         if not x.is_floating_point():
@@ -264,7 +281,7 @@ class SplatPlan:
             )
 
     def _described(self) -> str:
-        width, height = self.size
+        width, height = self._source
         return f"{self.fields} fields of {width}x{height}"
 
 
@@ -350,21 +367,31 @@ def _check_flow(flow: Tensor) -> None:
         )
 
 
-def _corners(flow: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The four bilinear targets of every source pixel.
+def landings(flow: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the pixels of fields [B, 2, H, W] land, x and y [B, H, W] in pixels.
 
-    Returns:
-        weight: [B*H*W*4], 0 for targets outside the picture.
-        target: [B*H*W*4] int64, field * H*W + pixel (0 for those outside).
-        kept: [K] the entries that matter, in order.
+    Beyond two pixels outside, where nothing is, the places are bounded.
     """
-    fields, _, height, width = flow.shape
-    flow = flow.detach().to(torch.float64 if flow.dtype == torch.float64 else torch.float32)
+    height, width = flow.shape[-2:]
     column = torch.arange(width, device=flow.device, dtype=flow.dtype)
     row = torch.arange(height, device=flow.device, dtype=flow.dtype)
-    # Beyond two pixels outside nothing lands: the bound only keeps the integers small.
     x = (flow[:, 0] + column).clamp(-2, width + 1)
     y = (flow[:, 1] + row[:, None]).clamp(-2, height + 1)
+    return x, y
+
+
+def _corners(
+    x: Tensor, y: Tensor, size: tuple[int, int], first_row: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The four bilinear targets, in the `size` (W, H) of pictures from a row on, of points at x and
+    y [B, h, w].
+
+    Returns:
+        weight: [B*h*w*4], 0 for targets outside the picture.
+        target: [B*h*w*4] int64, field * H*W + pixel (0 for those outside).
+        kept: [K] the entries that matter, in order.
+    """
+    width, height = size
     left, top = x.floor(), y.floor()
     right_share, bottom_share = x - left, y - top
     left_share, top_share = 1 - right_share, 1 - bottom_share
@@ -377,12 +404,12 @@ def _corners(flow: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         ],
         dim=-1,
     )
-    step_x = torch.tensor([0, 1, 0, 1], device=flow.device)
-    step_y = torch.tensor([0, 0, 1, 1], device=flow.device)
+    step_x = torch.tensor([0, 1, 0, 1], device=x.device)
+    step_y = torch.tensor([0, 0, 1, 1], device=x.device)
     tx = left.long()[..., None] + step_x
-    ty = top.long()[..., None] + step_y
+    ty = top.long()[..., None] - first_row + step_y
     inside = (tx >= 0) & (tx < width) & (ty >= 0) & (ty < height)
-    first = torch.arange(fields, device=flow.device).view(-1, 1, 1, 1) * (height * width)
+    first = torch.arange(x.shape[0], device=x.device).view(-1, 1, 1, 1) * (height * width)
     target = torch.where(inside, first + ty * width + tx, 0)
     weight = torch.where(inside, weight, 0)
     return weight.reshape(-1), target.reshape(-1), (weight > 0).reshape(-1).nonzero()[:, 0]

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..types.progress import Tick, nothing
+from ..types.progress import Tick, heard, nothing
 from . import tears
-from .pixels import nearest
+from .pixels import distance_to, nearest
 
 BAND = 4.0
 """How far a border may be off, in pixels of a picture of 720 pixels' diagonal."""
@@ -104,23 +104,23 @@ def contours(
     if not bool(loose.any()):
         return Contours(nothing, nothing, nothing, nothing)
     band = round(BAND * scale)
-    front = tears.foreground(reach, right, down)
+    front = tears.foreground(reach, right, down, tick)
     tick()
-    whole = _without_specks(front, reach, SPECK * scale**2)
+    whole = _without_specks(front, reach, SPECK * scale**2, tick)
     unsure = _near_border(whole, band) & (_grown(loose, 4 * band) | _grown(front != whole, band))
     unsure = (unsure | loose | (front != whole)) & (reach > 0)
     tick()
     member = _told_apart(picture, whole, unsure, band)
     tick()
-    member = torch.where(unsure, _without_specks(member, reach, SPECK * scale**2), whole)
+    member = torch.where(unsure, _without_specks(member, reach, SPECK * scale**2, tick), whole)
     pixels, sources = [], []
     for side in (member, ~member):
-        pixel, source = _nearest(unsure & side, side & ~unsure, 4 * band)
+        pixel, source = _nearest(unsure & side, side & ~unsure, 4 * band, tick)
         pixels.append(pixel)
         sources.append(source)
         tick()
     beside = _grown(unsure, band) & ~member & (reach > 0)
-    fringe, mover = _nearest(beside, member, FRINGE * scale)
+    fringe, mover = _nearest(beside, member, FRINGE * scale, tick)
     return Contours(torch.cat(pixels), torch.cat(sources), fringe, mover, member)
 
 
@@ -138,7 +138,13 @@ def _near_border(mask: Tensor, radius: int) -> Tensor:
     return _grown(mask, radius) & _grown(~mask, radius)
 
 
-def _without_specks(front: Tensor, reach: Tensor, size: float) -> Tensor:
+def _without_specks(front: Tensor, reach: Tensor, size: float, tick: Tick) -> Tensor:
+    mask, moved = front.cpu().numpy(), reach.cpu().numpy()
+    kept = heard(lambda: _with_whole_parts(mask, moved, size), front.numel(), tick)
+    return torch.from_numpy(kept).to(front.device)
+
+
+def _with_whole_parts(mask: np.ndarray, moved: np.ndarray, size: float) -> np.ndarray:
     """Gives small parts of either side to what surrounds them.
 
     Of the front only those that something nearby outruns: a small thing may move alone. Of the
@@ -146,7 +152,6 @@ def _without_specks(front: Tensor, reach: Tensor, size: float) -> Tensor:
     """
     from scipy.ndimage import label, maximum_filter
 
-    mask, moved = front.cpu().numpy(), reach.cpu().numpy()
     result = mask.copy()
     parts, _ = label(mask, np.ones((3, 3)))
     small = np.bincount(parts.ravel()) < size
@@ -165,7 +170,7 @@ def _without_specks(front: Tensor, reach: Tensor, size: float) -> Tensor:
     held = np.zeros(len(small), dtype=bool)
     held[parts[moved == 0]] = True
     result[(small & ~held)[parts]] = True
-    return torch.from_numpy(result).to(front.device)
+    return result
 
 
 def _told_apart(picture: Tensor, front: Tensor, unsure: Tensor, band: int) -> Tensor:
@@ -197,11 +202,12 @@ def _mean(x: Tensor, radius: int) -> Tensor:
     return torch.from_numpy(np.stack(maps)).to(x)
 
 
-def _nearest(wanted: Tensor, among: Tensor, limit: float) -> tuple[Tensor, Tensor]:
+def _nearest(wanted: Tensor, among: Tensor, limit: float, tick: Tick) -> tuple[Tensor, Tensor]:
     """[K] flat indices of `wanted` pixels with one of `among` within the limit, and of that one."""
     if not bool(among.any()):
         nothing_near = torch.zeros(0, dtype=torch.int64, device=among.device)
         return nothing_near, nothing_near
-    distance, (row, column) = nearest(among)
-    pixel = (wanted & (distance <= limit).to(wanted.device)).flatten().nonzero()[:, 0]
-    return pixel, (row * among.shape[1] + column).flatten()[pixel]
+    row, column = place = nearest(among, tick)
+    pixel = (wanted & (distance_to(place) <= limit).to(wanted.device)).flatten().nonzero()[:, 0]
+    row, column = row.flatten()[pixel], column.flatten()[pixel]
+    return pixel, row * among.shape[1] + column

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..types.progress import Tick, nothing
-from .pixels import box_of, grown, halved, nearest, spread
+from .pixels import box_of, distance_to, grown, halved, nearest, spread
 
 SMOOTH = 5.0
 """What is finer than this many pixels is texture, what is coarser is tone."""
@@ -60,11 +60,11 @@ def inpaint(picture: Tensor, hidden: Tensor, tick: Tick = nothing) -> Tensor:
     rows, columns = box_of(hidden, lambda length: max(length // 2, 32))
     part, unknown = picture[:, rows, columns], hidden[rows, columns]
     tone = _tone(part, unknown)
-    distance, rim = nearest(~unknown)
+    rim = nearest(~unknown, tick)
     tick()
     led_in = _led_in(tone, unknown)
     tick()
-    painted = led_in + _grain(part - tone, unknown, distance.float().to(tone.device), rim)
+    painted = led_in + _grain(part - tone, unknown, rim)
     result = picture.clone()
     result[:, rows, columns] = torch.where(unknown, painted.clamp(0, 1), part)
     return result
@@ -178,7 +178,7 @@ def _mean_of_neighbours(x: Tensor) -> Tensor:
     return (beside + padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1]) / 4
 
 
-def _grain(texture: Tensor, unknown: Tensor, distance: Tensor, rim: Tensor) -> Tensor:
+def _grain(texture: Tensor, unknown: Tensor, rim: Tensor) -> Tensor:
     """[3, H, W] the texture, mirrored into the unknown part across the nearest known pixel.
 
     It fades with the distance, and there is none where the mirrored place is unknown itself. What
@@ -190,6 +190,7 @@ def _grain(texture: Tensor, unknown: Tensor, distance: Tensor, rim: Tensor) -> T
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
     row, column = row.clamp(0, height - 1), column.clamp(0, width - 1)
     there = inside & ~unknown[row, column]
+    distance = distance_to(rim).float().to(unknown.device)
     fading = 1 - distance / (distance.max() + 1)
     mirrored = torch.where(there, fading * texture[:, row, column], 0)
     usual = mirrored[:, there & unknown].abs()

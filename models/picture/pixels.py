@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..types.progress import Tick, heard, nothing
+
 
 def read(
     maps: Tensor,
@@ -63,24 +65,39 @@ def sampled(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return torch.lerp(upper, lower, low_part)
 
 
-def nearest(mask: Tensor) -> tuple[Tensor, Tensor]:
+def nearest(mask: Tensor, tick: Tick = nothing) -> Tensor:
     """Which pixel of a mask lies nearest to each pixel.
 
     Args:
         mask: [H, W] bool, not all False.
 
     Returns:
-        how far it is [H, W] px, float64, on the CPU; and which it is, [2, H, W] int64, y then x, on
-        the mask's device.
+        [2, H, W] int64, y then x, on the mask's device.
 
-    >>> distance, (row, column) = nearest(torch.tensor([[True, False, False, False, True]]))
-    >>> distance.tolist(), column.tolist()
-    ([[0.0, 1.0, 2.0, 1.0, 0.0]], [[0, 0, 0, 4, 4]])
+    >>> row, column = nearest(torch.tensor([[True, False, False, False, True]]))
+    >>> column.tolist()
+    [[0, 0, 0, 4, 4]]
     """
     from scipy.ndimage import distance_transform_edt
 
-    distance, place = distance_transform_edt(~mask.cpu().numpy(), return_indices=True)
-    return torch.from_numpy(distance), torch.from_numpy(place).long().to(mask.device)
+    elsewhere = ~mask.cpu().numpy()
+    place = heard(
+        lambda: distance_transform_edt(elsewhere, return_distances=False, return_indices=True),
+        mask.numel(),
+        tick,
+    )
+    return torch.from_numpy(place).to(mask.device, torch.int64)
+
+
+def distance_to(place: Tensor) -> Tensor:
+    """How far each pixel is from its place [2, H, W] (y, x): [H, W] px, float64, on the CPU.
+
+    >>> distance_to(nearest(torch.tensor([[True, False, False, False, True]]))).tolist()
+    [[0.0, 1.0, 2.0, 1.0, 0.0]]
+    """
+    row, column = place.cpu()
+    apart = (row - torch.arange(row.shape[0])[:, None]).square_()
+    return apart.add_((column - torch.arange(row.shape[1])).square_()).double().sqrt_()
 
 
 def span_of(there: Tensor) -> tuple[int, int]:
@@ -110,6 +127,27 @@ def box_of(mask: Tensor, margin: Callable[[int], int] = lambda length: 0) -> tup
         low, high = span_of(mask.any(1 - axis))
         more = margin(high - low)
         spans.append(slice(max(low - more, 0), min(high + more, extent)))
+    return spans[0], spans[1]
+
+
+def window_of(changing: Tensor, flow: Tensor, margin: int = 4) -> tuple[slice, slice] | None:
+    """Rows and columns that hold some pixels, where they go, and some margin; None for no pixels.
+
+    Args:
+        changing: [H, W] bool.
+        flow: [2, H, W] their displacements, x then y.
+    """
+    if not bool(changing.any()):
+        return None
+    spans = []
+    for axis, extent in enumerate(changing.shape):
+        low, high = span_of(changing.any(1 - axis))
+        place = torch.arange(extent, device=flow.device, dtype=flow.dtype)
+        goal = (flow[1 - axis] + (place if axis else place[:, None])).clamp_(0, extent)
+        first = int(torch.where(changing, goal, extent).min())
+        last = int(torch.where(changing, goal, 0).max())
+        low, high = min(low, first) - margin, max(high - 1, last) + margin + 1
+        spans.append(slice(max(low, 0), min(high, extent)))
     return spans[0], spans[1]
 
 

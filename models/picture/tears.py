@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..types.progress import Tick, heard, nothing
 from .pixels import nearest
 
 TEAR = 3.0
@@ -61,7 +62,7 @@ def cells_of(pixels: Tensor) -> Tensor:
     return either | torch.cat([either[:, 1:], either[:, -1:]], dim=1)
 
 
-def foreground(importance: Tensor, right: Tensor, down: Tensor) -> Tensor:
+def foreground(importance: Tensor, right: Tensor, down: Tensor, tick: Tick = nothing) -> Tensor:
     """Tells the pixels in front of a tear from those behind it.
 
     At each torn edge the more important side is in front. Every other pixel is in front where it
@@ -71,6 +72,7 @@ def foreground(importance: Tensor, right: Tensor, down: Tensor) -> Tensor:
     Args:
         importance: [H, W], larger is nearer.
         right, down: the torn edges of the whole clip, as from `torn_edges`.
+        tick: called while one waits.
 
     Returns:
         [H, W] bool, without any fringe.
@@ -93,26 +95,30 @@ def foreground(importance: Tensor, right: Tensor, down: Tensor) -> Tensor:
         return front
     levels = []
     for side in (front, back):
-        _, (row, column) = nearest(side)
+        row, column = nearest(side, tick)
         levels.append(importance[row, column])
     in_front = importance > (levels[0] + levels[1]) / 2
-    parts = torch.from_numpy(label(~in_front.cpu().numpy())[0]).to(importance.device)
+    behind_parts = ~in_front.cpu().numpy()
+    parts = heard(lambda: label(behind_parts)[0], in_front.numel(), tick)
+    parts = torch.from_numpy(parts).to(importance.device)
     behind = torch.zeros(int(parts.max()) + 1, dtype=torch.bool, device=importance.device)
     behind[parts[back]] = True
-    return _without_pockets(in_front | ~behind[parts], importance)
+    front = in_front | ~behind[parts]
+    mask, level = front.cpu().numpy(), importance.cpu().numpy()
+    filled = heard(lambda: _without_pockets(mask, level), front.numel(), tick)
+    return torch.from_numpy(filled).to(front.device)
 
 
-def _without_pockets(front: Tensor, importance: Tensor) -> Tensor:
+def _without_pockets(mask: np.ndarray, level: np.ndarray) -> np.ndarray:
     """Gives to the front what is enclosed by it and nearer to it than to the rest, in importance.
 
     Where the motion within a thing is uneven enough to tear it, its slower parts are no gaps.
     """
     from scipy.ndimage import label, maximum_filter
 
-    mask, level = front.cpu().numpy(), importance.cpu().numpy()
     parts, count = label(~mask)
     if count < 2:
-        return front
+        return mask
     ring = maximum_filter(parts, size=3) * mask
     means = []
     for which in (parts.ravel(), ring.ravel()):
@@ -122,7 +128,7 @@ def _without_pockets(front: Tensor, importance: Tensor) -> Tensor:
     base = own[1 + np.argmax(np.bincount(parts.ravel(), minlength=count + 1)[1:])]
     pocket = own - base > (around - base) / 2
     pocket[0] = False
-    return front | torch.from_numpy(pocket[parts]).to(front.device)
+    return mask | pocket[parts]
 
 
 def _all_torn(edges: Tensor, dim: int) -> Tensor:

@@ -15,7 +15,7 @@ from ..types.motion_field import MotionField
 from ..types.progress import OnStep
 from .pixels import check_finite
 from .region import region_of, resized
-from .warp_frame import changed
+from .warp_frame import draw
 from .warp_motion import motion_of
 from .warp_scene import scene_of
 
@@ -71,28 +71,31 @@ def warp_picture(
     matte = None if region is None else region_of(region, size)
     matte = None if matte is None else matte.to(source.device)
     progress = _Progress(field.frames, on_step)
-    frames = source.expand(field.frames, -1, -1, -1).contiguous()
-    filled = source.new_zeros(field.frames, height, width)
     motion = motion_of(field, source, progress.tick)
     if motion is None:
         progress.finish(field.frames)
-        return frames, filled
+        return _resting(source, field.frames)
     rows, columns = motion.window
-    source = source[rows, columns].permute(2, 0, 1).contiguous()
-    if near is not None:
-        near = near[rows, columns].to(source.device)
-    scene = scene_of(source, motion, near, order, splatting, fill, progress.tick)
+    part = source.permute(2, 0, 1)[:, rows, columns]
+    near = None if near is None else near[rows, columns].to(source.device)
+    scene = scene_of(part, motion, near, order, splatting, fill, progress.tick)
     progress.finish(0)
+    frames, filled = _resting(source, field.frames)
     for i in range(field.frames):
+        frame, hole = frames[i, rows, columns].permute(2, 0, 1), filled[i, rows, columns]
         flow = motion.flow(i)
-        frame, hole = changed(scene, flow, motion.abandoned(flow))
+        draw(scene, flow, motion.abandoned(flow), frame, hole)
         if matte is not None:
-            frame = torch.lerp(source, frame, matte[rows, columns])
-            hole = hole * matte[rows, columns]
-        frames[i, rows, columns] = frame.permute(1, 2, 0)
-        filled[i, rows, columns] = hole
+            frame.copy_(torch.lerp(part, frame, matte[rows, columns]))
+            hole *= matte[rows, columns]
         progress.finish(i + 1)
     return frames, filled
+
+
+def _resting(picture: Tensor, frames: int) -> tuple[Tensor, Tensor]:
+    """The clip in which nothing moves, and nothing is filled in."""
+    clip = picture.expand(frames, -1, -1, -1).contiguous()
+    return clip, clip.new_zeros(clip.shape[:3])
 
 
 class _Progress:

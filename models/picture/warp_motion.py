@@ -46,7 +46,7 @@ class WarpMotion:
     def flow(self, frame: int) -> Tensor:
         """[2, h, w] one frame's displacements."""
         rows, columns = self.window
-        flow = _flow_of(self.field, frame, self.size)[:, rows, columns].to(self.device)
+        flow = self.field.flow_at(frame, self.size)[:, rows, columns].to(self.device)
         if self.contours is not None:
             flow = self.contours.settle(flow)
         return flow if self.still is None else torch.where(self.still, 0, flow)
@@ -105,11 +105,3 @@ def _window(moving: Tensor, back: float, ahead: float) -> slice:
     start = low - margin + max(min(back, 0.0), -extent)
     end = high + margin + min(max(ahead, 0.0), extent)
     return slice(max(int(start), 0), min(int(end) + 1, extent))
-
-
-def _flow_of(field: MotionField, frame: int, size: tuple[int, int]) -> Tensor:
-    """[2, H, W] one frame's displacements at a size (W, H)."""
-    if field.size == size:
-        return field.flow[frame]
-    pair = torch.stack([field.flow[0], field.flow[frame]])
-    return MotionField(pair).resized(size).flow[1]

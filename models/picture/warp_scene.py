@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..types.progress import Tick
+from ..networks.splat_strips import blocks
+from ..types.progress import Tick, heard
 from . import tears
 from .inpaint import inpaint
 from .pixels import grown, nearest
@@ -29,6 +31,37 @@ FRINGE = 2
 
 
 @dataclass(frozen=True)
+class Cutout:
+    """The foreground: its colours, the two of its importance, and its soft outline; all but the
+    last are carried on beyond that outline. Made map by map, where they are wanted.
+
+    Args:
+        picture, importance, foreground, inward: as in `WarpScene`, of the whole scene.
+        outline: [H, W]
+        window: rows and columns of it that are meant.
+    """
+
+    picture: Tensor
+    importance: Tensor
+    foreground: Tensor
+    inward: Tensor
+    outline: Tensor
+    window: tuple[slice, slice]
+
+    def maps(self, rows: slice) -> Iterator[Tensor]:
+        """Yields six [h, w] of the window, filled in some of its rows only."""
+        row, column = self.window
+        part = slice(row.start + rows.start, row.start + rows.stop), column
+        step = torch.where(self.foreground[part], 0, self.inward[:, part[0], part[1]])
+        whole = self.foreground[self.window]
+        for one in (*self.picture, *self.importance):
+            carried = torch.zeros_like(whole, dtype=one.dtype)
+            carried[rows] = moved_by(one, step, (part[0].start, column.start))
+            yield carried
+        yield self.outline[self.window]
+
+
+@dataclass(frozen=True)
 class WarpScene:
     """What all frames have in common.
 
@@ -36,10 +69,9 @@ class WarpScene:
         picture: [3, H, W]
         importance: [2, H, W], larger covers smaller; and how much of it is the same surface.
         foreground: [H, W] bool, what uncovers something when it moves.
-        cutout: [6, H, W], the foreground's colours, the two of its importance, and its soft
-            outline; all but the last are carried on beyond that outline.
-        inward: [2, H, W] int64, from each pixel to the nearest well inside the foreground, y then
-            x; 0 there.
+        cutout: the foreground, carried on beyond its outline.
+        inward: [2, H, W] whole steps from each pixel to the nearest well inside the foreground, y
+            then x; 0 there.
         plate: [3, H, W], the picture without its foreground; None where holes stay black.
         average: mix all that lands in one place instead of ordering it.
         tick: to be called after every part of a frame.
@@ -48,7 +80,7 @@ class WarpScene:
     picture: Tensor
     importance: Tensor
     foreground: Tensor
-    cutout: Tensor
+    cutout: Cutout
     inward: Tensor
     plate: Tensor | None
     average: bool
@@ -59,7 +91,7 @@ class WarpScene:
             self.picture[:, row, column],
             self.importance[:, row, column],
             self.foreground[row, column],
-            self.cutout[:, row, column],
+            replace(self.cutout, window=(row, column)),
             self.inward[:, row, column],
             None if self.plate is None else self.plate[:, row, column],
             self.average,
@@ -87,39 +119,42 @@ def scene_of(
     if motion.contours is not None and motion.contours.front is not None and not by_depth:
         front = motion.contours.front
     else:
-        front = tears.foreground(importance, right, down)
+        front = tears.foreground(importance, right, down, tick)
     plate = None
     if fill == "background":
         hidden = front | tears.loose_pixels(right, down) | gone
         tick()
-        plate = _background_plate(source, hidden, tick)
+        plate = _background_plate(source.contiguous(), hidden, tick)
     tick()
     importance = importance + SURFACE_CONTRAST * front
     if order == "none":
         importance = torch.zeros_like(importance)
     importance = torch.stack([importance, _slack(importance, right, down)])
-    inward = _inward(front)
-    cutout = _cutout(source, importance, front, inward)
+    inward = _inward(front, tick)
+    everywhere = slice(0, front.shape[0]), slice(0, front.shape[1])
+    cutout = Cutout(source, importance, front, inward, _outline(front, source), everywhere)
     average = splatting == "average" or order == "none"
     return WarpScene(source, importance, front, cutout, inward, plate, average, tick)
 
 
-def _cutout(source: Tensor, importance: Tensor, front: Tensor, inward: Tensor) -> Tensor:
-    """The foreground's `cutout` of a WarpScene."""
-    weight = front.float()
-    taps = torch.tensor([0.25, 0.5, 0.25]).to(source)
-    outline = F.pad(weight[None, None], (1, 1, 1, 1), mode="replicate")
-    outline = F.conv2d(F.conv2d(outline, taps.view(1, 1, 1, 3)), taps.view(1, 1, 3, 1))[0]
-    carried = moved_by(torch.cat([source, importance]), torch.where(front, 0, inward))
-    return torch.cat([carried, outline])
+def _outline(front: Tensor, like: Tensor) -> Tensor:
+    """[H, W] the foreground, softened by a pixel."""
+    taps = torch.tensor([0.25, 0.5, 0.25]).to(like)
+    outline = F.pad(front.to(like)[None, None], (1, 1, 1, 1), mode="replicate")
+    return F.conv2d(F.conv2d(outline, taps.view(1, 1, 1, 3)), taps.view(1, 1, 3, 1))[0, 0]
 
 
-def moved_by(image: Tensor, step: Tensor) -> Tensor:
-    """Reads [C, H, W] at every pixel plus whole steps [2, H, W], y then x."""
-    _, height, width = image.shape
-    row = torch.arange(height, device=image.device).view(-1, 1) + step[0]
-    column = torch.arange(width, device=image.device) + step[1]
-    return image[:, row.clamp(0, height - 1), column.clamp(0, width - 1)]
+def moved_by(values: Tensor, step: Tensor, corner: tuple[int, int] = (0, 0)) -> Tensor:
+    """Reads [H, W] at every pixel plus whole steps [2, h, w], y then x; the steps' first pixel is
+    the `corner` (row, column)."""
+    height, width = values.shape
+    moved = torch.empty_like(step[0], dtype=values.dtype)
+    column = corner[1] + torch.arange(step.shape[2], device=values.device)
+    for rows in blocks(*step.shape[1:]):
+        row = corner[0] + torch.arange(rows.start, rows.stop, device=values.device)
+        y, x = row.view(-1, 1) + step[0, rows], column + step[1, rows]
+        moved[rows] = values[y.clamp_(0, height - 1), x.clamp_(0, width - 1)]
+    return moved
 
 
 def _slack(importance: Tensor, right: Tensor, down: Tensor) -> Tensor:
@@ -134,19 +169,24 @@ def _slack(importance: Tensor, right: Tensor, down: Tensor) -> Tensor:
     return 1 + 3 * slack
 
 
-def _inward(front: Tensor) -> Tensor:
-    """[2, H, W] int64 steps, y then x, from each pixel to the nearest one that lies inside the
-    foreground with all its neighbours (or merely inside, where the foreground is all thin)."""
+def _inward(front: Tensor, tick: Tick) -> Tensor:
+    """[2, H, W] steps, y then x, from each pixel to the nearest one that lies inside the foreground
+    with all its neighbours (or merely inside, where the foreground is all thin)."""
     from scipy.ndimage import binary_erosion
 
-    inner = binary_erosion(front.cpu().numpy(), np.ones((3, 3)), border_value=1)
+    mask = front.cpu().numpy()
+    inner = heard(
+        lambda: binary_erosion(mask, np.ones((3, 3)), border_value=1), front.numel(), tick
+    )
     goal = torch.from_numpy(inner).to(front.device) if inner.any() else front
+    short = torch.int16 if max(front.shape) < 2**15 else torch.int32
     if not bool(goal.any()):
-        return torch.zeros(2, *front.shape, dtype=torch.int64, device=front.device)
-    _, (row, column) = nearest(goal)
+        return torch.zeros(2, *front.shape, dtype=short, device=front.device)
+    row, column = place = nearest(goal, tick)
     height, width = front.shape
-    row = row - torch.arange(height, device=front.device).view(-1, 1)
-    return torch.stack([row, column - torch.arange(width, device=front.device)])
+    row -= torch.arange(height, device=front.device).view(-1, 1)
+    column -= torch.arange(width, device=front.device)
+    return place.to(short)
 
 
 def _background_plate(picture: Tensor, hidden: Tensor, tick: Tick) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 from ..picture.pixels import read
@@ -46,14 +47,14 @@ class Correlation:
 
         Channels: levels, then the square with x as the slow index.
         """
-        h, w = places.shape[1:]
+        h = places.shape[1]
         centres = places.flatten(1).T
         if self._kept is not None:
             found = self._look_up(self._kept, centres, self.offsets)
         else:
             parts = zip(self.cells.split(self.part), centres.split(self.part), strict=True)
             found = torch.cat([self._look_up(self._volume(c), p, self.offsets) for c, p in parts])
-        return found.T.reshape(-1, h, w)
+        return rearrange(found, "(h w) k -> k h w", h=h)
 
     def _volume(self, cells: Tensor) -> list[Tensor]:
         volume = (cells @ self.target) / cells.shape[1] ** 0.5

@@ -51,6 +51,12 @@ class MotionField(_Tensors):
         """[H, W] bool, which pixels of the reference a frame shows; None where nothing is known."""
         return None if self.visibility is None else self.visibility[frame] >= 0.5
 
+    def seen_at(self, frame: int, size: tuple[int, int]) -> torch.Tensor | None:
+        """[H, W] bool, as `seen`, over a picture of another size (W, H)."""
+        if self.visibility is None or size == self.size:
+            return self.seen(frame)
+        return _bilinear(self.visibility[None, frame : frame + 1], size)[0, 0] >= 0.5
+
     def resized(self, size: tuple[int, int]) -> MotionField:
         """The same motion over a picture of another size: bilinear, x and y by their own ratios.
 
@@ -66,6 +72,13 @@ class MotionField(_Tensors):
             return MotionField(flow)
         visibility = _bilinear(self.visibility[:, None], size)[:, 0].clamp(0, 1)
         return MotionField(flow, visibility)
+
+    def flow_at(self, frame: int, size: tuple[int, int]) -> torch.Tensor:
+        """[2, H, W] one frame's displacements over a picture of another size (W, H)."""
+        if size == self.size:
+            return self.flow[frame]
+        ratio = self.flow.new_tensor([size[0] / self.size[0], size[1] / self.size[1]])
+        return _bilinear(self.flow[frame : frame + 1], size)[0].mul_(ratio.view(2, 1, 1))
 
     def encoded(self) -> torch.Tensor:
         """The predicted frames in the networks' range: [N, 2, H, W], 0.5 for "does not move"."""

@@ -79,7 +79,7 @@ class Tracks:
         if self.frames == 1:
             points = self.points.expand(frames, -1, -1).clone()
         else:
-            curve = PchipInterpolator(np.arange(self.frames), self.points.double().cpu().numpy())
+            curve = PchipInterpolator(np.arange(self.frames), self.points.cpu().double().numpy())
             points = torch.from_numpy(curve(time)).to(self.points)
         return replace(self, points=points, visibility=self.visibility[nearest])
 

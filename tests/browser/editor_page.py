@@ -128,6 +128,15 @@ class EditorPage:
         on = "(on) => app.extensionManager.setting.set('Comfy.VueNodes.Enabled', on)"
         self.page.evaluate(on, vue)
 
+    def close_panel(self) -> None:
+        """Closes the properties panel, which came after frontend 1.32 and opens over the graph.
+
+        Which of its two buttons is there hangs on what is selected; the setting closes it surely.
+        """
+        if self.page.get_by_role("button", name="Toggle properties panel").count():
+            close = "app.extensionManager.setting.set('Comfy.RightSidePanel.IsOpen', false)"
+            self.page.evaluate(f"() => {close}")
+
     def reload(self) -> None:
         """Reloads the page, which brings back the workflow that it showed."""
         self.page.reload()
@@ -137,6 +146,8 @@ class EditorPage:
         """Starts a new graph: Load Image with a picture of `size`, linked to the editor."""
         self.size = list(size)
         self.nth = 0
+        # The page opens it where a run before has failed.
+        self.close_panel()
         self.page.evaluate(BUILD, [picture, list(at)])
         self.page.locator(".mi2v-stage").wait_for()
         self.wait_for_picture()

@@ -13,7 +13,7 @@ def test_every_node_that_a_message_names_is_there(host):
     known = {node["display_name"] for node in host.object_info().values()}
     named = {
         (name, str(file.relative_to(ROOT)))
-        for room in ("nodes", "models", "training")
+        for room in ("nodes", "models", "scenes", "training")
         for file in (ROOT / room).rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text("utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)

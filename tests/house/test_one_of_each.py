@@ -5,7 +5,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = [file for room in ("nodes", "models", "training") for file in (ROOT / room).rglob("*.py")]
+FILES = [
+    file
+    for room in ("nodes", "models", "scenes", "training")
+    for file in (ROOT / room).rglob("*.py")
+]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("nodes", "models", "training", "tools", "benchmarks", "soak", "devkit", "testing")
+ROOMS = (
+    "nodes",
+    "models",
+    "scenes",
+    "training",
+    "tools",
+    "benchmarks",
+    "soak",
+    "devkit",
+    "testing",
+)
 FILES = sorted(file for room in ROOMS for file in (ROOT / room).rglob("*.py"))
 
 

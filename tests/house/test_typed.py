@@ -5,7 +5,7 @@ import pytest
 from devkit import places, typed
 
 pytest.importorskip("mypy")
-UNCHECKED = {"benchmarks", "tests"}
+UNCHECKED = {"tests"}
 
 
 def test_every_room_is_checked():

@@ -1,38 +1,14 @@
 """A folder of parity fixtures, and the weights that its `weights.json` tells how to make."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy
 import torch
 from safetensors.torch import load_file
 
-
-def seeded_tensor(salt: str, net: str, name: str, shape: list[int]) -> torch.Tensor:
-    """One floating tensor of network `net` (such as "stage1_unet/"), made by the fixtures' rule."""
-    if name.endswith(".pe"):
-        return _sinusoid(shape)
-    seed = int.from_bytes(hashlib.sha256((salt + net + name).encode()).digest()[:4], "big")
-    noise = numpy.random.RandomState(seed).standard_normal(shape).astype(numpy.float32)
-    tensor = torch.from_numpy(numpy.asarray(noise))
-    if tensor.ndim >= 2:
-        return tensor / tensor[0].numel() ** 0.5
-    if tensor.ndim == 1 and name.endswith("weight"):
-        return 1 + 0.1 * tensor
-    return 0.1 * tensor
-
-
-def _sinusoid(shape: list[int]) -> torch.Tensor:
-    _, tokens, channels = shape
-    table = numpy.zeros((tokens, channels))
-    for pair in range(channels // 2):
-        angle = numpy.arange(tokens) / 10000 ** (2 * pair / channels)
-        table[:, 2 * pair] = numpy.sin(angle)
-        table[:, 2 * pair + 1] = numpy.cos(angle)
-    return torch.from_numpy(table.astype(numpy.float32))[None]
+from testing.seeded_release import seeded_tensor
 
 
 class LackingInput(LookupError):

@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from ...models.trackers.methods import ANCHORED, WITHOUT_WEIGHTS
+from ...scenes.photographs import Photographs
 from ..data.batches import MakeBatch
 from ..data.captions import read_captions
 from ..data.clip_plans import EVEN, RANDOM, ClipOptions
 from ..data.field_cache import CLIPS_PER_VIDEO, FieldCache, usable_videos
 from ..data.folder_data import FolderClips
-from ..data.photographs import Photographs
 from ..data.scene_batches import RandomTimes, StrideTimes, SyntheticClips, TimesOf
 from ..data.scenes import LAST_STRIDE
 from ..data.video_fields import DOT, TrackerSettings

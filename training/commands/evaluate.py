@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...models.files.atomic import whole
 from ...models.types.motion_field import MotionField
-from ..data.photographs import Photographs
+from ...scenes.photographs import Photographs
 from ..data.scenes import render
 from ..data.seeds import numpy_of
 from ..judging import evaluation, report
@@ -114,7 +115,8 @@ class Evaluation:
         if args.json is not None:
             options = {name: getattr(args, name) for name in self.told}
             made = {"options": options, "left_out": left_out, **report.as_json(tables, goals)}
-            args.json.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
+            with whole(args.json) as part:
+                part.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
         return 0
 
     def chosen(self, args: argparse.Namespace) -> list[str]:

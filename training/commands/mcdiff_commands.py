@@ -16,10 +16,10 @@ import cv2
 from ...models.files.trained import EPS, PREDICTIONS, Trained
 from ...models.host.mcdiff_file import COMPLETION, FUTURE, STROKES, McdiffFile, read_mcdiff
 from ...models.networks.mcdiff_shapes import CompletionShape, FrameShape
+from ...scenes.photographs import Photographs
 from ..data.batches import MakeBatch
 from ..data.field_cache import usable_videos
 from ..data.keypoint_flow import Correction
-from ..data.photographs import Photographs
 from ..data.scenes import LAST_STRIDE
 from ..data.seeds import begin
 from ..data.sparse_flow import USUAL, Sampling

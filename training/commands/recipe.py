@@ -17,15 +17,17 @@ from pathlib import Path
 
 import cv2
 import torch
-from safetensors.torch import load_file, save_file
 
+from ...models.files.atomic import whole
+from ...models.files.safetensors_files import read_safetensors
 from ...models.files.trained import Trained
 from ...models.types.motion_field import encode
+from ...scenes.photographs import Photographs
+from ...scenes.scene_captions import VOCABULARY
+from .. import checkpoint
 from ..checkpoint import TrainingError
 from ..data.batches import MakeBatch
-from ..data.photographs import Photographs
 from ..data.scene_batches import RandomTimes, make_clips, random_crops
-from ..data.scene_captions import VOCABULARY
 from ..data.seeds import begin
 from ..data.text_vectors import construct_text, encode_captions
 from ..loop import LoopSettings, train
@@ -113,9 +115,8 @@ def foundation(folder: Path, seed: int) -> Foundation:
         for name, pixels in (("image", pictures), ("flow", fields)):
             code = asdict(fit_pca(blocks_of(pixels), f"{name}_vae"))
             tensors |= {f"{name}.{key}": value.contiguous() for key, value in code.items()}
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, path)
-    read, parts = load_file(path), ("mean", "components", "scales")
+        checkpoint.write(path, tensors, {})
+    read, parts = read_safetensors(path)[0], ("mean", "components", "scales")
     image, flow = (Pca(*(read[f"{name}.{key}"] for key in parts)) for name in ("image", "flow"))
     text = construct_text(VOCABULARY, CONTEXT)
     return Foundation(photographs, Photographs("held_out"), image, flow, text)
@@ -208,7 +209,8 @@ def gather(
             source = folder / part.name / "files" / file
             if not source.is_file():
                 raise TrainingError(f"{source} is not there: train the part '{part.name}' first")
-            shutil.copyfile(source, target / names.get(file, file))
+            with whole(target / names.get(file, file)) as copy:
+                shutil.copyfile(source, copy)
     total = sum(path.stat().st_size for path in target.glob("*.safetensors"))
     logger.info("%s: %.1f MB", target, total / 1e6)
 

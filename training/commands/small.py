@@ -15,14 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
-
-from ...models.files.layout import UNetShape
+from ...models.files.network_shapes import UNetShape
+from ...models.files.safetensors_files import read_safetensors
 from ...models.files.trained import Trained
+from ...scenes.photographs import Photographs
+from ...scenes.scene_captions import VOCABULARY
+from ..checkpoint import write
 from ..data.batches import MakeBatch
-from ..data.photographs import Photographs
 from ..data.scene_batches import RandomTimes, SteadyTimes, SyntheticClips, SyntheticPictures
-from ..data.scene_captions import VOCABULARY
 from ..data.strokes import Drawing
 from ..data.text_vectors import construct_text
 from ..data.vae_batches import FieldPixels, PicturePixels
@@ -51,6 +51,7 @@ Training = tuple[Objective, MakeBatch]
 
 WIDTHS = (64, 64, 64, 64)
 HEADS = 2
+PAINTER = UNetShape("sd15_unet", WIDTHS, CONTEXT, HEADS)
 """Of the attention over pixels."""
 FRAMES = 16
 """The longest clips that are trained on, with the reference."""
@@ -93,9 +94,8 @@ class Fields:
     times: Callable[[int], Any]
 
     def __call__(self, base: Foundation, folder: Path) -> Training:
-        shape = UNetShape(WIDTHS, CONTEXT, 8)
-        unet = networks.stage1_unet(shape, HEADS)
-        control = networks.stage1_control(shape, HEADS)
+        unet = networks.stage1_unet(replace(PAINTER, kind="stage1_unet"))
+        control = networks.stage1_control(replace(PAINTER, kind="stage1_controlnet"))
         if self.before:
             _load(unet, "stage1_unet", folder / self.before)
             _load(control, "stage1_controlnet", folder / self.before)
@@ -116,14 +116,14 @@ class Fields:
 
 
 def _image_unet(base: Foundation, _: Path) -> Training:
-    unet = networks.image_unet(UNetShape(WIDTHS, CONTEXT, 4), HEADS)
+    unet = networks.image_unet(PAINTER)
     encode, text = base.encode_image, base.encode_text
     objective = ImageObjective(unet, encode, text, schedule(0.05), metadata("image_unet"))
     return objective, SyntheticPictures(base.photographs, 5, 32, FINE)
 
 
 def _motion(base: Foundation, folder: Path) -> Training:
-    unet = networks.image_unet(UNetShape(WIDTHS, CONTEXT, 4), HEADS)
+    unet = networks.image_unet(PAINTER)
     _load(unet, "sd15_unet", folder / "image_unet", "image_unet.safetensors")
     layers = networks.motion_layers(WIDTHS)
     look_at_warp(layers)
@@ -179,9 +179,8 @@ def pack(folder: Path, target: Path) -> None:
     Raises:
         TrainingError: where a part was not trained.
     """
-    target.mkdir(parents=True, exist_ok=True)
     text = {"motion_i2v.kind": "text", "motion_i2v.licence": LICENCE}
-    save_file(construct_text(VOCABULARY, CONTEXT), target / "text.safetensors", metadata=text)
+    write(target / "text.safetensors", construct_text(VOCABULARY, CONTEXT), text)
     gather(PARTS, folder, target, NAMES)
 
 
@@ -191,5 +190,5 @@ run = partial(recipe.run, recipe=RECIPE)
 
 
 def _load(network: Any, kind: str, folder: Path, file: str = "") -> None:
-    tensors = load_file(folder / "files" / (file or f"{kind}.safetensors"))
+    tensors, _ = read_safetensors(folder / "files" / (file or f"{kind}.safetensors"))
     networks.load_released(network, kind, tensors, networks.entries(kind, WIDTHS, CONTEXT))

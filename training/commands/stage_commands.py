@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +86,7 @@ def _stage1(args: argparse.Namespace, base: Pretrained, *told: Any) -> Objective
 def _controlnet(args: argparse.Namespace, base: Pretrained, *told: Any) -> Objective:
     unet: Any = start_stage1(base)
     load_file_into(unet, args.stage1, "stage1_unet")
-    shape = networks.UNetShape(base.shape.widths, base.shape.context, 8)
-    control = networks.stage1_control(shape, base.heads)
+    control = networks.stage1_control(replace(base.shape, kind="stage1_controlnet"))
     networks.copy_encoder(control, unet)
     if args.start:
         load_file_into(control, args.start, "stage1_controlnet")
@@ -115,7 +115,7 @@ def _motion_module(args: argparse.Namespace, base: Pretrained, *told: Any) -> Ob
 
 
 def _painter(base: Pretrained) -> nn.Module:
-    unet = networks.image_unet(base.shape, base.heads)
+    unet = networks.image_unet(base.shape)
     unet.load_state_dict(base.unet)
     return unet
 

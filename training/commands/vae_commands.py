@@ -8,12 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ...models.files.checkpoints import read_checkpoint
+from ...models.files.safetensors_files import read_safetensors
+from ...scenes.photographs import Photographs
+from ..checkpoint import write
 from ..data.batches import MakeBatch
-from ..data.photographs import Photographs
 from ..data.seeds import begin
 from ..data.vae_batches import ClipPixels, FieldPixels, PicturePixels
 from ..loop import train
@@ -84,6 +85,5 @@ def _code(kind: str, make: MakeBatch, folder: Path) -> Pca:
     if not path.is_file():
         logger.info("fitting the linear encoder")
         blocks = [blocks_of(make(step, 0, 1)["pixels"]) for step in range(16)]
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(asdict(fit_pca(torch.cat(blocks), kind)), path)
-    return Pca(**load_file(path))
+        write(path, asdict(fit_pca(torch.cat(blocks), kind)), {})
+    return Pca(**read_safetensors(path)[0])

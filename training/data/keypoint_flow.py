@@ -133,7 +133,7 @@ def corrected(
     distance, nearest = cv2.distanceTransformWithLabels(
         free, cv2.DIST_L2, cv2.DIST_MASK_PRECISE, labelType=cv2.DIST_LABEL_PIXEL
     )
-    of_label = dense.new_zeros(int(nearest.max()) + 1, 2)
+    of_label = dense.new_zeros(int(np.max(nearest)) + 1, 2)
     of_label[nearest[y, x]] = moved.to(dense)
     near = torch.from_numpy(distance <= correction.radius)
     replaced = near & (dense.norm(dim=0) > correction.moving)

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...scenes.photographs import Photographs
 from .batches import Batch
 from .clip import TrainingClip, pictures_of, stack
-from .photographs import Photographs
 from .scenes import LAST_STRIDE, render
 from .seeds import numpy_of, short_seed_of, spread
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .photographs import Photographs
+from ...scenes.photographs import Photographs
 from .scene_batches import SIZES
 from .scenes import render_steps
 from .seeds import numpy_of, spread, torch_of

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 
 from ...models.types.motion_field import encode
+from ...scenes.photographs import Photographs
 from .batches import Batch, MakeBatch
-from .photographs import Photographs
 from .scene_batches import SIZES, RandomTimes, Sizes, make_clips, random_crops
 from .seeds import seed_of
 

@@ -13,7 +13,8 @@ from torch import Tensor
 from ...models.densify.densify import PathsOutside, densify
 from ...models.picture.warp import warp_picture
 from ...models.types.motion_field import MotionField, still
-from . import baselines, metrics
+from ...scenes import metrics
+from . import baselines
 from .judges import (
     FACTORS,
     Scores,

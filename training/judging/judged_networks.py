@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ...models.files.checkpoints import Checkpoint, read_checkpoint
+from ...models.files.safetensors_files import read_safetensors
 from ...models.host import loading
 from ...models.host import small_networks as small_model
 from ...models.host.apply_control import apply_control
@@ -33,7 +33,7 @@ from ...models.host.stage2_sampling import TRAINED, make_motion, sample_video
 from ...models.host.stage2_sampling import with_schedule as with_noise_schedule
 from ...models.types.motion_field import MotionField
 from ...models.types.tracks import Tracks
-from ..data.scene_captions import VOCABULARY
+from ...scenes.scene_captions import VOCABULARY
 from ..data.text_vectors import construct_text
 from .baselines import decoded
 from .trials import Trial
@@ -184,7 +184,7 @@ def _text(folder: Path) -> Any:
     """The text encoder; before the parts are put together, the one that the recipe makes."""
     path = folder / small_model.TEXT
     if path.is_file():
-        tensors = {name: tensor.clone() for name, tensor in load_file(path).items()}
+        tensors = {name: tensor.clone() for name, tensor in read_safetensors(path)[0].items()}
     else:
         tensors = construct_text(VOCABULARY)
     return load_small_text(tensors, str(path))

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from . import metrics
+from ...scenes import metrics
 from .trials import Trial
 
 Scores = dict[str, float]

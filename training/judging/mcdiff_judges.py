@@ -14,8 +14,9 @@ from ...models.densify.densify import densify
 from ...models.host.mcdiff_rollout import Rollout
 from ...models.types.motion_field import MotionField, still
 from ...models.types.tracks import Tracks
+from ...scenes import metrics
 from ..data.sparse_flow import MOVES
-from . import baselines, metrics
+from . import baselines
 from .drift import QUANTITIES, drift
 from .evaluation import DENSE, INVERSE
 from .judges import Scores, Workbench, judge_field, judge_video, mean_rows, means

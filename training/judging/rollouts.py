@@ -24,7 +24,7 @@ from ...models.host.mcdiff_rollout import Directions, Rollout, by_field, by_stro
 from ...models.host.sampling import Settings
 from ...models.types.motion_field import MotionField
 from ...models.types.tracks import Tracks
-from ..data.photographs import Photographs
+from ...scenes.photographs import Photographs
 from ..data.scenes import RenderedSteps, render, render_steps
 from .judged_networks import quiet
 from .trials import Trial, trials

@@ -14,9 +14,9 @@ from torch import Tensor
 from ...models.picture.region import brush
 from ...models.types.motion_field import MotionField
 from ...models.types.tracks import Tracks
+from ...scenes.metrics import newly_uncovered
 from ..data.clip import TrainingClip
 from ..data.seeds import numpy_of
-from .metrics import newly_uncovered
 
 HELD_OUT = 10**9
 """Scenes from this seed on are never trained on."""

@@ -91,6 +91,7 @@ class Stage1Objective(Denoising):
                 "control": name.startswith("control."),
             }
             parameter.requires_grad_(wanted[step])
+        self.leaves_out = control is not None and inputs.drawing is None
 
     def example(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Predict]:
         """Of a batch with frames [B, F, 3, H, W], flow [B, F, 2, H, W], strides [B, F - 1] and

@@ -2,9 +2,12 @@
 
 import pytest
 import torch
-from motion_i2v.models.fields.moved_mask import carried, moving
+from motion_i2v.models.fields.moved_mask import carried
+from motion_i2v.models.networks import splat_strips
 from motion_i2v.models.picture.latent_mask import latent_frames
 from motion_i2v.models.types.motion_field import MotionField, still
+
+from tests.tolerances import Tolerance, close
 
 HEIGHT, WIDTH = 40, 60
 row, column = torch.meshgrid(torch.arange(HEIGHT), torch.arange(WIDTH), indexing="ij")
@@ -75,7 +78,7 @@ def test_a_surface_that_grows_has_no_gaps():
     moved, new = carried(box(15, 25), MotionField(torch.stack([torch.zeros_like(zoom), zoom])))
     assert not new[1].any()
     assert float(moved[1, 12:28, 22:38].min()) == 1
-    assert float(moved[1].sum()) == pytest.approx(19**2, rel=0.1)
+    close(float(moved[1].sum()), 19**2, Tolerance(relative=0.1))
 
 
 def test_a_turned_surface_has_no_gaps():
@@ -83,7 +86,7 @@ def test_a_turned_surface_has_no_gaps():
     turn = torch.stack([-0.3 * x - 0.7 * y, 0.7 * x - 0.3 * y])
     moved, new = carried(box(15, 25), MotionField(torch.stack([torch.zeros_like(turn), turn])))
     assert float(new[1, 15:25, 25:35].max()) < 0.05
-    assert float(moved[1].sum()) == pytest.approx(100, rel=0.05)
+    close(float(moved[1].sum()), 100, Tolerance(relative=0.05))
 
 
 def test_what_comes_from_outside_is_new():
@@ -108,9 +111,21 @@ def test_some_frames_are_those_of_all():
         assert torch.equal(all_frames[[0, 2]], two)
 
 
+def test_strips_do_not_show_and_a_field_is_resized_frame_by_frame(monkeypatch):
+    field = moved_box((9.5, 4.0), (20.5, -3.0), around=(1.5, 0.5))
+    seen = ((row + 2 * column) % 7 > 0).float().expand(3, -1, -1).contiguous()
+    field = MotionField(field.flow, seen)
+    size = (2 * WIDTH, HEIGHT)
+    mask, near = torch.rand(2, HEIGHT, 2 * WIDTH, generator=torch.Generator().manual_seed(0))
+    whole = carried(mask, field.resized(size), near)
+    monkeypatch.setattr(splat_strips, "BOUND", 500)
+    for part, expected in zip(carried(mask, field, near, size=size), whole, strict=True):
+        assert torch.equal(part, expected)
+
+
 def test_what_the_field_moves():
     field = moved_box((0.01, 0.0), (5.0, 0.0))
-    assert torch.equal(moving(field), box(12, 15))
+    assert torch.equal(carried(None, field)[0][0], box(12, 15))
 
 
 @pytest.mark.parametrize(("frames", "factor", "count"), [(81, 4, 21), (97, 8, 13), (16, 1, 16)])

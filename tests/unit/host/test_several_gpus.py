@@ -36,6 +36,7 @@ def module():
 
 PATCHERS = {
     "image UNet": unet,
+    "text": lambda: small_model.load_small_model().clip.patcher,
     "image VAE": lambda: part("image_vae", small_model.load_image_vae).patcher,
     "flow VAE": lambda: part("flow_vae", loading.load_flow_vae).patcher,
     "stage 1": lambda: part("stage1_unet", loading.load_motion_field_model),

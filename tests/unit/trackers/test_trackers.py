@@ -9,14 +9,15 @@ from motion_i2v.models.trackers.extract import Excerpt, extract_field
 from motion_i2v.models.trackers.fill import layers, push_pull
 from motion_i2v.models.trackers.methods import WITHOUT_WEIGHTS, DisPairs, without_weights
 from motion_i2v.models.trackers.pairwise import Direct
+from motion_i2v.scenes.flow_scores import FlowScores
+from motion_i2v.scenes.textured_scenes import TexturedScene
 
-from testing.flow_scores import score
-from testing.synthetic import Scene, render
+from tests.tolerances import ACCUMULATED, close
 
 
 @pytest.fixture(scope="module")
 def rendered():
-    return render(Scene(seed=5, frames=9, size=(384, 256), reach=45))
+    return TexturedScene(seed=5, frames=9, size=(384, 256), reach=45).rendered()
 
 
 def clip_of(frames) -> ClipFrames:
@@ -29,13 +30,13 @@ def extracted(frames, name="accurate", **options):
 
 
 def small(frames=4, size=(96, 64), **options):
-    return render(Scene(frames=frames, size=size, reach=6, sprites=1, **options))
+    return TexturedScene(frames=frames, size=size, reach=6, sprites=1, **options).rendered()
 
 
 @pytest.mark.parametrize(("name", "most"), [("accurate", 0.65), ("fast", 0.75)])
 def test_visible_pixels_are_followed(rendered, name, most):
     field = extracted(rendered.frames, name)
-    scores = score(field.flow.numpy(), field.visibility.numpy(), rendered)
+    scores = FlowScores.of(field.flow.numpy(), field.visibility.numpy(), rendered)
     assert scores.visible < most
     assert scores.outliers < 0.06
     assert scores.f1 > 0.6
@@ -49,7 +50,7 @@ def test_anchoring_beats_chaining_and_matching(rendered):
         ("direct", Direct(DisPairs)),
     ):
         field = extract_field(clip, tracker, clip.own_size)
-        errors[name] = score(field.flow.numpy(), field.visibility.numpy(), rendered).last
+        errors[name] = FlowScores.of(field.flow.numpy(), field.visibility.numpy(), rendered).last
     assert errors["accurate"] < min(errors["fast"], errors["direct"])
 
 
@@ -79,7 +80,7 @@ def test_a_smaller_working_size_still_gives_the_clips_size(rendered):
     assert size == (192, 128)
     field = extract_field(clip, without_weights("accurate"), size)
     assert field.size == clip.own_size
-    scores = score(field.flow.numpy(), field.visibility.numpy(), rendered)
+    scores = FlowScores.of(field.flow.numpy(), field.visibility.numpy(), rendered)
     # At half the size, twice the error; never more than without minding the edges.
     assert scores.visible < 1.5
     left_small = extract_field(clip, without_weights("fast"), size, enlarge=False)
@@ -154,7 +155,7 @@ def test_a_cut_is_found_and_named():
 
 def panned(step, frames=4):
     """A camera that turns by `step` px a frame, over pictures of 160x100."""
-    wide = render(Scene(seed=3, frames=2, size=(480, 120), reach=6, sprites=1)).frames[0]
+    wide = TexturedScene(seed=3, frames=2, size=(480, 120), reach=6, sprites=1).rendered().frames[0]
     return np.stack([wide[i : i + 100, step * i : step * i + 160] for i in range(frames)])
 
 
@@ -260,4 +261,4 @@ def test_push_pull_keeps_the_known_and_spreads_it():
     known[3:6, 4:9] = True
     values[~known] = 100
     spread = push_pull(values, known)
-    np.testing.assert_allclose(spread, 4.0, atol=1e-4)
+    close(spread, 4.0, ACCUMULATED)

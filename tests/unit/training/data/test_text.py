@@ -11,7 +11,7 @@ def text(host_env):
 
 
 def test_the_longest_caption_fits(text):
-    from motion_i2v.training.data.scene_captions import VOCABULARY, caption
+    from motion_i2v.scenes.scene_captions import VOCABULARY, caption
 
     said = caption(["a photographer moves up left"] * 3, "the camera pans down right", False)
     known = tuple(text.construct_text(VOCABULARY)["token_ids"].tolist())
@@ -19,7 +19,7 @@ def test_the_longest_caption_fits(text):
 
 
 def test_every_word_is_known_or_small_talk(text):
-    from motion_i2v.training.data.scene_captions import VOCABULARY
+    from motion_i2v.scenes.scene_captions import VOCABULARY
 
     known = tuple(text.construct_text(VOCABULARY)["token_ids"].tolist())
     for word in VOCABULARY:

@@ -14,8 +14,8 @@ import torch
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
-from ...models.networks.splat import SplatPlan
-from ...models.picture import pixels
+from ..models.networks.splat import SplatPlan
+from ..models.picture import pixels
 
 COVERED = 0.25
 """From this sum of bilinear weights on, a pixel is reached. A surface that is stretched by less

@@ -1,5 +1,6 @@
 """How a layer of a synthetic scene moves: an affine motion of the plane, eased in time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,3 +64,11 @@ def random_ease(random: np.random.Generator) -> tuple[float, float]:
         return (1.0, 1.0)
     slow = (random.uniform(1.2, 2.0), random.uniform(1.2, 2.0))
     return slow if choice < 0.66 else (slow[0], 1.0) if choice < 0.83 else (1.0, slow[1])
+
+
+def composed(motions: Sequence[SceneMotion], times: np.ndarray) -> np.ndarray:
+    """Returns [F, 3, 3]: where a point of the picture at time 0 is at `times`, moved by all."""
+    out = motions[0].matrices(times)
+    for motion in motions[1:]:
+        out = out @ motion.matrices(times)
+    return out

@@ -9,9 +9,12 @@ import torch
 
 pytest.importorskip("skimage", reason="its photographs are used")
 
-from motion_i2v.training.data import scenes
+from motion_i2v.scenes.photograph_scenes import SceneMaker, SceneOptions
+from motion_i2v.scenes.photographs import SOURCES, Photographs
+from motion_i2v.scenes.scene_captions import VOCABULARY
+from motion_i2v.scenes.scene_motion import SceneMotion
+from motion_i2v.scenes.scene_shapes import hinged, shape
 from motion_i2v.training.data.clip import stack
-from motion_i2v.training.data.photographs import SOURCES, Photographs
 from motion_i2v.training.data.scene_batches import (
     RandomTimes,
     StrideTimes,
@@ -20,10 +23,7 @@ from motion_i2v.training.data.scene_batches import (
     random_crops,
     shape_of,
 )
-from motion_i2v.training.data.scene_captions import VOCABULARY
-from motion_i2v.training.data.scene_motion import SceneMotion
-from motion_i2v.training.data.scene_shapes import hinged, shape
-from motion_i2v.training.data.scenes import SceneOptions, render
+from motion_i2v.training.data.scenes import render
 from scipy.ndimage import map_coordinates
 
 SIZE = (96, 64)
@@ -96,9 +96,9 @@ def front_layers(scene, time: float, size: tuple[int, int]) -> tuple[np.ndarray,
     """Which layer is seen at each pixel [H, W], and each layer's motion, worked out afresh."""
     x, y = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
     front, moves = np.zeros((size[1], size[0]), int), []
-    for k, layer in enumerate(scene.layers):
-        move = np.eye(3)
-        for motion in layer.motions:
+    for k, moving in enumerate(scene.layers):
+        move, layer = np.eye(3), moving.layer
+        for motion in moving.motions:
             move = move @ motion.matrices(np.array([time]))[0]
         moves.append(move)
         if k:
@@ -115,7 +115,7 @@ def front_layers(scene, time: float, size: tuple[int, int]) -> tuple[np.ndarray,
 def test_visibility_agrees_with_one_pixel_after_the_other(photographs, seed):
     width, height = SIZE
     clip = render(seed, SIZE, TIMES, photographs)
-    scene = scenes._build(np.random.default_rng(seed), SIZE, photographs, SceneOptions())
+    scene = SceneMaker(np.random.default_rng(seed), SIZE, photographs).scene()
     first, _ = front_layers(scene, 0.0, SIZE)
     sprites = np.array([layer.sprite for layer in scene.layers])
     assert (sprites[first] == clip.objects.numpy()).mean() > 0.995

@@ -1,17 +1,21 @@
-"""Clips with exact motion: textured layers that pan, zoom and turn in front of one another.
+"""Scenes made of noise: textured layers that pan, zoom and turn in front of one another.
 
-Every layer is a texture under one affine motion a frame, so where a pixel of frame 0 is in frame i
-is known exactly, and so is whether a nearer layer hides it there. Tests and benchmarks share it.
+They need no photographs, and move farther and in other ways than what networks are trained on:
+tests and benchmarks judge trackers on them.
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from .renderer import Layer, painted, translation, truth
+
 
 @dataclass(frozen=True)
-class Scene:
+class TexturedScene:
     """What is to be rendered.
 
     Args:
@@ -34,6 +38,24 @@ class Scene:
     blur: float = 0.8
     noise: float = 1.5
 
+    def rendered(self) -> Rendered:
+        """The clip; the same scene gives the same one."""
+        random = np.random.default_rng(self.seed)
+        made = [_background(self, random), *(_sprite(self, random) for _ in range(self.sprites))]
+        layers, moves = zip(*made, strict=True)
+        pictures, front = painted(layers, moves, self.size)
+        frames = [self._seen(picture / 255, i) for i, picture in enumerate(pictures)]
+        noise = random.normal(0, self.noise / 255, pictures.shape).astype(np.float32)
+        flow, visible = truth(moves, front)
+        return Rendered((np.stack(frames) + noise).clip(0, 1), flow, visible)
+
+    def _seen(self, picture: np.ndarray, number: int) -> np.ndarray:
+        """A frame [H, W, 3] as blur and light change it."""
+        time = number / max(1, self.frames - 1)
+        if self.blur * time > 0.05:
+            picture = cv2.GaussianBlur(picture, (0, 0), self.blur * time)
+        return picture * (1 + self.light * time)
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -50,25 +72,8 @@ class Rendered:
     visible: np.ndarray
 
 
-@dataclass(frozen=True)
-class _Layer:
-    texture: np.ndarray  # [h, w, 3] float32, larger than the picture
-    cover: np.ndarray  # [h, w] float32 in 0..1
-    motion: np.ndarray  # [F, 3, 3], texture -> picture
-
-
-def render(scene: Scene) -> Rendered:
-    """Renders a scene; the same scene gives the same clip."""
-    random = np.random.default_rng(scene.seed)
-    layers = [_background(scene, random)]
-    layers += [_sprite(scene, random, i) for i in range(scene.sprites)]
-    covers = np.stack(
-        [[_warp(layer.cover, m, scene.size) for m in layer.motion] for layer in layers]
-    )
-    flow, visible = _truth(scene, layers, covers)
-    frames = np.stack([_frame(scene, layers, covers[:, i], i) for i in range(scene.frames)])
-    noise = random.normal(0, scene.noise / 255, frames.shape).astype(np.float32)
-    return Rendered((frames + noise).clip(0, 1).astype(np.float32), flow, visible)
+Moving = tuple[Layer, np.ndarray]
+"""A layer, and its motion [F, 3, 3]."""
 
 
 def texture(random: np.random.Generator, height: int, width: int) -> np.ndarray:
@@ -98,37 +103,37 @@ def texture(random: np.random.Generator, height: int, width: int) -> np.ndarray:
     return (0.5 + 0.22 * out).clip(0.02, 0.98)
 
 
-def _background(scene: Scene, random: np.random.Generator) -> _Layer:
+def _background(scene: TexturedScene, random: np.random.Generator) -> Moving:
     w, h = scene.size
     margin = int(scene.reach) + 60
     image = texture(random, h + 2 * margin, w + 2 * margin)
-    place = _translation(-margin, -margin)
+    place = translation(-margin, -margin)
     angle = random.uniform(0, 2 * np.pi)
     goal = 0.35 * scene.reach * np.array([np.cos(angle), np.sin(angle)])
     moves = _moves(
         scene, random, goal, zoom=random.uniform(-0.06, 0.08), turn=random.uniform(-2, 2)
     )
-    return _Layer(image, np.ones(image.shape[:2], np.float32), moves @ place)
+    return Layer(255 * image, None, place), moves
 
 
-def _sprite(scene: Scene, random: np.random.Generator, number: int) -> _Layer:
+def _sprite(scene: TexturedScene, random: np.random.Generator) -> Moving:
     w, h = scene.size
     radius = random.uniform(0.14, 0.24) * min(w, h)
     side = int(2 * radius * 1.5)
     cover = _blob(random, side, radius)
     centre = np.array([random.uniform(0.2, 0.8) * w, random.uniform(0.2, 0.8) * h])
-    place = _translation(*(centre - side / 2))
+    place = translation(*(centre - side / 2))
     # Towards the middle, so that sprites cross each other and mostly stay in the picture.
     towards = np.array([w / 2, h / 2]) - centre + random.normal(0, 0.2, 2) * (w, h)
     goal = towards / max(np.linalg.norm(towards), 1) * scene.reach * random.uniform(0.5, 0.85)
     moves = _moves(
         scene, random, goal, random.uniform(-0.1, 0.15), random.uniform(-12, 12), about=centre
     )
-    return _Layer(texture(random, side, side), cover, moves @ place)
+    return Layer.covering(255 * texture(random, side, side), 255 * cover, place), moves
 
 
 def _moves(
-    scene: Scene,
+    scene: TexturedScene,
     random: np.random.Generator,
     goal: np.ndarray,
     zoom: float,
@@ -148,7 +153,7 @@ def _moves(
         turned[:2, :2] = scale * np.array(
             [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
         )
-        moves.append(_translation(*(about + shift)) @ turned @ _translation(*-about))
+        moves.append(translation(*(about + shift)) @ turned @ translation(*-about))
     return np.stack(moves)
 
 
@@ -159,49 +164,3 @@ def _blob(random: np.random.Generator, side: int, radius: float) -> np.ndarray:
     for wave in (2, 3, 4, 5):
         edge += radius * random.normal(0, 0.08) * np.cos(wave * angle + random.uniform(0, 6.28))
     return (edge - np.hypot(x, y) + 0.5).clip(0, 1).astype(np.float32)
-
-
-def _frame(scene: Scene, layers: list[_Layer], covers: np.ndarray, i: int) -> np.ndarray:
-    picture: np.ndarray = np.zeros((scene.size[1], scene.size[0], 3), np.float32)
-    for layer, cover in zip(layers, covers, strict=True):
-        seen = _warp(layer.texture, layer.motion[i], scene.size)
-        picture = picture * (1 - cover[..., None]) + seen * cover[..., None]
-    time = i / max(1, scene.frames - 1)
-    if scene.blur * time > 0.05:
-        picture = cv2.GaussianBlur(picture, (0, 0), scene.blur * time)
-    return picture * (1 + scene.light * time)
-
-
-def _truth(scene: Scene, layers: list[_Layer], covers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    w, h = scene.size
-    front = _frontmost(covers[:, 0])
-    x, y = np.meshgrid(np.arange(w), np.arange(h))
-    here = np.stack([x, y, np.ones_like(x)], axis=-1).astype(np.float64)
-    flow = np.zeros((scene.frames, 2, h, w), np.float32)
-    visible = np.zeros((scene.frames, h, w), bool)
-    for i in range(scene.frames):
-        end = np.zeros((h, w, 2))
-        for k, layer in enumerate(layers):
-            move = layer.motion[i] @ np.linalg.inv(layer.motion[0])
-            end[front == k] = (here[front == k] @ move.T)[:, :2]
-        flow[i] = (end - here[..., :2]).transpose(2, 0, 1)
-        column, row = (np.rint(end[..., d]).astype(int) for d in (0, 1))
-        within = (column >= 0) & (row >= 0) & (column < w) & (row < h)
-        there = _frontmost(covers[:, i])[row.clip(0, h - 1), column.clip(0, w - 1)]
-        visible[i] = within & (there == front)
-    flow[0] = 0
-    return flow, visible
-
-
-def _frontmost(covers: np.ndarray) -> np.ndarray:
-    """Which layer is seen at each pixel, [H, W]."""
-    order = np.arange(len(covers))[:, None, None]
-    return np.where(covers > 0.5, order, 0).max(0)
-
-
-def _warp(image: np.ndarray, motion: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return cv2.warpAffine(image, motion[:2], size, flags=cv2.INTER_LINEAR)
-
-
-def _translation(x: float, y: float) -> np.ndarray:
-    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)

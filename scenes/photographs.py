@@ -20,7 +20,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-PACK_INPUT = Path(__file__).resolve().parents[2] / "example_workflows" / "input"
+PACK_INPUT = Path(__file__).resolve().parents[1] / "example_workflows" / "input"
 CUT_OUT_SIDE = 224
 SHRINK = 2**0.5
 

@@ -1,0 +1,1 @@
+"""Clips whose motion is known exactly: made, rendered, and what an answer is worth beside it."""
