@@ -128,7 +128,7 @@ def _number(described: io.Int.Input | io.Float.Input, value: Any) -> int | float
 
 
 def _switch(name: str, value: Any) -> bool:
-    if not isinstance(value, Real):
+    if isinstance(value, str | list | tuple | dict | torch.Tensor):
         raise ValueError(f"{name} is {value!r:.60}, but true or false is needed")
     return bool(value)
 
