@@ -26,6 +26,8 @@ SLICE = 20
 LEAST = 10.0
 """Seconds that it has, however long the host took to start."""
 GROWTH = 0.05
+WARM = 60
+"""Prompts before memory is judged by: every node at least once."""
 SOURCES: Prompt = {
     "picture": node("EmptyImage", width=64, height=48, batch_size=2, color=0x336699),
     "mask": node("SolidMask", value=1.0, width=64, height=48),
@@ -54,18 +56,19 @@ def treat(host: HostProcess, count: int, deadline: float, seed: int) -> tuple[in
     prompts = _prompts(host.object_info())
     tally = _Tally(host, deadline)
     settled = after = 0
+    judged = False
     third = time.monotonic() + (deadline - time.monotonic()) / 3
     for start in range(0, count, SLICE):
         _generate(prompts, min(SLICE, count - start), seed + start, tally)
         if not host.alive or time.monotonic() > deadline:
             break
         if not settled and (tally.done >= count // 3 or time.monotonic() > third):
-            settled = resident_memory(host.process.pid)
+            settled, judged = resident_memory(host.process.pid), tally.done >= WARM
     if host.alive:
         after = resident_memory(host.process.pid)
     else:
         tally.failures.append(f"the server died: {host.log_tail}")
-    if settled and after > settled * (1 + GROWTH):
+    if judged and after > settled * (1 + GROWTH):
         tally.failures.append(f"the server's memory grew from {settled >> 20} to {after >> 20} MB")
     told = (
         f"{tally.done} through the queue, {tally.refused} refused before they ran, "
