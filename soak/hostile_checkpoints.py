@@ -309,6 +309,38 @@ def mappings_in_mappings(rng: random.Random, path: Path) -> None:
 
 
 @hostile
+def tuples_in_tuples(rng: random.Random, path: Path) -> None:
+    """Twice as much at every level, wherever a value is looked at, compared or shown."""
+    # Each pair is put away, and taken out twice.
+    deep = word("a") + b"q\x01" + b"h\x01\x86q\x01" * 200
+    stored = b"(" + word("storage") + b"ctorch\nFloatStorage\n"
+    used = rng.choice(
+        (
+            b"}" + deep + b"Ns",
+            stored + deep + word("cpu") + number(1) + b"tQ",
+            stored + word("0") + word("cpu") + deep + b"tQ",
+            b"(" + deep + b"NNNNtQ",
+            tensor(storage(16), 0, [16], [1]).replace(numbers([16]), b"(" + deep + b"t"),
+        )
+    )
+    archive(path, PROTO + b"}" + word("x") + used + b"s" + STOP, {"archive/data/0": bytes(64)})
+
+
+@hostile
+def numbers_without_end(rng: random.Random, path: Path) -> None:
+    large = b"\x8b" + struct.pack("<i", 4_000_000) + b"\x7f" * 4_000_000
+    stored = word("storage") + b"ctorch\nFloatStorage\n" + word("0") + word("cpu")
+    many = storage(16), 0, [(1 << 62)] * 50_000, [1] * 50_000
+    used = rng.choice((b"(" + stored + large + b"tQ", tensor(*many)))
+    archive(path, PROTO + b"}" + word("x") + used + b"s" + STOP, {"archive/data/0": bytes(64)})
+
+
+@hostile
+def very_many_marks(rng: random.Random, path: Path) -> None:
+    archive(path, PROTO + b"](" + b"N" * 200_000 + b"(t" * 140_000 + b"e" + STOP, {})
+
+
+@hostile
 def a_million_operations(rng: random.Random, path: Path) -> None:
     archive(path, PROTO + b"](" + rng.choice((b"}", b"N", b"](")) * 3_000_000 + b"e" + STOP, {})
 

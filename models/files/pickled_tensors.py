@@ -19,6 +19,11 @@ import torch
 MOST_OPERATIONS = 500_000
 """Of a pickle: 40 for each tensor, of which SD 1.5 with its optimizer has 3,500."""
 
+MOST_SIDES = 64
+LARGEST = 1 << 63
+NAMES = (str, int, float, bool, type(None))
+"""Of what; the hash of a tuple of tuples may take for ever."""
+
 STORAGES = {
     "torch DoubleStorage": torch.float64,
     "torch FloatStorage": torch.float32,
@@ -76,10 +81,6 @@ class _Global:
     name: str
 
 
-class _Mark:
-    """Where a tuple, or the items of a dict or list, begin on the stack."""
-
-
 def walk(file: io.BytesIO) -> Any:
     """What one pickle holds, with a `Placed` for every tensor; the file is left behind it.
 
@@ -105,6 +106,7 @@ class _Walker:
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
+        self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
 
     def take(self, name: str, argument: Any) -> None:
@@ -122,9 +124,9 @@ class _Walker:
             raise WouldRunCode(f"the operation {name}")
 
     def marked(self) -> list[Any]:
-        """What lies above the last mark, taken off with it."""
-        last = max(i for i, value in enumerate(self.stack) if isinstance(value, _Mark))
-        taken = self.stack[last + 1 :]
+        """What lies above the last mark, taken off with it: a tuple, or items."""
+        last = self.marks.pop()
+        taken = self.stack[last:]
         del self.stack[last:]
         return taken
 
@@ -139,6 +141,8 @@ class _Walker:
         target = self.stack[-1]
         if not isinstance(target, dict) or len(taken) % 2:
             raise Damaged("names without a mapping")
+        if not all(isinstance(name, NAMES) for name in taken[::2]):
+            raise Damaged("a name that is neither a text nor a number")
         target.update(zip(taken[::2], taken[1::2], strict=True))
 
     def append(self, taken: list[Any]) -> None:
@@ -150,10 +154,11 @@ class _Walker:
     def storage(self) -> None:
         """Replaces a tuple by the storage that it stands for."""
         word, kind, key, _, count, *view = self.stack.pop()
-        if word != "storage" or any(part is not None for part in view):
-            raise Damaged(f"an unknown reference to {word!r}")
+        known = word == "storage" and isinstance(key, (str, int))
+        if not known or any(part is not None for part in view):
+            raise Damaged("a reference to what is no storage")
         if not isinstance(kind, _Global) or kind.name not in STORAGES:
-            raise WouldRunCode(getattr(kind, "name", repr(kind)))
+            raise WouldRunCode(getattr(kind, "name", "a storage of no type"))
         dtype = STORAGES[kind.name]
         self.stack.append(Stored(str(key), dtype, _count(count) * dtype.itemsize))
 
@@ -184,7 +189,7 @@ VALUES = frozenset(
      "BINUNICODE", "SHORT_BINUNICODE", "SHORT_BINSTRING", "BINSTRING")
 )  # fmt: skip
 OPERATIONS: Mapping[str, Callable[[_Walker], None]] = {
-    "MARK": lambda at: at.stack.append(_Mark()),
+    "MARK": lambda at: at.marks.append(len(at.stack)),
     "EMPTY_DICT": lambda at: at.stack.append({}),
     "EMPTY_LIST": lambda at: at.stack.append([]),
     "EMPTY_TUPLE": lambda at: at.stack.append(()),
@@ -203,8 +208,9 @@ OPERATIONS: Mapping[str, Callable[[_Walker], None]] = {
 
 
 def _count(value: Any) -> int:
-    if not isinstance(value, int) or value < 0:
-        raise Damaged(f"{value!r} where a size must be")
+    """A size; what it is instead is not told: of some values, the text would have no end."""
+    if not isinstance(value, int) or not 0 <= value < LARGEST:
+        raise Damaged("something else where a size must be")
     return value
 
 
@@ -240,6 +246,8 @@ REBUILT: Mapping[str, Callable[..., Placed]] = {
 
 def _checked(storage: Stored, dtype: torch.dtype, offset: Any, shape: Any, stride: Any) -> Placed:
     """A tensor that lies in its storage, each of its numbers in a place of its own."""
+    if max(len(shape), len(stride)) > MOST_SIDES:
+        raise Damaged(f"a tensor of more than {MOST_SIDES} sides")
     sizes, strides = (tuple(_count(side) for side in sides) for sides in (shape, stride))
     found = Placed(storage, dtype, _count(offset), sizes, strides)
     if len(sizes) != len(strides):
