@@ -15,6 +15,7 @@ from pathlib import Path
 
 from devkit import places
 from devkit.rooms import ROOMS, files_of, room_of, rooms_used
+from models.files.atomic import whole
 
 PAGE = places.ROOT / "docs" / "architecture.md"
 WORKFLOW = "picture-arrows-prompt"
@@ -102,7 +103,9 @@ def made(text: str) -> str:
 
 
 def main() -> int:
-    PAGE.write_text(made(PAGE.read_text("utf-8")), "utf-8")
+    text = made(PAGE.read_text("utf-8"))
+    with whole(PAGE) as part:
+        part.write_text(text, "utf-8")
     print(f"{PAGE.relative_to(places.ROOT)} is as the code is.")
     return 0
 

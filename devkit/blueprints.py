@@ -18,6 +18,7 @@ from typing import Any
 from devkit import base, places
 from devkit.browser import page_of
 from devkit.host import HostProcess
+from models.files.atomic import whole
 
 FOLDER = places.ROOT / "subgraphs"
 OUTSIDE = (
@@ -213,7 +214,8 @@ def main() -> int:
         with page_of(host.url) as page:
             for blueprint in BLUEPRINTS:
                 text = text_of(blueprint, workflow_of(blueprint, page))
-                file_of(blueprint).write_text(text, "utf-8")
+                with whole(file_of(blueprint)) as part:
+                    part.write_text(text, "utf-8")
                 print(f"written: {file_of(blueprint).relative_to(places.ROOT)}")
     return 0
 

@@ -75,9 +75,8 @@ def _gpu(rest: list[str]) -> int:
             f"{python} has no torch. Run dev.py with the Python of your ComfyUI, or name that in "
             "COMFYUI_PYTHON."
         )
-    told = {"COMFYUI_DIR": str(places.comfyui_around()), "PYTHONUNBUFFERED": "1"}
-    command = [python, "-m", "benchmarks.gpu", *rest]
-    return subprocess.call(command, cwd=places.ROOT, env={**os.environ, **told})
+    folder = str(places.comfyui_around())
+    return _hand_over("-m", "benchmarks.gpu", *rest, python=python, COMFYUI_DIR=folder)
 
 
 def _bench(rest: list[str]) -> int:
@@ -126,10 +125,10 @@ def _with_tools(module: str, *rest: str) -> int:
     return _hand_over("-m", module, *rest)
 
 
-def _hand_over(*arguments: str) -> int:
-    """Goes on as the private Python, from the root of the checkout."""
-    python = str(places.interpreter_of(places.VENV))
-    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
+def _hand_over(*arguments: str, python: str = "", **told: str) -> int:
+    """Goes on as a Python, by default the private one, from the root of the checkout."""
+    python = python or str(places.interpreter_of(places.VENV))
+    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1", **told}
     sys.stdout.flush()
     os.chdir(places.ROOT)
     if os.name != "nt":

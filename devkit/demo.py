@@ -1,7 +1,7 @@
 """`python dev.py demo [NAME ...]`: runs example workflows on a photo and collects what they write.
 
-Where none is named, the motion that needs no model comes first, and after it both stages with
-learned weights: the small model's, which come with the pack.
+Where none is named, the motion that needs no model comes first, and after it the small model's
+learned weights, which come with the pack: both stages, and stage 2 led by the warped picture.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from typing import Any
 from devkit import base, places
 from devkit.host import HostError, HostProcess, Prompt, Result
 from devkit.serve import stop_on_signals
+from models.files.atomic import whole
 
 WHAT = {
     "draw-and-preview": "the drawing, spread over the brushed region, moves the photo; no model",
     "small-model": "learned weights: both stages of Motion-I2V with the small model, which is soft "
     "and small, and meant for trying graphs; see README.md for real work",
+    "time-to-move-small": "the same model begins with the warped photo instead of noise, and holds "
+    "to what the photo shows (Time-to-Move), as larger video models can",
 }
 """What is run where nothing is named, and what its result is."""
 
@@ -84,7 +87,8 @@ def collect(host: HostProcess, result: Result) -> list[Path]:
     files = []
     for saved in host.files(result):
         target = places.OUTPUT / (re.sub(r"_\d{5}_?$", "", saved.stem) + saved.suffix)
-        shutil.copyfile(saved, target)
+        with whole(target) as part:
+            shutil.copyfile(saved, part)
         files.append(target)
     return files
 

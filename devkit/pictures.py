@@ -12,6 +12,7 @@ from devkit import base, places
 from devkit.browser import page_of
 from devkit.demo import read_twin
 from devkit.host import HostProcess
+from models.files.atomic import whole
 
 PICTURES = places.ROOT / "docs" / "pictures"
 SHOWN = ("draw-and-preview", "brush-only", "several-regions")
@@ -50,7 +51,8 @@ def show_editor(page: Any) -> Path:
     target = PICTURES / "editor.jpg"
     shot = target.with_suffix(".png")
     page.screenshot(path=shot, clip=SHOWN_PART)
-    Image.open(shot).convert("RGB").save(target, quality=88)
+    with whole(target) as part:
+        Image.open(shot).convert("RGB").save(part, "JPEG", quality=88)
     shot.unlink()
     return target
 

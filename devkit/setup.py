@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from devkit import environments, pins, places
+from models.files.atomic import whole
 
 STAMP = places.PRIVATE / "stamp.json"
 
@@ -55,7 +56,8 @@ def ensure(tools: bool = False, torch: bool = False) -> None:
         started = time.monotonic()
         step.action()
         stamps[step.name] = step.stamp
-        STAMP.write_text(json.dumps(stamps, indent=1) + "\n")
+        with whole(STAMP) as part:
+            part.write_text(json.dumps(stamps, indent=1) + "\n")
         print(f"{time.monotonic() - started:.0f} s", flush=True)
     if places.own_python() is not None:
         _check_own_python()

@@ -14,6 +14,7 @@ from ..models.fields.field_formats import (
     save_flo,
     save_safetensors,
 )
+from ..models.files.names import check_name, inside
 from ..models.types.motion_field import MotionField
 from .inputs import field_input, field_output
 from .node import Node
@@ -57,12 +58,10 @@ class MotionI2VSaveMotionField(Node):
     def validate_inputs(cls, filename_prefix: str | None = None) -> bool | str:
         if filename_prefix is None:
             return True
-        parts = Path(filename_prefix.replace("\\", "/")).parts
-        if not parts or ".." in parts or Path(filename_prefix).is_absolute():
-            return (
-                f"filename_prefix {filename_prefix!r} must name a file inside the output folder: "
-                f"no '..', and not an absolute path"
-            )
+        try:
+            inside(folder_paths.get_output_directory(), filename_prefix, "filename_prefix")
+        except ValueError as error:
+            return str(error)
         return True
 
     @classmethod
@@ -70,10 +69,12 @@ class MotionI2VSaveMotionField(Node):
         if format not in FORMATS:
             raise ValueError(f"unknown format {format!r}: choose {' or '.join(FORMATS)}")
         root = folder_paths.get_output_directory()
+        inside(root, filename_prefix, "filename_prefix")
         folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
             filename_prefix, root, *field.size
         )
-        path = _inside(root, os.path.join(folder, f"{name}_{counter:05}_"))
+        written = os.path.relpath(os.path.join(folder, f"{name}_{counter:05}_"), root)
+        path = inside(root, written, "filename_prefix")
         if format == "flo":
             files = save_flo(field, path)
         else:
@@ -118,7 +119,10 @@ class MotionI2VLoadMotionField(Node):
         try:
             path = resolve(file)
             for part in flo_sequence(path) if path.suffix.lower() == ".flo" else [path]:
-                digest.update(part.name.encode() + part.read_bytes())
+                digest.update(part.name.encode())
+                with part.open("rb") as content:
+                    while block := content.read(1 << 20):
+                        digest.update(block)
         except (ValueError, OSError) as error:
             return str(error)
         return digest.hexdigest()
@@ -135,11 +139,10 @@ def resolve(name: str) -> Path:
         ValueError: where it lies outside the input and output folders, is missing, or is of
             another kind.
     """
-    if name.endswith(OUTPUT_MARK):
-        root, bare = folder_paths.get_output_directory(), name.removesuffix(OUTPUT_MARK)
-    else:
-        root, bare = folder_paths.get_input_directory(), name
-    path = _inside(root, os.path.join(root, bare))
+    bare = check_name(name, "file").removesuffix(OUTPUT_MARK)
+    marked = name.endswith(OUTPUT_MARK)
+    root = folder_paths.get_output_directory() if marked else folder_paths.get_input_directory()
+    path = inside(root, bare, "file")
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"{name!r}: a motion field's file ends in .safetensors or .flo")
     if not path.is_file():
@@ -158,7 +161,8 @@ def list_files() -> list[str]:
 
 def _motion_files(root: str) -> list[str]:
     found: list[str] = []
-    for folder, _, names in os.walk(root):
+    for folder, folders, names in os.walk(root):
+        folders[:] = [found for found in folders if not found.startswith(".")]
         sequences: set[str] = set()
         for name in sorted(names):
             stem, suffix = os.path.splitext(name)
@@ -171,11 +175,3 @@ def _motion_files(root: str) -> list[str]:
                 sequences.add(sequence)
             found.append(os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/"))
     return sorted(found)
-
-
-def _inside(root: str, path: str) -> Path:
-    """The real path, which must lie in `root`; the host's own annotated paths do not check it."""
-    real_root, real = Path(root).resolve(), Path(path).resolve()
-    if not real.is_relative_to(real_root):
-        raise ValueError(f"{os.path.basename(path)!r} lies outside ComfyUI's folder; move it there")
-    return real

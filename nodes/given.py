@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import torch
 from comfy_api.latest import io
 
 from ..models.types.motion_field import MotionField
+from .sockets import OnePicture
 
 
 def taken(schema: io.Schema, given: dict[str, Any]) -> dict[str, Any]:
     """The inputs as nodes are written for: choices and numbers that a widget would allow, pictures
-    of RGB, things of their socket's type, where float64 is.
+    of RGB, one where one is meant, things of their socket's type, where float64 is.
 
     What is typed into a widget, the host has looked at, if not in every version; what comes over a
     link, such as a number or what a node of any type gives, nobody has.
@@ -23,21 +24,24 @@ def taken(schema: io.Schema, given: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: naming the input, what it is, and what it may be.
     """
-    found = {}
+    found = dict(given)
     for described in schema.inputs:
-        if described.id in given:
-            value = given[described.id]
-            if schema.is_input_list and value is not None:
-                found[described.id] = [_checked(described, part) for part in value]
-            else:
-                found[described.id] = _checked(described, value)
-    return {**given, **found}
+        name = described.id
+        if name not in given:
+            continue
+        if not schema.is_input_list or given[name] is None:
+            found[name] = _checked(described, given[name])
+        elif described.optional and all(part is None for part in given[name]):
+            del found[name]  # as if nothing were connected
+        else:
+            found[name] = [_checked(described, part, True) for part in given[name] or [None]]
+    return found
 
 
-def _checked(described: io.Input, value: Any) -> Any:
+def _checked(described: io.Input, value: Any, listed: bool = False) -> Any:
     name, kind = described.id, described.io_type
     if value is None:
-        if described.optional:
+        if described.optional and not listed:
             return None
         raise ValueError(f"{name} is nothing (None): what is connected to it gave no {kind}")
     if isinstance(described, io.Combo.Input):
@@ -46,7 +50,8 @@ def _checked(described: io.Input, value: Any) -> Any:
         return check(name, value)
     if isinstance(described, io.Int.Input | io.Float.Input):
         return _number(described, value)
-    return CHECKS[kind](name, value) if kind in CHECKS else value
+    value = CHECKS[kind](name, value) if kind in CHECKS else value
+    return single(name, value) if isinstance(described, OnePicture) else value
 
 
 def with_float64(value: Any) -> Any:
@@ -83,6 +88,20 @@ def rgb(name: str, picture: Any) -> torch.Tensor:
     return picture[..., :3].contiguous()
 
 
+def single(name: str, pictures: torch.Tensor) -> torch.Tensor:
+    """The picture [1, H, W, 3] of an IMAGE that holds one.
+
+    Raises:
+        ValueError: for several, before anything is loaded or sampled for them.
+    """
+    if len(pictures) != 1:
+        raise ValueError(
+            f"{name} is a batch of {len(pictures)} pictures, but 1 is needed: pick one, for "
+            "example with ImageFromBatch, or queue them one by one (Rebatch Images to 1)"
+        )
+    return pictures
+
+
 def _chosen(name: str, value: Any, options: list[Any]) -> Any:
     if value not in options:
         listed = ", ".join(str(option) for option in options)
@@ -96,9 +115,11 @@ def _number(described: io.Int.Input | io.Float.Input, value: Any) -> int | float
     bounds = f"{kind} from {described.min} to {described.max}"
     if not isinstance(value, Real) or not described.min <= value <= described.max:
         raise ValueError(f"{described.id} is {value!r:.60}, but {bounds} is needed")
-    if whole and int(value) != value:
+    if not whole:
+        return float(value)
+    if not isinstance(value, Integral) and not float(value).is_integer():
         raise ValueError(f"{described.id} is {value!r}, but {bounds} is needed: round it")
-    return int(value) if whole else float(value)
+    return int(value) if isinstance(value, Integral) else int(float(value))
 
 
 def _switch(name: str, value: Any) -> bool:

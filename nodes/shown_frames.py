@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..models.files.atomic import whole
 from ..models.types.eight_bits import eight_bits
 from .sockets import shows_itself
 
@@ -36,7 +37,8 @@ def shown(frames: torch.Tensor) -> dict[str, Any]:
     if is_new:
         first, *others = pictures
         moving: dict[str, Any] = {"save_all": True, "append_images": others, "loop": 0}
-        first.save(file, quality=85, method=2, duration=MILLISECONDS, **moving)
+        with whole(file) as part:
+            first.save(part, "WEBP", quality=85, method=2, duration=MILLISECONDS, **moving)
     return {"ui": {"images": [told(file)], "animated": (len(pictures) > 1,)}}
 
 

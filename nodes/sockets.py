@@ -12,6 +12,15 @@ MotionFieldSocket = io.Custom("MOTION_FIELD")
 TracksSocket = io.Custom("TRACKS")
 """The core's dict of tensors, see `models.types.tracks.Tracks.to_dict`."""
 
+
+class OnePicture(io.Image.Input):
+    """An IMAGE whose one picture the result begins with: several are refused, see `given.taken`.
+
+    Where a picture is only looked at, for its size, its edges or as a background, the first of a
+    batch counts.
+    """
+
+
 FlowVaeSocket = io.Custom("FLOW_VAE")
 """A `models.host.flow_vae.FlowVAE`."""
 

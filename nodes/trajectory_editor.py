@@ -9,7 +9,8 @@ from ..models.drawing.draw_tracks import draw_tracks
 from ..models.drawing.editor_document import read_editor_document
 from ..models.drawing.paths import Path, sample_paths
 from ..models.drawing.track_formats import parse_drawing, write_tracks
-from .inputs import picture_size
+from ..models.files.atomic import whole
+from .inputs import frames_input, picture_size
 from .node import Node
 from .shown_frames import picture_of, temporary_file, told
 from .sockets import CATEGORY, TracksSocket, aliases, essential, shows_itself
@@ -54,13 +55,7 @@ class MotionI2VTrajectoryEditor(Node):
                     socketless=True,
                     tooltip="The drawing as JSON. The editor writes it; scripts may write it too.",
                 ),
-                io.Int.Input(
-                    "frames",
-                    default=16,
-                    min=2,
-                    max=1024,
-                    tooltip="Frames of the clip; Motion-I2V was trained on 16.",
-                ),
+                frames_input(16, "Frames of the clip; Motion-I2V was trained on 16."),
             ],
             outputs=[
                 TracksSocket.Output(
@@ -111,5 +106,6 @@ def _keep_picture(frame: torch.Tensor) -> dict[str, Any]:
     file, is_new = temporary_file([picture])
     if is_new:
         picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
-        picture.save(file, quality=90, method=2)
+        with whole(file) as part:
+            picture.save(part, "WEBP", quality=90, method=2)
     return {**told(file), "width": width, "height": height}

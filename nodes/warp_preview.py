@@ -12,7 +12,15 @@ from ..models.types.progress import OnStep
 from .inputs import moved_output, new_output, picture_size, temporal_factor_input
 from .node import Node, progress
 from .shown_frames import shown
-from .sockets import CATEGORY, MotionFieldSocket, advanced, aliases, essential, shows_itself
+from .sockets import (
+    CATEGORY,
+    MotionFieldSocket,
+    OnePicture,
+    advanced,
+    aliases,
+    essential,
+    shows_itself,
+)
 
 
 class MotionI2VWarpPreview(Node):
@@ -30,7 +38,7 @@ class MotionI2VWarpPreview(Node):
             description="Moves the picture by a motion field, at full resolution and without a "
             "model: a fast look at a motion, and a video for those without a GPU.",
             inputs=[
-                io.Image.Input("picture", tooltip="The one picture to move; it is frame 0."),
+                OnePicture("picture", tooltip="The one picture to move; it is frame 0."),
                 MotionFieldSocket.Input(
                     "field",
                     tooltip="Where every pixel goes. A field of another size is resized to the "
@@ -125,7 +133,6 @@ class MotionI2VWarpPreview(Node):
         directed: torch.Tensor | None = None,
         temporal_factor: int = 1,
     ) -> io.NodeOutput:
-        _check_single(picture)
         at = latent_frames(field.frames, temporal_factor)
         on_step = progress(field.frames)
         if depth is not None and invert_depth:
@@ -145,14 +152,6 @@ class MotionI2VWarpPreview(Node):
         clips = [frames, filled, moved, filled[at]]
         frames, filled, moved, new = _even(*clips) if even_size else clips
         return io.NodeOutput(frames, filled, moved, new, **shown(frames))
-
-
-def _check_single(picture: torch.Tensor) -> None:
-    if picture.shape[0] != 1:
-        raise ValueError(
-            f"picture is a batch of {picture.shape[0]}, but one picture is moved: pick one, for "
-            "example with ImageFromBatch"
-        )
 
 
 def _even(*clips: torch.Tensor) -> list[torch.Tensor]:

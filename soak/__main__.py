@@ -11,13 +11,12 @@ import importlib.util
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from importlib import import_module
 
 from devkit import places
-from soak.rows import Row, as_json, table
+from soak.rows import Row, as_json, run_row, table
 
 COUNTS = {
     "malformed": 10_000,
@@ -69,14 +68,9 @@ def run_apart(name: str, count: int, seconds: float, seed: int) -> Row:
     spawning = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawning) as pool:
         try:
-            return pool.submit(_run, name, count, seconds, seed).result()
+            return pool.submit(run_row, name, count, seconds, seed).result()
         except BrokenProcessPool as error:
             return Row(name, "the process of the row lives", 0, (str(error),), "")
-
-
-def _run(name: str, count: int, seconds: float, seed: int) -> Row:
-    run: Callable[[int, float, int], Row] = import_module(f"soak.{name}").run
-    return run(count, seconds, seed)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ class SoakDigest:
 def parts_of(value: Any) -> list[bytes]:
     """The bytes of everything in a value that can be told bit by bit."""
     if isinstance(value, torch.Tensor):
-        return [str(value.dtype).encode(), value.contiguous().view(-1).view(torch.uint8).numpy()]
+        whole = value.contiguous().view(-1).view(torch.uint8)
+        return [str(value.dtype).encode(), whole.numpy().tobytes()]
     if isinstance(value, dict):
         return [part for key in sorted(value) for part in (key.encode(), *parts_of(value[key]))]
     if isinstance(value, list | tuple):

@@ -21,6 +21,8 @@ MUST = (
     "stops within a step of the node, 1 s, or 1 s of processor time where others use the machine; "
     "the next prompt's result is that of an undisturbed run, to the bit"
 )
+SCALE = 0.5
+"""Of the photos."""
 SLOW = 1.0
 """Seconds from which a node counts."""
 TARGETS = 30
@@ -137,8 +139,8 @@ def run(count: int, seconds: float, seed: int) -> Row:
     """Takes one example after the other, and interrupts each of its slow nodes."""
     deadline = time.monotonic() + seconds
     rounds = max(1, min(count // TARGETS, int(seconds // ROUND_SECONDS)))
-    with running_host() as host:
-        return treat(host, example_prompts(), count, deadline, seed, rounds)
+    with running_host(SCALE) as host:
+        return treat(host, example_prompts(SCALE), count, deadline, seed, rounds)
 
 
 def treat(

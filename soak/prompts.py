@@ -19,8 +19,8 @@ MUST = (
 )
 SETTLED = 50
 GROWTH = 0.05
-SCALE = 0.4
-"""Of the photos: a prompt takes a second or two."""
+SCALE, WIDTH = 0.4, 64
+"""Of the photos, and of what samplers make: a prompt takes a second or two."""
 SHARED = "shared"
 """Every prompt names the loader by this id: so the host keeps one model for all of them."""
 
@@ -29,7 +29,7 @@ def run(count: int, seconds: float, seed: int) -> Row:
     """Queues them one after the other to one host."""
     deadline = time.monotonic() + seconds
     with running_host(SCALE) as host:
-        return treat(host, example_prompts(SCALE, **SMALL), count, deadline, seed)
+        return treat(host, example_prompts(SCALE, WIDTH, **SMALL), count, deadline, seed)
 
 
 def treat(

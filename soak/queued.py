@@ -90,7 +90,7 @@ class _Tally:
             result = self.host.run(prompt, timeout=SILENCE)
         except Refused as refused:
             self.refused += 1
-            if refused.status >= 500 and _is_ours(prompt, refused):
+            if refused.status >= 500 and _is_ours(refused):
                 self.failures.append(f"{refused} [{_told(prompt)}]")
             return
         except ValueError:
@@ -100,8 +100,8 @@ class _Tally:
             self.failures.append(f"{error} [{_told(prompt)}]")
             return
         self.stopped += bool(result.errors)
-        for error in result.errors:
-            if str(error.get("node_type")).startswith("MotionI2V") and (fault := _fault(error)):
+        for told in result.errors:
+            if str(told.get("node_type")).startswith("MotionI2V") and (fault := _fault(told)):
                 self.failures.append(f"{fault} [{_told(prompt)}]")
 
 
@@ -114,7 +114,7 @@ def _fault(error: dict[str, Any]) -> str | None:
     return fault_in(kind, error["exception_message"], own, where)
 
 
-def _is_ours(prompt: Any, refused: Refused) -> bool:
+def _is_ours(refused: Refused) -> bool:
     """Whether the pack's files are in what the host says; its own troubles are its own."""
     return places.PACK in json.dumps(refused.answer)
 
@@ -124,7 +124,8 @@ def _prompts(described: dict[str, Any]) -> list[Prompt]:
     found = []
     for kind, told in described.items():
         needed = told["input"].get("required", {})
-        links = {name: [SOURCE_OF[i[0]], 0] for name, i in needed.items() if i[0] in SOURCE_OF}
+        kinds = {name: i[0] for name, i in needed.items() if isinstance(i[0], str)}
+        links = {name: [SOURCE_OF[i], 0] for name, i in kinds.items() if i in SOURCE_OF}
         values = {
             name: i[1]["default"]
             for name, i in needed.items()

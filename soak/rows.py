@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
 
 SHOWN = 3
 """Failures that the table spells out; the JSON beside it has all."""
@@ -29,6 +30,12 @@ class Row:
     measured: str
 
 
+def run_row(name: str, count: int, seconds: float, seed: int) -> Row:
+    """Runs the row of a module; here, because a new process finds no function of a `__main__`."""
+    run: Callable[[int, float, int], Row] = import_module(f"soak.{name}").run
+    return run(count, seconds, seed)
+
+
 def table(rows: Sequence[Row]) -> str:
     """Returns the rows as a Markdown table, with the first failures of each below it."""
     lines = ["| | must be | done | failed | measured |", "| --- | --- | --: | --: | --- |"]
@@ -36,9 +43,8 @@ def table(rows: Sequence[Row]) -> str:
         cells = (row.name, row.must, f"{row.done:,}", str(len(row.failures)), row.measured)
         lines.append("| " + " | ".join(_cell(text) for text in cells) + " |")
     for row in rows:
-        lines += [
-            f"\n- {row.name}: {' '.join(failure.split())}" for failure in row.failures[:SHOWN]
-        ]
+        first = (" ".join(failure.split()) for failure in row.failures[:SHOWN])
+        lines += [f"\n- {row.name}: {failure}" for failure in first]
     return "\n".join(lines) + "\n"
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import comfy.model_management as management
 import comfy.model_patcher
+import comfy.sd
 import comfy.supported_models
 import torch
 from comfy.ldm.hunyuan_video.model import HunyuanVideoParams
+from comfy.ldm.wan.vae import WanVAE
 
 TEXT = 24
 """Width of the text embeddings that all of them take."""
@@ -18,8 +20,15 @@ WAN = {
     **{"image_model": "wan2.1", "model_type": "t2v", "in_dim": 16, "out_dim": 16, "dim": 48},
     **{"ffn_dim": 96, "freq_dim": 32, "text_dim": TEXT, "num_heads": 4, "num_layers": 2},
 }
+COGVIDEOX = {
+    **{"image_model": "cogvideox", "num_attention_heads": 3, "attention_head_dim": 16},
+    **{"time_embed_dim": 32, "text_embed_dim": TEXT, "num_layers": 2},
+    **{"sample_width": 8, "sample_height": 8, "sample_frames": 9},
+    "use_rotary_positional_embeddings": True,
+}
 CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "Wan 2.1": ("WAN21_T2V", WAN),
+    "Wan 2.1 of a picture": ("WAN21_I2V", {**WAN, "model_type": "i2v", "in_dim": 36}),
     "Wan 2.2 5B": ("WAN22_T2V", {**WAN, "in_dim": 48, "out_dim": 48}),
     "LTX": (
         "LTXV",
@@ -39,14 +48,10 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
             "vision_in_dim": None,
         },
     ),
-    "CogVideoX": (
-        "CogVideoX_T2V",
-        {
-            **{"image_model": "cogvideox", "num_attention_heads": 3, "attention_head_dim": 16},
-            **{"time_embed_dim": 32, "text_embed_dim": TEXT, "num_layers": 2},
-            **{"sample_width": 8, "sample_height": 8, "sample_frames": 9},
-            **{"use_rotary_positional_embeddings": True},
-        },
+    "CogVideoX": ("CogVideoX_T2V", COGVIDEOX),
+    "VOID": (
+        "CogVideoX_Inpaint",
+        {**COGVIDEOX, "in_channels": 48, "out_channels": 16, "patch_size_t": 2},
     ),
 }
 
@@ -73,6 +78,13 @@ def load_video_model(family: str, seed: int = 0) -> Any:
     )
 
 
+def load_video_vae() -> Any:
+    """A VAE of Wan 2.1's class; its latents are as large as those of Hunyuan and CogVideoX."""
+    network = WanVAE(dim=8, z_dim=16, attn_scales=[], temperal_downsample=[False, True, True])
+    fill(network, 0)
+    return comfy.sd.VAE(sd=network.state_dict())
+
+
 def fill(network: torch.nn.Module, seed: int) -> None:
     """Seeded weights that keep features of the order of 1."""
     generator = torch.Generator().manual_seed(seed)
@@ -97,6 +109,19 @@ class NarrowVideoModel:
         return (load_video_model(family, seed),)
 
 
+class NarrowVideoVAE:
+    RETURN_TYPES = ("VAE",)
+    FUNCTION = "load"
+    CATEGORY = "tests"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {}}
+
+    def load(self) -> tuple[Any]:
+        return (load_video_vae(),)
+
+
 class NarrowLatents:
     """Seeded latents of a shape, such as "1, 16, 3, 4, 6"."""
 
@@ -114,4 +139,6 @@ class NarrowLatents:
         return ({"samples": torch.randn(sides, generator=generator)},)
 
 
-NODE_CLASS_MAPPINGS = {node.__name__: node for node in (NarrowVideoModel, NarrowLatents)}
+NODE_CLASS_MAPPINGS = {
+    node.__name__: node for node in (NarrowVideoModel, NarrowVideoVAE, NarrowLatents)
+}

@@ -75,5 +75,5 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """What dev.py's commands hand over to the private Python, none of which is run."""
     made: list[tuple[str, ...]] = []
     monkeypatch.setattr(setup, "ensure", lambda **_: None)
-    monkeypatch.setattr(commands, "_hand_over", lambda *arguments: made.append(arguments) or 0)
+    monkeypatch.setattr(commands, "_hand_over", lambda *named, **_: made.append(named) or 0)
     return made

@@ -77,7 +77,7 @@ def make_batch(number: int, rank: int, world: int) -> dict:
 
 def kill_in_save(step: int) -> None:
     """Dies between writing a checkpoint and giving it its name."""
-    from motion_i2v.training import checkpoint
+    from motion_i2v.models.files import atomic
 
     rename = os.replace
 
@@ -86,7 +86,7 @@ def kill_in_save(step: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         rename(source, target)
 
-    checkpoint.os.replace = replace
+    atomic.os.replace = replace
 
 
 def main() -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import json
 import logging
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,9 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
+
+from ..models.files import atomic
+from ..models.files.safetensors_files import read_safetensors
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +117,7 @@ def resume(folder: Path, state: TrainingState) -> Facts | None:
     for _, path in checkpoints(folder):
         try:
             tensors, facts = read(path)
-        except (SafetensorError, ValueError, OSError) as error:
+        except (ValueError, OSError) as error:
             logger.warning("%s cannot be read (%s); trying the one before it", path, error)
             damaged.append(path)
             continue
@@ -138,11 +140,9 @@ def resume(folder: Path, state: TrainingState) -> Facts | None:
 
 
 def clean(folder: Path) -> None:
-    """Removes what a killed training left half written: ours, and safetensors' own."""
+    """Removes what a killed training left half written."""
     for name in (FOLDER, FILES):
-        for pattern in ("*.part", ".tmp??????"):
-            for rest in (folder / name).glob(pattern):
-                rest.unlink(missing_ok=True)
+        atomic.clean(folder / name)
 
 
 def checkpoints(folder: Path) -> list[tuple[int, Path]]:
@@ -158,15 +158,16 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], Facts]:
     """Reads one checkpoint.
 
     Raises:
-        SafetensorError: if it is damaged.
-        ValueError: if it is no checkpoint of a training.
+        ValueError: if it is damaged, or no checkpoint of a training.
+        OSError: if it cannot be opened.
     """
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        if metadata.get("format") != FORMAT:
-            raise ValueError(f"its format is {metadata.get('format')}, not {FORMAT}")
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    return tensors, Facts(**json.loads(metadata["facts"]))
+    tensors, metadata = read_safetensors(path)
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"its format is {metadata.get('format')}, not {FORMAT}")
+    try:
+        return tensors, Facts(**json.loads(metadata["facts"]))
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"it does not tell its step and settings ({error!r})") from error
 
 
 def write(path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, str]) -> None:
@@ -175,20 +176,10 @@ def write(path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, s
     Raises:
         TrainingError: if the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    try:
-        with full_disk_explained(
-            f"{path} ({sum(v.nbytes for v in plain.values()) / 2**20:.1f} MiB)"
-        ):
-            save_file(plain, part, metadata)
-            part.chmod(0o644)  # safetensors lets nobody else read it
-            _flush(part)
-            os.replace(part, path)
-            _flush(path.parent)
-    finally:
-        part.unlink(missing_ok=True)
+    size = sum(value.nbytes for value in plain.values()) / 2**20
+    with full_disk_explained(f"{path} ({size:.1f} MiB)"), atomic.whole(path) as part:
+        save_file(plain, part, metadata)
 
 
 @contextmanager
@@ -207,17 +198,6 @@ def full_disk_explained(what: str) -> Iterator[None]:
             f"the disk is full: {what} could not be written ({error}). Nothing that was saved "
             "before is lost; free some space and give the same command again to go on"
         ) from error
-
-
-def _flush(path: Path) -> None:
-    """Waits until a file or a folder is on the disk."""
-    if path.is_dir() and os.name == "nt":  # Windows opens no folders
-        return
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _disk_full(error: Exception) -> bool:

@@ -7,6 +7,7 @@ losses as one that ran through.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import math
 import signal
@@ -23,7 +24,7 @@ from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from . import checkpoint
+from . import checkpoint, lock
 from .average import average_of
 from .checkpoint import TrainingError
 from .data.batches import Batch, MakeBatch, batches, placed
@@ -116,11 +117,13 @@ def train(objective: Objective, make_batch: MakeBatch, settings: LoopSettings, f
     Raises:
         TrainingError: if the loss stops being a number, the disk is full, or the checkpoint does
             not fit; the last good checkpoint stays.
+        FolderTaken: if another process is training into the folder.
     """
     if settings.threads:
         torch.set_num_threads(settings.threads)
     run = Run(objective, settings, Path(folder))
-    with stop_signals(run), checkpoint.full_disk_explained(f"what belongs into {folder}"):
+    explained = checkpoint.full_disk_explained(f"what belongs into {folder}")
+    with stop_signals(run), explained, lock.taken(run.folder) if run.main else nullcontext():
         run.begin()
         try:
             run.steps(make_batch)
@@ -178,7 +181,7 @@ class Run:
         self.saved = -1
         self.stop_reason = ""
         self.deadline = time.monotonic() + 60 * settings.minutes if settings.minutes else math.inf
-        self.accelerator = accelerator_of(settings.precision)
+        self.accelerator = accelerator_of(settings.precision, objective.leaves_out)
         device = self.accelerator.device
         objective.modules.to(device)
         if settings.gradient_checkpointing:
@@ -372,14 +375,22 @@ class Run:
         self.accelerator.wait_for_everyone()
 
 
-def accelerator_of(precision: str) -> Accelerator:
+def accelerator_of(precision: str, leaves_out: bool) -> Accelerator:
     """An accelerator of that precision, whatever an earlier training of this process used."""
     AcceleratorState._reset_state()
-    # Some objectives leave out parts of the networks in some steps, such as the control.
-    unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+    unused = DistributedDataParallelKwargs(find_unused_parameters=leaves_out)
+    # Not at a training's end: a recipe has several, one after another, in the same group.
+    atexit.unregister(end_processes)
+    atexit.register(end_processes)
     return Accelerator(
         mixed_precision=precision, cpu=not torch.cuda.is_available(), kwargs_handlers=[unused]
     )
+
+
+def end_processes() -> None:
+    """Leaves the group of processes, whose threads would otherwise be cut off as Python ends."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 @contextmanager

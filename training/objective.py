@@ -18,6 +18,8 @@ class Objective:
 
     modules: Any
     """What is trained, averaged and saved: an nn.Module."""
+    leaves_out = False
+    """Whether a step may leave a part of it without a gradient, which processes must be told."""
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Any]]:
         """The loss of a batch and figures to log; every random number comes from the generator."""

@@ -57,7 +57,7 @@ def at_most(size: float) -> Iterator[None]:
     """
     load = management.LoadedModel.model_load
 
-    def limited(self: Any, lowvram_model_memory: float = 0, **options: Any) -> Any:
+    def limited(self: Any, _: float = 0, **options: Any) -> Any:
         # What is free for it beyond what is loaded; 0 would mean no limit to the host.
         return load(self, max(size - weights_there()[0], 0.1), **options)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest import mock
 
 import torch
 from motion_i2v.models.host import motion_module, motion_run
@@ -37,8 +38,8 @@ class UnplannedWarp(ReferenceWarp):
 class ReleasedOrder(MotionAttention):
     """Temporal attention of N frames to 2 N - 1 tokens, all of which are projected."""
 
-    def forward(self, x: torch.Tensor, warp: UnplannedWarp | None = None) -> torch.Tensor:
-        assert warp is not None
+    def forward(self, x: torch.Tensor, warp: ReferenceWarp | None = None) -> torch.Tensor:
+        assert isinstance(warp, UnplannedWarp)
         pixels = warp.flow.shape[-2] * warp.flow.shape[-1]
         clips = [ordinary(self, clip, warp.tokens(clip)) for clip in x.split(pixels)]
         return torch.cat(clips)
@@ -47,10 +48,6 @@ class ReleasedOrder(MotionAttention):
 @contextmanager
 def released_order() -> Iterator[None]:
     """Inside, motion modules are loaded with that attention, and run with nothing prepared."""
-    own = motion_module.MotionAttention, motion_run.ReferenceWarp
-    motion_module.MotionAttention = ReleasedOrder
-    motion_run.ReferenceWarp = UnplannedWarp
-    try:
+    attention = mock.patch.object(motion_module, "MotionAttention", ReleasedOrder)
+    with attention, mock.patch.object(motion_run, "ReferenceWarp", UnplannedWarp):
         yield
-    finally:
-        motion_module.MotionAttention, motion_run.ReferenceWarp = own

@@ -125,8 +125,8 @@ class Stage2:
         self.texts = [seeded(number, 1, TOKENS, widths.context) for number in (6, 7)]
 
     def sample(self, settings: Settings) -> torch.Tensor:
-        texts = ([[text, {}]] for text in self.texts)
-        return sample_video(self.model, self.module, self.motion, *texts, settings)
+        positive, negative = ([[text, {}]] for text in self.texts)
+        return sample_video(self.model, self.module, self.motion, positive, negative, settings)
 
 
 def seeded(seed: int, *shape: int) -> torch.Tensor:

@@ -11,16 +11,21 @@ from __future__ import annotations
 
 import re
 import struct
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from ..files.atomic import clean, parts, whole
+from ..files.safetensors_files import read_safetensors
 from ..types.motion_field import MotionField
 
 FLO_MAGIC = struct.pack("<f", 202021.25)
 FLO_HEADER = 12
 LARGEST_SIDE = 32768
+LARGEST_FIELD = 16 << 30
+"""Bytes; 81 frames of 1920 x 1080 have 1.3 GiB."""
 UNKNOWN = 1e9
 """Middlebury's mark: a pixel with a displacement beyond this is unknown."""
 
@@ -39,7 +44,8 @@ def save_safetensors(field: MotionField, path: Path) -> Path:
     width, height = field.size
     numbers = {"frames": field.frames, "width": width, "height": height}
     metadata = {"format": FORMAT, "version": VERSION}
-    save_file(tensors, path, metadata | {key: str(value) for key, value in numbers.items()})
+    with whole(path) as part:
+        save_file(tensors, part, metadata | {key: str(value) for key, value in numbers.items()})
     return path
 
 
@@ -53,14 +59,26 @@ def save_flo(field: MotionField, stem: Path) -> list[Path]:
     """
     if field.frames < 2:
         raise ValueError("a field of one frame has no motion to write into .flo files")
-    written = []
-    for index, flow in enumerate(field.flow[1:].cpu(), start=1):
-        file = stem.with_name(f"{stem.name}{index:04d}.flo")
-        height, width = flow.shape[1:]
-        values = flow.permute(1, 2, 0).contiguous().numpy().astype("<f4")
-        file.write_bytes(FLO_MAGIC + struct.pack("<ii", width, height) + values.tobytes())
-        written.append(file)
-    return written
+    clean(stem.parent, stem.name)
+    files = [stem.with_name(f"{stem.name}{index:04d}.flo") for index in range(1, field.frames)]
+    fresh = [file for file in files if not file.exists()]
+    try:
+        # The first of the files gets its name last: until it is there, the sequence is not whole.
+        with ExitStack() as unnamed:
+            for file, flow in zip(files, field.flow[1:].cpu(), strict=True):
+                unnamed.enter_context(whole(file)).write_bytes(_flo(flow))
+    except BaseException:
+        for file in fresh:
+            file.unlink(missing_ok=True)
+        raise
+    return files
+
+
+def _flo(flow: torch.Tensor) -> bytes:
+    """One frame [2, H, W] as Middlebury writes it."""
+    height, width = flow.shape[1:]
+    values = flow.permute(1, 2, 0).contiguous().numpy().astype("<f4")
+    return FLO_MAGIC + struct.pack("<ii", width, height) + values.tobytes()
 
 
 def load_field(path: Path) -> MotionField:
@@ -83,8 +101,8 @@ def flo_sequence(path: Path) -> list[Path]:
     """The .flo files that belong with `path`: same name, other number, in the numbers' order.
 
     Raises:
-        ValueError: where a number between the first and the last is missing, or the first is
-            neither 0 nor 1.
+        ValueError: where a number between the first and the last is missing, the first is neither
+            0 nor 1, or a process was killed before it had named all of them.
     """
     stem = re.fullmatch(r"(.*?)(\d+)", path.stem, re.DOTALL)
     if stem is None:
@@ -93,8 +111,9 @@ def flo_sequence(path: Path) -> list[Path]:
     found: dict[int, Path] = {}
     for file in path.parent.iterdir():
         match = re.fullmatch(name, file.name, re.IGNORECASE)
-        if match is not None and file.is_file():
+        if match is not None and file.is_file() and not file.is_symlink():
             found[int(match[1])] = file
+    _check_named(path, name, found)
     if len(found) < 2:
         return [path]
     numbers = sorted(found)
@@ -106,30 +125,46 @@ def flo_sequence(path: Path) -> list[Path]:
     return [found[number] for number in numbers]
 
 
-def _load_safetensors(path: Path) -> MotionField:
-    from safetensors import SafetensorError, safe_open
+def _check_named(path: Path, name: str, found: dict[int, Path]) -> None:
+    """What a killed process had written, and not named any more, is not there."""
+    for part in parts(path.parent):
+        match = re.match(rf"\.{name}\.", part.name, re.IGNORECASE)
+        if match is not None and int(match[1]) not in found:
+            raise ValueError(
+                f"{path.name}: its sequence was not saved to its end; save the field again"
+            )
 
+
+def _load_safetensors(path: Path) -> MotionField:
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            keys = set(file.keys())
-            wanted = {key: file.get_tensor(key) for key in keys & {"flow", "visibility"}}
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path.name} is not a whole .safetensors file: {error}") from None
+        wanted, metadata = read_safetensors(path)
+    except OSError as error:
+        raise ValueError(f"{path.name} cannot be read: {error.strerror}") from None
     if "flow" not in wanted:
-        raise ValueError(f'{path.name} holds {sorted(keys)[:4]} and no "flow": not a motion field')
+        raise ValueError(
+            f'{path.name} holds {sorted(wanted)[:4]} and no "flow": not a motion field'
+        )
     if metadata.get("format", FORMAT) != FORMAT or metadata.get("version", VERSION) != VERSION:
         raise ValueError(
             f"{path.name} is {metadata.get('format')!r} version {metadata.get('version')!r}; "
             f"this pack reads {FORMAT!r} version {VERSION}"
         )
-    try:
-        return MotionField(wanted["flow"], wanted.get("visibility"))
-    except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from None
+    _check_size(path, sum(tensor.nbytes for tensor in wanted.values()))
+    # In memory of their own: a field that was its file would change, or break, with it.
+    own = {key: wanted[key].clone() for key in wanted.keys() & {"flow", "visibility"}}
+    return _named(path, own["flow"], own.get("visibility"))
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size > LARGEST_FIELD:
+        raise ValueError(
+            f"{path.name} is {size / 2**30:,.1f} GiB; a motion field is at most "
+            f"{LARGEST_FIELD >> 30} GiB, load fewer frames or a smaller field"
+        )
 
 
 def _load_flo(files: list[Path]) -> MotionField:
+    _check_size(files[0], sum(file.stat().st_size for file in files))
     frames = [_read_flo(file) for file in files]
     for file, frame in zip(files, frames, strict=True):
         if frame.shape != frames[0].shape:

@@ -61,7 +61,7 @@ def carried(
     size = size or field.size
     _check_size(size, mask=mask, nearness=nearness)
     wanted = range(field.frames) if at is None else at.tolist()
-    reach = None
+    reach = torch.empty(0)  # where nobody asks for it
     if mask is None or nearness is None:
         reach = squared_reach(field, size, partial(on_frame, 0, len(wanted))).sqrt()
     front = reach if nearness is None else nearness.to(field.flow)

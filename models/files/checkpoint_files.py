@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import pickle  # nosec B403: for the name of its error; torch.load is told weights_only
-import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
 
-HEAD = 64
+from .pickled_tensors import Damaged, WouldRunCode
+from .safetensors_files import read_safetensors
+from .torch_files import is_tar, read_torch_file
+
+HEAD = 512
 """Bytes at the beginning of a file that tell what it is."""
+LONGEST_SIDE = 1 << 20
 PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF")
 PICKLES = (b"PK\x03\x04", b"\x80")
 AGAIN = "not the weights themselves; download the file again"
@@ -29,13 +32,17 @@ def load_tensors(path: Path) -> tuple[dict[str, object], dict[str, str]]:
         head = file.read(HEAD)
     _check_head(path, head)
     if head[8:9] == b"{" or path.suffix.lower() in (".safetensors", ".sft"):
-        return _load_safetensors(path)
-    if not head.startswith(PICKLES) and not _is_tar(path):
+        named, metadata = read_safetensors(path)
+        found: dict[str, object] = {**named}
+    elif head.startswith(PICKLES):
+        found, metadata = _read_torch_file(path), {}
+    else:
         raise ValueError(
             f"{path} is not a checkpoint: it begins with {head[:8]!r}, as neither .safetensors nor "
             "torch's files do; download it again"
         )
-    return _load_pickle(path), {}
+    _check_sides(path, found)
+    return found, metadata
 
 
 def _check_head(path: Path, head: bytes) -> None:
@@ -53,68 +60,52 @@ def _check_head(path: Path, head: bytes) -> None:
         raise ValueError(f"{path} is a git-LFS pointer, {AGAIN} (or run 'git lfs pull')")
     if text.startswith((b"{", b"[")):
         raise ValueError(f"{path} is JSON text, perhaps a server's error message, {AGAIN}")
+    if is_tar(head):
+        raise ValueError(
+            f"{path} is of the oldest format of torch (a tar archive); save it again with any "
+            "later torch"
+        )
     if head.startswith(PICTURES):
         raise ValueError(f"{path} is a picture or a sound, {AGAIN}")
 
 
-def _is_tar(path: Path) -> bool:
-    """Torch's oldest files are tar archives."""
-    import tarfile
-
-    return tarfile.is_tarfile(path)
-
-
-def _load_safetensors(path: Path) -> tuple[dict[str, object], dict[str, str]]:
-    from safetensors import SafetensorError, safe_open
-
+def _read_torch_file(path: Path) -> dict[str, object]:
+    """The contents of a file of torch, with errors that say which it is."""
     try:
-        with safe_open(str(path), framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, dict(file.metadata() or {})
-    except SafetensorError as error:
-        raise ValueError(
-            f"{path} is not a whole .safetensors file ({error}); was it downloaded to its end?"
-        ) from error
-
-
-def _load_pickle(path: Path) -> dict[str, object]:
-    try:
-        try:
-            loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except RuntimeError:
-            # Files from before torch 1.6 are not zip archives, and cannot be mapped.
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        reason = _reason(error)
-        if any(words in reason for words in ("truncated", "Unsupported operand")):
-            raise _broken(path, reason) from error
+        return read_torch_file(path)
+    except WouldRunCode as error:
         raise ValueError(
             f"{path} was not loaded: it holds more than tensors, and reading it would run code "
-            f"({reason}). Use a .safetensors file, or one you converted."
+            f"({error}). Use a .safetensors file, or one you converted."
         ) from error
-    except (
-        RuntimeError,
-        EOFError,
-        LookupError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        AssertionError,
-        struct.error,
-    ) as error:
-        raise _broken(path, _reason(error)) from error
-    if not isinstance(loaded, Mapping):
-        raise ValueError(f"{path} holds a {type(loaded).__name__}, not named tensors")
-    return dict(loaded)
+    except Damaged as error:
+        raise ValueError(
+            f"{path} is not a whole checkpoint ({error}); was it downloaded to its end?"
+        ) from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
-def _broken(path: Path, reason: str) -> ValueError:
-    return ValueError(f"{path} is not a whole checkpoint ({reason}); was it downloaded to its end?")
+def _check_sides(path: Path, tensors: Mapping[str, object]) -> None:
+    """Networks are made as large as the sides of a file's tensors say.
+
+    A tensor without numbers may have any, and two of one long side make a third of two.
+    """
+    for name, value in _all_within(tensors):
+        sides = list(value.shape) if isinstance(value, torch.Tensor) else []
+        if max(sides, default=0) > LONGEST_SIDE or (0 in sides and any(sides)):
+            raise ValueError(
+                f"{path}: {name} has the shape {sides[:8]}; the sides of a network's tensors are "
+                f"1 to {LONGEST_SIDE:,}, get the file again"
+            )
 
 
-def _reason(error: Exception) -> str:
-    """The line of an error that tells what was wrong, without torch's advice around it."""
-    text = str(error)
-    _, found, after = text.partition("WeightsUnpickler error: ")
-    lines = (after if found else text).strip().splitlines() or [type(error).__name__]
-    return lines[0].partition(". Please use")[0]
+def _all_within(tensors: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Names and values of a mapping and those in it, each once."""
+    waiting, seen = [tensors], {id(tensors)}
+    while waiting:
+        for name, value in waiting.pop().items():
+            yield name, value
+            if isinstance(value, Mapping) and id(value) not in seen:
+                seen.add(id(value))
+                waiting.append(value)

@@ -7,7 +7,6 @@ copy of a part is ever in memory.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import struct
 from collections.abc import Callable, Iterable
@@ -18,6 +17,7 @@ from typing import BinaryIO
 import torch
 
 from ..types.progress import OnStep
+from .atomic import whole
 from .checkpoints import Checkpoint, read_checkpoint
 from .kinds import KINDS
 from .trained import PREFIX
@@ -102,13 +102,8 @@ def convert(
             f"{made.target} needs {_gigabytes(made.disk)}, but {folder} has only "
             f"{_gigabytes(free)} left"
         )
-    part = made.target.with_suffix(".part")
-    try:
-        with part.open("wb") as file:
-            _write(file, checkpoint, dtype, on_step)
-        os.replace(part, made.target)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole(made.target) as part, part.open("wb") as file:
+        _write(file, checkpoint, dtype, on_step)
     return made.target
 
 

@@ -7,6 +7,8 @@ import os
 
 import folder_paths
 
+from ..files.names import check_name
+
 NAME = "motion_i2v"
 OLDER_WRAPPER = os.path.join("Motion-I2V", "models")
 IMAGE_MODELS = os.path.join("stage2", "DreamBooth_LoRA")
@@ -45,7 +47,7 @@ def path_of(name: str) -> str:
         ValueError: where it is not there (any more).
     """
     register()
-    path = folder_paths.get_full_path(NAME, name)
+    path = folder_paths.get_full_path(NAME, check_name(name, "file"))
     if path is None:
         raise ValueError(
             f"'{name}' is not in the model folders ({', '.join(folders())}); reload the page to "
@@ -73,9 +75,9 @@ def unet_folder() -> str:
 
 def fingerprint(name: str) -> str:
     """Changes when the file does."""
-    register()
-    path = folder_paths.get_full_path(NAME, name)
-    if path is None:
+    try:
+        path = path_of(name)
+    except ValueError:
         return "missing"
     status = os.stat(path)
     return f"{path}:{status.st_size}:{status.st_mtime_ns}"

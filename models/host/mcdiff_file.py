@@ -167,7 +167,7 @@ def _levels(width: int, widths: Sequence[int], source: str) -> tuple[int, tuple[
 
 def _count(shapes: Shapes, pattern: str) -> int:
     """How many of the prefixes `pattern.format(0)`, `pattern.format(1)`, ... there are."""
-    count = 0
-    while any(name.startswith(pattern.format(count)) for name in shapes):
-        count += 1
-    return count
+    before, _, after = pattern.partition("{}")
+    assert after == "."
+    there = {name[len(before) :].partition(".")[0] for name in shapes if name.startswith(before)}
+    return next(count for count in range(len(there) + 1) if str(count) not in there)

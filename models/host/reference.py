@@ -9,6 +9,8 @@ import torch
 from ..types.view import View, fit
 
 LATENT_CHANNELS = 4
+CELL = 8
+"""Pixels to the side of a latent pixel."""
 SIGNED, UNIT = "-1..1", "0..1"
 
 
@@ -48,8 +50,10 @@ def encode_picture(vae: Any, picture: torch.Tensor, values: str = SIGNED) -> tor
         [1, 4, H / 8, W / 8], not scaled.
 
     Raises:
-        ValueError: for a VAE whose latents are not those of SD 1.5.
+        ValueError: for a VAE whose latents are not those of SD 1.5; before anything is encoded
+            where that shows in how many pixels they stand for.
     """
+    _check_cell(vae, picture.shape[2], picture.shape[1])
     colors = picture[..., :3]
     latent = vae.encode((colors + 1) / 2 if values == UNIT else colors)
     expected = (1, LATENT_CHANNELS, picture.shape[1] // 8, picture.shape[2] // 8)
@@ -59,6 +63,18 @@ def encode_picture(vae: Any, picture: torch.Tensor, values: str = SIGNED) -> tor
             "SD 1.5 VAE"
         )
     return latent.float()
+
+
+def _check_cell(vae: Any, width: int, height: int) -> None:
+    """A picture smaller than one latent pixel would be cut to nothing, and fail in the encoder."""
+    told = getattr(vae, "spacial_compression_encode", None)
+    side = CELL if told is None else told()
+    if side != CELL:
+        lost = f"; at {width}x{height} px it needs at least {side} px on each side"
+        raise ValueError(
+            f"a latent pixel of this VAE stands for {side}x{side} px, but one of SD 1.5 for "
+            f"{CELL}x{CELL}{lost if min(width, height) < side else ''}: use an SD 1.5 VAE"
+        )
 
 
 def decode_pictures(vae: Any, latents: torch.Tensor) -> torch.Tensor:

@@ -69,7 +69,12 @@ class Strip:
         """
         planned, resting = self._parted(x)
         layers = self.plan.layers(planned, importance[:, : planned.shape[-1]], tick)
-        alone = (resting / (torch.ones_like(resting) + EPSILON), 1.0, 0.0, 0.0)
+        alone: tuple[Tensor | float, ...] = (
+            resting / (torch.ones_like(resting) + EPSILON),
+            1.0,
+            0.0,
+            0.0,
+        )
         front, front_share, back, back_share = (
             self._put(layer[0], known) for layer, known in zip(layers, alone, strict=True)
         )

@@ -10,6 +10,10 @@ from torch import Tensor
 STEMS = ("cnn.features.0.0.weight", "cnn.features.2.1.weight", "cnn.features.4.1.weight")
 
 
+MOST_BLOCKS = 64
+"""In a row; where a file has more, they are left over."""
+
+
 @dataclass(frozen=True)
 class AllTrackerShape:
     """Widths and depths; those of the release where nothing else is said.
@@ -33,10 +37,12 @@ class AllTrackerShape:
         """The shape of a file's network; what the file lacks is as in the release."""
 
         def size(name: str, axis: int, usual: int) -> int:
-            return named[name].shape[axis] if name in named else usual
+            sides = named[name].shape if name in named else ()
+            return sides[axis] if axis < len(sides) else usual
 
         def count(prefix: str) -> int:
-            return len({n[len(prefix) :].split(".")[0] for n in named if n.startswith(prefix)})
+            found = {n[len(prefix) :].split(".")[0] for n in named if n.startswith(prefix)}
+            return min(len(found), MOST_BLOCKS)
 
         stages = tuple(size(name, 0, width) for name, width in zip(STEMS, cls.encoder, strict=True))
         full = any(name.startswith("cnn.") for name in named)

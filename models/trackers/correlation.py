@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 from ..picture.pixels import read
@@ -46,10 +47,10 @@ class Correlation:
 
         Channels: levels, then the square with x as the slow index.
         """
-        h, w = places.shape[1:]
         if self._kept is not None:
             found = self._look_up(self._kept, places.flatten(1).T, self.offsets)
-            return found.T.reshape(-1, h, w)
+            return rearrange(found, "(h w) k -> k h w", h=places.shape[1])
+        h, w = places.shape[1:]
         rows = []
         for row in range(0, h, TILE):
             tiles = [(slice(row, row + TILE), slice(c, c + TILE)) for c in range(0, w, TILE)]
@@ -67,7 +68,7 @@ class Correlation:
             strict=True,
         )
         found = [self._look_up(self._volume(c, target), p, self.offsets) for c, p in parts]
-        return torch.cat(found).T.reshape(-1, *centres.shape[1:])
+        return rearrange(torch.cat(found), "(h w) k -> k h w", h=centres.shape[1])
 
     def _seen(self, centres: Tensor) -> tuple[Tensor, Tensor]:
         """The part of the target around places [2, h, w] that is looked at, and its corner [2]

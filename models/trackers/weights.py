@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..files import kinds
 from ..files.checkpoint_files import load_tensors
+from ..files.checkpoints import is_finite
 from .alltracker_network import AllTrackerNetwork
 from .alltracker_shape import AllTrackerShape
 from .cotracker import CoTracker
@@ -81,13 +82,26 @@ def build(tensors: Mapping[str, object], expected: TrackerPart, source: str) -> 
     found = detect(named)
     if found is None or found not in (expected, expected.instead):
         raise ValueError(_other(named, found, expected, source))
-    network = found.make(named)
-    wanted = network.state_dict()
+    wanted = _wanted(found, named, source)
     released = {renamed(name, found): name for name in named}
     given = {ours: _as_wide(named[name], wanted.get(ours)) for ours, name in released.items()}
     _account(wanted, given, released, found, source)
-    network.load_state_dict({name: given.get(name, own) for name, own in wanted.items()})
+    network = found.make(named)
+    network.load_state_dict(
+        {name: given.get(name, own) for name, own in network.state_dict().items()}
+    )
     return network.float().train(False).requires_grad_(False)
+
+
+def _wanted(part: TrackerPart, named: Mapping[str, Tensor], source: str) -> Mapping[str, Tensor]:
+    """The tensors of a network as wide as these say, without memory for them."""
+    try:
+        with torch.device("meta"):
+            return part.make(named).state_dict()
+    except (ValueError, RuntimeError, AssertionError, ArithmeticError) as error:
+        raise ValueError(
+            f"{source} looks like {part.title}, but is of widths that it cannot have ({error})"
+        ) from error
 
 
 def bare(tensors: Mapping[str, object], source: str) -> dict[str, Tensor]:
@@ -104,7 +118,7 @@ def bare(tensors: Mapping[str, object], source: str) -> dict[str, Tensor]:
     if not named:
         raise ValueError(f"{source} holds no tensors")
     for name, value in named.items():
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+        if value.is_floating_point() and not is_finite(value):
             raise ValueError(f"{source}: {name} has a value that is NaN or infinite")
     prefix = _common_prefix(named)
     while prefix:

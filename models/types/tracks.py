@@ -79,7 +79,7 @@ class Tracks:
         if self.frames == 1:
             points = self.points.expand(frames, -1, -1).clone()
         else:
-            curve = PchipInterpolator(np.arange(self.frames), self.points.double().cpu().numpy())
+            curve = PchipInterpolator(np.arange(self.frames), self.points.cpu().double().numpy())
             points = torch.from_numpy(curve(time)).to(self.points)
         return replace(self, points=points, visibility=self.visibility[nearest])
 
@@ -128,10 +128,9 @@ def _owner(size: Any) -> tuple[int, int]:
     """(W, H) of whole pixels, as a tuple, a list or a tensor says it."""
     try:
         width, height = (float(side) for side in size)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"tracks' size is (width, height) in pixels, not {size!r:.60}") from None
-    check_size((width, height))
-    if max(width, height) > LARGEST_SIDE:
+    if not (1 <= width < LARGEST_SIDE + 1 and 1 <= height < LARGEST_SIDE + 1):
         raise ValueError(f"tracks' size is {width:g}x{height:g}; each side is 1 to {LARGEST_SIDE}")
     return int(width), int(height)
 

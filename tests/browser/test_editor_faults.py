@@ -14,6 +14,7 @@ from devkit import base
 from devkit.browser import READY, find_chromium
 from tests.browser.editor_page import ARC, BUILD, EDITOR_NODE, EXTENSION, RED, EditorPage
 from tests.host_process import HostError, HostProcess
+from tests.tolerances import POINTER, SCREEN, close
 
 pytestmark = pytest.mark.skipif(find_chromium() is None, reason="no Chromium found")
 
@@ -120,8 +121,8 @@ def test_a_value_from_outside_while_a_stroke_is_drawn(editor):
     page.mouse.up()
     page.wait_for_timeout(100)
     assert kinds(editor) == ["pin", "path"]
-    assert editor.paths[1]["points"][0]["x"] == pytest.approx(0.2, abs=0.01)
-    assert editor.paths[1]["points"][-1]["x"] == pytest.approx(0.8, abs=0.01)
+    close(editor.paths[1]["points"][0]["x"], 0.2, POINTER)
+    close(editor.paths[1]["points"][-1]["x"], 0.8, POINTER)
 
 
 def test_a_value_from_outside_while_a_point_is_dragged(editor):
@@ -137,9 +138,9 @@ def test_a_value_from_outside_while_a_point_is_dragged(editor):
     page.mouse.up()
     assert editor.paths == []
     editor.press("Control+z")
-    assert editor.paths[0]["points"][0]["x"] == pytest.approx(0.5, abs=0.01)
+    close(editor.paths[0]["points"][0]["x"], 0.5, POINTER)
     editor.press("Control+z")
-    assert editor.paths[0]["points"][0]["x"] == pytest.approx(0.3, abs=0.01)
+    close(editor.paths[0]["points"][0]["x"], 0.3, POINTER)
 
 
 HAND_OUT = f"""
@@ -182,7 +183,7 @@ def test_widgets_handed_out_to_a_subgraphs_node(editor, root_again):
     page.evaluate(HAND_OUT)
     page.locator(".mi2v-stage").wait_for()
     editor.wait_for_picture()
-    assert editor.color_at(0.5, 0.7) == pytest.approx(RED, abs=3)
+    close(editor.color_at(0.5, 0.7), RED, SCREEN)
     editor.drag((0.2, 0.8), (0.7, 0.8))
     assert queued() == ["path", "path"]
     pin_from_outside(editor, OUTER)
@@ -336,7 +337,7 @@ def test_a_picture_known_by_its_hash_is_shown_with_its_mask(opened, host_with_as
         editor.build(name, (300, 200))
         page.locator("[data-action=region]").wait_for()
         page.wait_for_timeout(150)
-        assert editor.color_at(0.7, 0.5) == pytest.approx(RED, abs=3)
+        close(editor.color_at(0.7, 0.5), RED, SCREEN)
         assert editor.color_at(0.2, 0.5)[1] > RED[1] + 40, "the tint of what was brushed"
     finally:
         page.close()

@@ -9,6 +9,7 @@ import pytest
 
 from devkit.browser import find_chromium
 from tests.browser.editor_page import EDITOR_NODES, EditorPage, draw_two_paths_and_a_pin
+from tests.tolerances import POINTER, Tolerance, close
 
 pytestmark = pytest.mark.skipif(find_chromium() is None, reason="no Chromium found")
 
@@ -48,7 +49,7 @@ def assert_draws(editor: EditorPage) -> None:
     editor.tool("pin")
     editor.click(0.5, 0.65)
     place = editor.paths[-1]["points"][0]
-    assert (place["x"], place["y"]) == pytest.approx((0.5, 0.65), abs=0.01)
+    close((place["x"], place["y"]), (0.5, 0.65), POINTER)
     editor.press("Control+z", "v", "Escape")
     assert editor.drawing == before
 
@@ -188,13 +189,13 @@ def test_panels_open_beside_it(drawn):
     drawn.select_node()
     drawn.page.wait_for_timeout(1000)
     assert drawn.page.locator(".mi2v-editor").count() == 1
-    assert drawn.page.locator(".mi2v-editor").bounding_box()["width"] == pytest.approx(width, abs=2)
+    close(drawn.page.locator(".mi2v-editor").bounding_box()["width"], width, Tolerance(2))
     assert_whole(drawn, before)
     assert_draws(drawn)
     drawn.command("Workspace.ToggleSidebarTab.node-library")
     drawn.close_panel()
     drawn.page.wait_for_timeout(800)
-    assert drawn.page.locator(".mi2v-editor").bounding_box()["width"] == pytest.approx(width, abs=2)
+    close(drawn.page.locator(".mi2v-editor").bounding_box()["width"], width, Tolerance(2))
     assert_whole(drawn, before)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from devkit.browser import find_chromium
 from tests.browser.editor_page import EditorPage
+from tests.tolerances import POINTER, close
 
 pytestmark = pytest.mark.skipif(find_chromium() is None, reason="no Chromium found")
 
@@ -66,8 +67,8 @@ def test_draws_pins_and_moves_without_moving_the_graph(editor, device):
     hand.stroke((0.2, 0.5), (0.4, 0.3), (0.7, 0.5))
     (path,) = editor.paths
     ends = [(path["points"][i]["x"], path["points"][i]["y"]) for i in (0, -1)]
-    assert ends[0] == pytest.approx((0.2, 0.5), abs=0.02)
-    assert ends[1] == pytest.approx((0.7, 0.5), abs=0.02)
+    close(ends[0], (0.2, 0.5), POINTER)
+    close(ends[1], (0.7, 0.5), POINTER)
     editor.tool("pin")
     hand.stroke((0.85, 0.2))
     assert editor.chips == ["Path 1", "Pin 1"]
@@ -76,7 +77,7 @@ def test_draws_pins_and_moves_without_moving_the_graph(editor, device):
     hand.stroke((0.85, 0.2), (0.8, 0.8))
     kept, pin = editor.paths
     assert kept == path
-    assert (pin["points"][0]["x"], pin["points"][0]["y"]) == pytest.approx((0.8, 0.8), abs=0.02)
+    close((pin["points"][0]["x"], pin["points"][0]["y"]), (0.8, 0.8), POINTER)
     assert [given["drawing"]["paths"] for given in editor.queued] == [[path, pin]]
     assert editor.page.evaluate(VIEW) == view
 
@@ -89,6 +90,6 @@ def test_points_are_tapped_together(editor):
     # A tap on the last point ends the path.
     finger.stroke((0.6, 0.8))
     (path,) = editor.paths
-    assert [point["x"] for point in path["points"]] == pytest.approx([0.2, 0.4, 0.6], abs=0.01)
+    close([point["x"] for point in path["points"]], [0.2, 0.4, 0.6], POINTER)
     finger.stroke((0.2, 0.2))
     assert len(editor.paths) == 1, "the next tap begins another path"

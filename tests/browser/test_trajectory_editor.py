@@ -8,6 +8,7 @@ from PIL import Image
 
 from devkit.browser import find_chromium
 from tests.browser.editor_page import ARC, BLUE, EDITOR_NODE, RED, draw_two_paths_and_a_pin
+from tests.tolerances import ACCUMULATED, LOSSY, POINTER, SCREEN, Tolerance, close
 
 pytestmark = pytest.mark.skipif(find_chromium() is None, reason="no Chromium found")
 
@@ -19,10 +20,10 @@ def test_two_paths_and_a_pin_with_the_mouse(editor):
     for point, (x, y) in zip(
         (drawn["points"][0], drawn["points"][-1]), (ARC[0], ARC[-1]), strict=True
     ):
-        assert (point["x"], point["y"]) == pytest.approx((x, y), abs=0.01)
+        close((point["x"], point["y"]), (x, y), POINTER)
     assert len(clicked["points"]) == 3
-    assert clicked["points"][1]["x"] == pytest.approx(0.4, abs=0.005)
-    assert pin["points"][0]["y"] == pytest.approx(0.2, abs=0.005)
+    close(clicked["points"][1]["x"], 0.4, POINTER)
+    close(pin["points"][0]["y"], 0.2, POINTER)
     assert len({path["color"] for path in editor.paths}) == 3
     assert editor.chips == ["Path 1", "Path 2", "Pin 1"]
 
@@ -80,19 +81,15 @@ def test_points_move_come_and_go(editor):
         editor.click(*point)
     editor.press("Escape", "v")
     editor.drag((0.5, 0.5), (0.5, 0.25))
-    assert editor.paths[0]["points"][1]["y"] == pytest.approx(0.25, abs=0.01)
+    close(editor.paths[0]["points"][1]["y"], 0.25, POINTER)
     editor.page.mouse.dblclick(*editor.at(0.69, 0.382))
     assert len(editor.paths[0]["points"]) == 4
     editor.press("Delete")
     assert len(editor.paths[0]["points"]) == 3
     editor.click(0.5, 0.25, button="right")
-    assert [point["x"] for point in editor.paths[0]["points"]] == pytest.approx(
-        [0.2, 0.8], abs=0.01
-    )
+    close([point["x"] for point in editor.paths[0]["points"]], [0.2, 0.8], POINTER)
     editor.drag((0.5, 0.5), (0.5, 0.7))
-    assert [point["y"] for point in editor.paths[0]["points"]] == pytest.approx(
-        [0.7, 0.7], abs=0.02
-    )
+    close([point["y"] for point in editor.paths[0]["points"]], [0.7, 0.7], POINTER)
     editor.press("ArrowRight", "Delete")
     assert editor.paths == []
 
@@ -108,12 +105,10 @@ def test_a_path_of_one_click_is_not_queued(editor):
     assert json.loads(editor.page.evaluate(queued))["paths"] == []
     editor.click(0.6, 0.5)
     (path,) = json.loads(editor.page.evaluate(queued))["paths"]
-    assert [point["x"] for point in path["points"]] == pytest.approx([0.3, 0.6], abs=0.01)
+    close([point["x"] for point in path["points"]], [0.3, 0.6], POINTER)
     editor.press("Control+z", "Control+z", "Control+y")
     editor.click(0.7, 0.5)
-    assert [point["x"] for point in editor.paths[0]["points"]] == pytest.approx(
-        [0.3, 0.7], abs=0.01
-    )
+    close([point["x"] for point in editor.paths[0]["points"]], [0.3, 0.7], POINTER)
 
 
 def test_arrow_keys_move_by_a_pixel_of_the_picture(editor):
@@ -122,8 +117,8 @@ def test_arrow_keys_move_by_a_pixel_of_the_picture(editor):
     x, y = (editor.paths[0]["points"][0][axis] for axis in "xy")
     editor.press("ArrowRight", "Shift+ArrowDown")
     moved = editor.paths[0]["points"][0]
-    assert moved["x"] - x == pytest.approx(1 / 300, abs=2e-5)
-    assert moved["y"] - y == pytest.approx(10 / 200, abs=2e-5)
+    close(moved["x"] - x, 1 / 300, Tolerance(2e-5))
+    close(moved["y"] - y, 10 / 200, Tolerance(2e-5))
 
 
 def test_speed_span_and_hold(editor):
@@ -143,9 +138,9 @@ def test_speed_span_and_hold(editor):
     page.wait_for_timeout(100)
     (path,) = editor.paths
     assert (path["curve"], path["ease"]) == ("straight", "ease_in_out")
-    assert (path["start"], path["end"]) == pytest.approx((3 / 15, 12 / 15), abs=1e-5)
+    close((path["start"], path["end"]), (3 / 15, 12 / 15), ACCUMULATED)
     hold = path["points"][1]["hold"]
-    assert hold / (1 + hold) * 9 == pytest.approx(3, abs=0.01)
+    close(hold / (1 + hold) * 9, 3, POINTER)
     editor.shot("speed")
 
 
@@ -171,10 +166,10 @@ def test_a_resized_node_keeps_the_drawing_and_the_aspect(editor):
     assert large["width"] > small["width"] + 120
     assert large["height"] > small["height"] + 40
     assert editor.drawing == before
-    assert editor.color_at(0.5, 0.5) == pytest.approx(RED, abs=3)
+    close(editor.color_at(0.5, 0.5), RED, SCREEN)
     editor.tool("select")
     editor.drag((0.85, 0.2), (0.8, 0.3))
-    assert editor.paths[2]["points"][0]["x"] == pytest.approx(0.8, abs=0.01)
+    close(editor.paths[2]["points"][0]["x"], 0.8, POINTER)
 
 
 CUT_OFF = """
@@ -229,7 +224,7 @@ def test_saved_and_reloaded(editor):
     editor.wait_for_picture()
     assert editor.drawing == before
     assert editor.chips == ["Path 1", "Path 2", "Pin 1"]
-    assert editor.color_at(0.1, 0.1) == pytest.approx(RED, abs=3)
+    close(editor.color_at(0.1, 0.1), RED, SCREEN)
     node = next(n for n in json.loads(saved)["nodes"] if n["type"].startswith("MotionI2V"))
     assert node["widgets_values"] == [json.dumps(before, separators=(",", ":")), 16]
 
@@ -281,13 +276,13 @@ def test_a_second_editor_is_whole_while_the_first_is_selected(editor):
 def test_the_picture_follows_the_loader_without_queueing(editor):
     draw_two_paths_and_a_pin(editor)
     before = editor.drawing
-    assert editor.color_at(0.5, 0.6) == pytest.approx(RED, abs=3)
+    close(editor.color_at(0.5, 0.6), RED, SCREEN)
     editor.page.evaluate(
         "app.graph.nodes.find((n) => n.type === 'LoadImage').widgets[0].value = 'blue.png'"
     )
     editor.size = [200, 300]
     editor.page.wait_for_timeout(1500)
-    assert editor.color_at(0.5, 0.6) == pytest.approx(BLUE, abs=3)
+    close(editor.color_at(0.5, 0.6), BLUE, SCREEN)
     assert editor.drawing == before
     editor.page.evaluate(f"{EDITOR_NODE}.disconnectInput(0)")
     editor.page.wait_for_timeout(1200)
@@ -303,13 +298,13 @@ def test_a_brushed_region_is_tinted_until_it_is_switched_off(editor, host):
     editor.build("brushed.png", (300, 200))
     toggle.wait_for()
     inside, outside = editor.color_at(0.2, 0.5), editor.color_at(0.7, 0.5)
-    assert outside == pytest.approx(RED, abs=3)
+    close(outside, RED, SCREEN)
     assert inside[1] > RED[1] + 40
     editor.drag((0.25, 0.5), (0.7, 0.35))
     editor.shot("region")
     toggle.click()
     editor.page.wait_for_timeout(150)
-    assert editor.color_at(0.2, 0.6) == pytest.approx(RED, abs=3)
+    close(editor.color_at(0.2, 0.6), RED, SCREEN)
     editor.build("red.png", (300, 200))
     assert not toggle.is_visible()
 
@@ -439,9 +434,9 @@ def test_playing_moves_the_playhead(editor):
     editor.page.wait_for_timeout(2800)
     play = editor.page.locator("[data-action=play]")
     play.click()
-    editor.page.wait_for_timeout(500)
     assert play.get_attribute("aria-label").startswith("Pause")
-    assert editor.page.locator(".mi2v-counter").inner_text() != "1 / 16"
+    shown = "document.querySelector('.mi2v-counter').innerText"
+    editor.page.wait_for_function(f"() => {shown} !== '1 / 16'")
     play.click()
     assert play.get_attribute("aria-label").startswith("Play")
 
@@ -493,7 +488,7 @@ def test_a_computed_picture_is_shown_after_the_run(editor, host):
     # Until the run, the loaded picture stands in.
     title = editor.page.evaluate(INVERT)
     editor.page.wait_for_timeout(900)
-    assert editor.color_at(0.5, 0.5) == pytest.approx(RED, abs=12)
+    close(editor.color_at(0.5, 0.5), RED, LOSSY)
     note = editor.page.locator(".mi2v-notes")
     assert f"Before “{title}”" in note.inner_text()
     editor.page.evaluate(QUEUE)
@@ -502,7 +497,7 @@ def test_a_computed_picture_is_shown_after_the_run(editor, host):
         editor.page.wait_for_timeout(500)
         if editor.color_at(0.5, 0.5) == pytest.approx(inverted, abs=12):
             break
-    assert editor.color_at(0.5, 0.5) == pytest.approx(inverted, abs=12)
+    close(editor.color_at(0.5, 0.5), inverted, LOSSY)
     assert note.inner_text() == ""
     # Another picture in the loader: the one of the run is outdated.
     editor.page.evaluate(
@@ -510,7 +505,7 @@ def test_a_computed_picture_is_shown_after_the_run(editor, host):
     )
     editor.size = [200, 300]
     editor.page.wait_for_timeout(1500)
-    assert editor.color_at(0.5, 0.5) == pytest.approx(BLUE, abs=12)
+    close(editor.color_at(0.5, 0.5), BLUE, LOSSY)
     assert "Before" in note.inner_text()
 
 

@@ -22,7 +22,13 @@ def page(host: HostProcess):
 
 @pytest.mark.parametrize("file", workflows.workflows(), ids=lambda file: file.stem)
 def test_the_page_keeps_the_workflow_and_exports_its_twin(page, file):
-    saved, api = workflows.export(page, json.loads(file.read_text("utf-8")))
+    workflow = json.loads(file.read_text("utf-8"))
+    try:
+        saved, api = workflows.export(page, workflow)
+    except workflows.NodesLacking as lacking:
+        if not workflows.may_lack(page, workflow):
+            raise
+        pytest.skip(f"another ComfyUI's page wrote it: {lacking}")
     different = workflows.differences(file, saved, api)
     assert not different, "run `python dev.py workflows`"
 

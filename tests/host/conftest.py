@@ -8,6 +8,7 @@ import pytest
 
 from devkit import places
 from soak import host_nodes
+from tests.host import led_host
 from tests.host_process import HostProcess
 
 
@@ -21,3 +22,10 @@ def foreign(tmp_path_factory) -> Iterator[HostProcess]:
     flags = ("--whitelist-custom-nodes", places.PACK, "foreign_nodes.py", "host_nodes.py")
     with HostProcess(base=base, arguments=flags) as host:
         yield host
+
+
+@pytest.fixture(scope="session")
+def led(tmp_path_factory) -> Iterator[led_host.Prompts]:
+    """A running ComfyUI with narrow image and video models."""
+    with led_host.start(tmp_path_factory.mktemp("led_host") / "base") as host:
+        yield led_host.Prompts(host)

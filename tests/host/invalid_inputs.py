@@ -174,7 +174,7 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VDensifyTracks", {**DENSIFY, "edge_sensitivity": -1.0}, "edge_sensitivity"),
     ("MotionI2VDensifyTracks", {**DENSIFY, "width": 64, "height": 0}, "height"),
     ("MotionI2VDensifyTracks", {**DENSIFY, "tracks": From("tracks far outside")}, "outside"),
-    ("MotionI2VWarpPreview", {**WARP, "picture": From("two pictures")}, "batch"),
+    ("MotionI2VWarpPreview", {**WARP, "picture": From("two pictures")}, "2 pictures, but 1"),
     ("MotionI2VWarpPreview", {**WARP, "field": MASK}, "MOTION_FIELD"),
     ("MotionI2VWarpPreview", {**WARP, "order": "depth"}, "depth"),
     ("MotionI2VWarpPreview", {**WARP, "order": "random"}, "random"),
@@ -251,6 +251,11 @@ ROWS: list[tuple[str, dict[str, Any], str | tuple[str, ...]]] = [
     ("MotionI2VLoadMotionModule", NO_FILE, "nothing.bin"),
     ("MotionI2VConvertCheckpoint", {**NO_FILE, "precision": "float16"}, "nothing.bin"),
     ("MotionI2VMatchColors", {**COLORS, "strength": 2.0}, "strength"),
+    (
+        "MotionI2VMatchColors",
+        {**COLORS, "reference": From("two pictures")},
+        "reference is a batch of 2 pictures, but 1",
+    ),
     ("MotionI2VMatchColors", {**COLORS, "method": "by eye"}, "by eye"),
     ("MotionI2VChainShots", {}, "shot"),
     (

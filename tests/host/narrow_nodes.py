@@ -100,9 +100,55 @@ class NarrowUnload:
         return (conditioning,)
 
 
+class NarrowWatch:
+    """Writes the sizes of what the network is given, a line a call, and interrupts in a step."""
+
+    RETURN_TYPES = ("MODEL",)
+    FUNCTION = "watch"
+    CATEGORY = "tests"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {
+            "required": {
+                "model": ("MODEL",),
+                "file": ("STRING",),
+                "interrupt_in": ("INT", {"default": 0}),
+            }
+        }
+
+    @classmethod
+    def IS_CHANGED(cls, **_):
+        return float("nan")
+
+    def watch(self, model, file, interrupt_in):
+        import comfy.model_management
+        from comfy.patcher_extension import WrappersMP
+
+        steps = []
+        open(file, "w").close()
+
+        def network(executor, x, *arguments, **keywords):
+            with open(file, "a") as lines:
+                lines.write(f"{list(x.shape)}\n")
+            return executor(x, *arguments, **keywords)
+
+        def step(executor, *arguments, **keywords):
+            steps.append(None)
+            if len(steps) == interrupt_in:
+                comfy.model_management.interrupt_current_processing()
+            return executor(*arguments, **keywords)
+
+        watched = model.clone()
+        watched.add_wrapper(WrappersMP.DIFFUSION_MODEL, network)
+        watched.add_wrapper(WrappersMP.PREDICT_NOISE, step)
+        return (watched,)
+
+
 NODE_CLASS_MAPPINGS = {
     "NarrowText": NarrowText,
     "NarrowVAE": NarrowVAE,
     "NarrowSaveTensor": NarrowSaveTensor,
     "NarrowUnload": NarrowUnload,
+    "NarrowWatch": NarrowWatch,
 }

@@ -20,6 +20,7 @@ from tests.host.stage1_host import (
     tracks,
 )
 from tests.narrow_mcdiff import write_mcdiff
+from tests.tolerances import Tolerance, close
 
 FRAMES = 5
 FILE = "mcdiff_narrow.safetensors"
@@ -135,7 +136,7 @@ def test_every_frame_is_shown_and_steps_are_counted(mcdiff):
     assert len(result.previews) == FRAMES - 1
     for preview, file in zip(result.previews, files[1:], strict=True):
         with Image.open(io.BytesIO(preview)) as seen, Image.open(file) as frame:
-            assert seen.width / seen.height == pytest.approx(WIDTH / HEIGHT, abs=0.02)
+            close(seen.width / seen.height, WIDTH / HEIGHT, Tolerance(0.02))
             apart = pixels(seen.resize((9, 7), Image.Resampling.BOX)) - pixels(
                 frame.resize((9, 7), Image.Resampling.BOX)
             )

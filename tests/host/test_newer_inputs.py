@@ -10,6 +10,7 @@ from tests.host.newer_inputs import TYPES
 from tests.host.stage1_host import node
 from tests.host.usual import usual
 from tests.host_process import HostProcess
+from tests.tolerances import Tolerance, close
 
 WIDTH, HEIGHT = 64, 48
 SHOWING = (
@@ -109,7 +110,7 @@ def test_a_curve_says_how_time_passes(foreign, info, drawn, wanted):
     need(info, "CURVE")
     prompt = moved(info, frames=21, curve=["curve", 0]) | drawn
     expected = 30 * wanted(numpy.linspace(0, 1, 21))
-    numpy.testing.assert_allclose(across(foreign, prompt), expected, atol=0.02)
+    close(across(foreign, prompt), expected, Tolerance(0.02))
 
 
 def test_a_smooth_curve_is_the_one_that_the_editor_shows(foreign, info, host_env):
@@ -120,7 +121,7 @@ def test_a_smooth_curve_is_the_one_that_the_editor_shows(foreign, info, host_env
     shown = CurveInput.from_raw(drawn["curve"]["inputs"]["curve"])
     prompt = moved(info, frames=21, curve=["curve", 0]) | drawn
     expected = 30 * shown.interp_array(numpy.linspace(0, 1, 21))
-    numpy.testing.assert_allclose(across(foreign, prompt), expected, atol=0.02)
+    close(across(foreign, prompt), expected, Tolerance(0.02))
 
 
 @pytest.mark.parametrize(

@@ -416,7 +416,7 @@ BAD = {
     "ends before it begins": "before it begins",
     "no such file": "not in",
     "size": "0 or a multiple of 8, not 65",
-    "batch of pictures": "not a batch of 2",
+    "batch of pictures": "batch of 2 pictures, but 1",
     "core context windows": "Remove the Context Windows node",
 }
 

@@ -30,4 +30,4 @@ def test_the_demo_runs_on_a_fresh_machine_and_the_learned_weights_come_last():
     prompts = [read_twin(name) for name in WHAT]
     assert not any(needs_weights(prompt) for prompt in prompts)
     kinds = [{entry["class_type"] for entry in prompt.values()} for prompt in prompts]
-    assert ["MotionI2VLoadSmallModel" in kind for kind in kinds] == [False, True]
+    assert ["MotionI2VLoadSmallModel" in kind for kind in kinds] == [False, True, True]

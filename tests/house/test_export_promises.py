@@ -197,3 +197,16 @@ def test_a_changed_prompt_is_noticed(change: Callable[[dict], None]):
     exported = as_a_newer_page_exports_it(prompt())
     change(exported)
     assert lost_of_prompt(prompt(), exported, workflow())
+
+
+def test_a_page_writes_what_it_wrote_last_and_the_oldest_host_s_writes_all(monkeypatch, tmp_path):
+    monkeypatch.delenv("COMFYUI_DIR", raising=False)
+    monkeypatch.delenv("COMFYUI_FRONTEND", raising=False)
+    old, new, fresh = (
+        {"extra": e} for e in ({"frontendVersion": "1"}, {"frontendVersion": "2"}, {})
+    )
+    assert all(workflows.is_writer("1", file) for file in (old, new, fresh))
+    (tmp_path / "main.py").touch()
+    (tmp_path / "comfy").mkdir()
+    monkeypatch.setenv("COMFYUI_DIR", str(tmp_path))
+    assert [workflows.is_writer("2", file) for file in (old, new, fresh)] == [False, True, True]

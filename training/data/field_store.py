@@ -11,10 +11,7 @@ import contextlib
 import errno
 import hashlib
 import json
-import os
 import shutil
-import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,15 +19,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from ...models.files import atomic
+from ...models.files.safetensors_files import read_safetensors
 from .video_fields import VideoField
 
 FORMAT = "motion-i2v cached field"
 VERSION = "1"
 FULL = {errno.ENOSPC, errno.EDQUOT}
-ABANDONED = 3600
 LARGEST = 60000.0
 
 Key = Mapping[str, Any]
@@ -101,27 +98,18 @@ class FieldStore:
 
     def clean(self) -> None:
         """Removes what runs that were killed long ago left half written."""
-        for file in self.folder.glob("??/.*.tmp"):
-            with contextlib.suppress(OSError):
-                if time.time() - file.stat().st_mtime > ABANDONED:
-                    file.unlink()
+        for folder in self.folder.glob("??"):
+            atomic.clean(folder, older=atomic.ABANDONED)
 
     def free(self) -> int:
         """Bytes left on the disk."""
         return shutil.disk_usage(self.folder).free
 
     def _write(self, path: Path, data: bytes) -> None:
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
+            with atomic.whole(path) as part:
+                part.write_bytes(data)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
             if error.errno in FULL:
                 raise DiskFull(
                     error.errno,
@@ -137,10 +125,8 @@ class FieldStore:
 def _read(path: Path, key: Key) -> VideoField | None:
     """The field in a file; None where it is damaged or of another version."""
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in ("flow", "visible")}
-    except (SafetensorError, OSError):
+        tensors, metadata = read_safetensors(path)
+    except (ValueError, OSError):
         return None
     expected = {"format": FORMAT, "version": VERSION, "key": _text(key)}
     if metadata != expected | {"digest": _digest(tensors)}:

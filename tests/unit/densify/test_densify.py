@@ -14,6 +14,8 @@ from motion_i2v.models.densify.edge_aware import Grid, spread
 from motion_i2v.models.types.tracks import Tracks
 from PIL import Image
 
+from tests.tolerances import HUNDREDS, SOLVED, close
+
 SIZE = (96, 64)
 PHOTO = Path(__file__).resolve().parents[3] / "example_workflows" / "input" / "rocket.png"
 
@@ -64,9 +66,7 @@ def test_an_arrow_moves_its_object_and_nothing_else():
     field = densify(arrows([((26, 32), (36, 28))]), SIZE, two_objects())
     moved = field.flow[-1]
     inside = moved[:, 19:45, 15:37]
-    torch.testing.assert_close(
-        inside, torch.tensor([10.0, -4.0]).view(2, 1, 1).expand_as(inside), atol=0.5, rtol=0
-    )
+    close(inside, torch.tensor([10.0, -4.0]).view(2, 1, 1).expand_as(inside), HUNDREDS)
     assert moved[:, 16:48, 56:84].abs().max() < 0.5
     assert moved[:, :12].abs().max() < 0.5
 
@@ -165,7 +165,7 @@ def test_seeds_keep_their_values_before_the_starts_are_held():
     seeds = np.array([12 * 40 + 10, 12 * 40 + 14, 25 * 40 + 35])
     values = np.array([[1.0, 0.0], [-1.0, 3.0], [0.5, 0.5]])
     found = spread(grid, seeds, 0.35, 1.0)(values)
-    np.testing.assert_allclose(found[seeds], values, atol=2e-3)
+    close(found[seeds], values, SOLVED)
 
 
 def test_two_arrows_blend_between_them():
@@ -203,7 +203,7 @@ def test_exact_at_every_start_and_zero_on_pins(paths, with_picture, with_region)
     for number, path in enumerate(paths):
         for index in range(tracks.frames):
             found = read(field, index, path[0])
-            torch.testing.assert_close(found, drawn[index, number], atol=0.05, rtol=0)
+            close(found, drawn[index, number], HUNDREDS)
             if path[0] == path[1]:
                 assert not found.any()
 
@@ -224,8 +224,8 @@ def test_outside_the_region_is_exactly_zero_and_feather_multiplies():
     field = densify(arrows([((26, 32), (36, 32))]), SIZE, None, region)
     assert not field.flow[:, :, region == 0].any()
     full = torch.full((40, 30), 10.0)
-    torch.testing.assert_close(field.flow[-1, 0, 10:50, 10:40], full, atol=1e-3, rtol=0)
-    torch.testing.assert_close(field.flow[-1, 0, 10:50, 40:50], full[:, :10] / 4, atol=1e-3, rtol=0)
+    close(field.flow[-1, 0, 10:50, 10:40], full, HUNDREDS)
+    close(field.flow[-1, 0, 10:50, 40:50], full[:, :10] / 4, HUNDREDS)
 
 
 def test_a_region_is_filled_past_edges():
@@ -256,7 +256,7 @@ def test_linear_in_the_displacements():
     points = one.points[:1] + 2 * (one.points - one.points[:1]) - (two.points - two.points[:1])
     both = Tracks(points, one.visibility, SIZE)
     a, b, c = (densify(t, SIZE, two_objects()).flow for t in (one, two, both))
-    torch.testing.assert_close(c, 2 * a - b, atol=1e-3, rtol=0)
+    close(c, 2 * a - b, HUNDREDS)
 
 
 def test_many_tracks_go_the_same_way_as_few(monkeypatch):
@@ -264,7 +264,7 @@ def test_many_tracks_go_the_same_way_as_few(monkeypatch):
     few = densify(tracks, SIZE, two_objects()).flow
     monkeypatch.setattr(module, "WEIGHT_MAPS", 0)
     many = densify(tracks, SIZE, two_objects()).flow
-    torch.testing.assert_close(many, few, atol=1e-4, rtol=0)
+    close(many, few, HUNDREDS)
 
 
 def test_a_grid_of_two_thousand_tracks_is_reproduced():
@@ -365,8 +365,8 @@ def test_measured_tracks_that_part_at_an_edge_count_as_their_mean():
     pair = [((20, 30), (40, 30)), ((20.2, 30), (20, 34))]
     field = densify(measured([*pair, ((70, 40), (74, 40))]), SIZE)
     middle = [(20 - 0.2) / 2, 4 / 2]
-    assert read(field, -1, (20.1, 30)).tolist() == pytest.approx(middle, abs=1e-3)
-    assert read(field, -1, (70, 40)).tolist() == pytest.approx([4, 0], abs=1e-4)
+    close(read(field, -1, (20.1, 30)).tolist(), middle, HUNDREDS)
+    close(read(field, -1, (70, 40)).tolist(), [4, 0], HUNDREDS)
 
 
 def test_a_parting_pair_changes_nothing_where_the_others_are():
@@ -375,7 +375,7 @@ def test_a_parting_pair_changes_nothing_where_the_others_are():
     drawn = densify(arrows(others), SIZE)
     assert torch.equal(alone.flow, drawn.flow)
     both = densify(measured([*others, ((50, 10), (60, 10)), ((50, 10.5), (40, 10.5))]), SIZE)
-    assert read(both, -1, (20, 20)).tolist() == pytest.approx([4, 0], abs=1e-4)
+    close(read(both, -1, (20, 20)).tolist(), [4, 0], HUNDREDS)
 
 
 @pytest.mark.parametrize("of", [arrows, measured])

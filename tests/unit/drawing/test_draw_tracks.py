@@ -6,6 +6,8 @@ import torch
 from motion_i2v.models.drawing.draw_tracks import draw_tracks
 from motion_i2v.models.drawing.paths import Path, sample_paths
 
+from tests.tolerances import EIGHT_BIT, Tolerance, close
+
 GREY = 0.5
 
 
@@ -32,14 +34,14 @@ def test_the_path_is_drawn_where_it_runs_in_its_colour():
 def test_a_pin_is_a_disc():
     picture, drawn = drawn_on_grey(Path(((100, 60),)))
     rows, columns = np.nonzero(changed(picture, drawn))
-    assert rows.mean() == pytest.approx(59.5, abs=0.5)
-    assert columns.mean() == pytest.approx(99.5, abs=0.5)
+    close(rows.mean(), 59.5, Tolerance(0.5))
+    close(columns.mean(), 99.5, Tolerance(0.5))
     assert np.ptp(rows) == np.ptp(columns)
 
 
 def test_without_tracks_the_picture_stays():
     picture, drawn = drawn_on_grey()
-    assert torch.allclose(drawn, picture, atol=1 / 500)
+    close(drawn, picture, EIGHT_BIT)
 
 
 def test_tracks_of_another_size_are_rescaled():

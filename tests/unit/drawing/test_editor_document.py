@@ -10,6 +10,8 @@ from motion_i2v.models.drawing.document_schema import SCHEMA
 from motion_i2v.models.drawing.editor_document import read_editor_document, write_editor_document
 from motion_i2v.models.drawing.paths import sample_paths
 
+from tests.tolerances import HUNDREDS, close
+
 EXAMPLES = json.loads(
     (File(__file__).resolve().parents[2] / "examples" / "editor_documents.json").read_text()
 )
@@ -29,7 +31,7 @@ def expected(case):
 def test_a_document_gives_the_example_s_points(case):
     size = tuple(case["size"])
     tracks = sample_paths(read_editor_document(case["document"], size), case["frames"], size)
-    torch.testing.assert_close(tracks.points, expected(case), atol=1e-4, rtol=0)
+    close(tracks.points, expected(case), HUNDREDS)
     assert tracks.size == size
     assert tracks.visibility.all()
 
@@ -45,9 +47,7 @@ def test_writing_a_document_and_reading_it_again_moves_nothing(case):
     size = tuple(case["size"])
     paths = read_editor_document(case["document"], size)
     again = read_editor_document(json.loads(write_editor_document(paths, size)), size)
-    torch.testing.assert_close(
-        sample_paths(again, case["frames"], size).points, expected(case), atol=1e-4, rtol=0
-    )
+    close(sample_paths(again, case["frames"], size).points, expected(case), HUNDREDS)
 
 
 @pytest.mark.parametrize("document", [None, [], 3, "x", {"version": True, "paths": []}])

@@ -5,6 +5,8 @@ import torch
 from motion_i2v.models.drawing.guide_video import TRAIL, guide_video
 from motion_i2v.models.types.tracks import Tracks
 
+from tests.tolerances import FLOAT32, close
+
 SIZE = (384, 256)
 BIG = 1080 / 256
 
@@ -48,7 +50,7 @@ def test_each_frame_is_what_the_form_says():
     video = guide_video(given)
     assert video.shape == (57, 256, 384, 3)
     for frame in (0, 21, 56):
-        torch.testing.assert_close(video[frame], drawn_by_hand(given, frame), atol=2e-6, rtol=0)
+        close(video[frame], drawn_by_hand(given, frame), FLOAT32)
 
 
 def test_now_is_blue_and_the_past_is_red():

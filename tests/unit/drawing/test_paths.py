@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from motion_i2v.models.drawing.paths import CURVES, EASES, Path, sample_path, sample_paths
 
+from tests.tolerances import FLOAT64, close
+
 few = settings(deadline=None, max_examples=60)
 coordinate = st.integers(-200, 900).map(float)
 points = st.lists(st.tuples(coordinate, coordinate), min_size=2, max_size=7)
@@ -29,8 +31,8 @@ def test_a_path_begins_and_ends_at_its_ends_and_stays_within_its_points(path, fr
     sampled = sample_path(path, np.linspace(0, 1, frames))
     drawn = np.asarray(path.points)
     if not (path.spacing == "arc" and (drawn == drawn[0]).all()):
-        np.testing.assert_allclose(sampled[-1], drawn[-1], atol=1e-6)
-    np.testing.assert_allclose(sampled[0], drawn[0], atol=1e-6)
+        close(sampled[-1], drawn[-1], FLOAT64)
+    close(sampled[0], drawn[0], FLOAT64)
     assert (sampled >= drawn.min(axis=0) - 1e-6).all()
     assert (sampled <= drawn.max(axis=0) + 1e-6).all()
 
@@ -41,7 +43,7 @@ def test_a_path_rests_outside_its_span(path, start, end):
     late = Path(path.points, path.curve, path.spacing, (), path.holds, path.ease, start, end)
     before, after = sample_path(late, np.array([start * 0.5, end + (1 - end) * 0.5]))
     whole = sample_path(path, np.array([0.0, 1.0]))
-    np.testing.assert_allclose([before, after], whole, atol=1e-6)
+    close([before, after], whole, FLOAT64)
 
 
 @few
@@ -49,7 +51,7 @@ def test_a_path_rests_outside_its_span(path, start, end):
 def test_by_arc_length_a_straight_line_runs_at_one_speed(steps):
     line = Path(tuple((float(x), 3.0) for x in np.cumsum(steps)), "straight", "arc")
     x = sample_path(line, np.linspace(0, 1, 9))[:, 0]
-    np.testing.assert_allclose(np.diff(x), sum(steps[1:]) / 8, atol=1e-6)
+    close(np.diff(x), sum(steps[1:]) / 8, FLOAT64)
 
 
 def test_a_pin_stays_and_the_released_one_moves_by_a_pixel():

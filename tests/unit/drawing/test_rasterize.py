@@ -14,6 +14,7 @@ from motion_i2v.models.types.tracks import Tracks
 from safetensors.torch import load_file
 
 from tests.parity.drag import box_region
+from tests.tolerances import FLOAT32, close
 
 ROOT = File(__file__).resolve().parents[3]
 SHARED = File(os.environ.get("MOTION_I2V_REFERENCE", ROOT.parent / "shared" / "reference" / "tiny"))
@@ -35,7 +36,7 @@ def test_equals_the_released_code(name):
     box = case["movable_box"]
     control = rasterize(tracks, case["half_size"], None if box is None else box_region(box, size))
     for key in ("flow01", "mask", "mask_latent", "frozen"):
-        torch.testing.assert_close(getattr(control, key), reference[key], atol=1e-6, rtol=0)
+        close(getattr(control, key), reference[key], FLOAT32)
 
 
 def test_a_square_holds_the_displacement_and_nothing_else_is_known():

@@ -19,6 +19,8 @@ from motion_i2v.models.drawing.track_formats import (
 )
 from motion_i2v.models.types.tracks import Tracks
 
+from tests.tolerances import Tolerance, close
+
 EXAMPLES = json.loads(
     (File(__file__).resolve().parents[2] / "examples" / "track_texts.json").read_text()
 )
@@ -85,7 +87,7 @@ def test_what_is_written_reads_back(columns, format):
     tracks = tracks_of(columns)
     paths = parse_tracks(write_tracks(tracks, format), tracks.size, coordinates="pixels")
     again = sample_paths(paths, tracks.frames, tracks.size)
-    torch.testing.assert_close(again.points, tracks.points, atol=0.006, rtol=0)
+    close(again.points, tracks.points, Tolerance(0.006))
 
 
 @few
@@ -96,7 +98,7 @@ def test_ati_has_121_points_and_the_ends_of_each_track(columns):
     assert [len(track) for track in written] == [121] * tracks.count
     for track, points in zip(written, tracks.points.transpose(0, 1).tolist(), strict=True):
         for sample, point in ((track[0], points[0]), (track[-1], points[-1])):
-            assert [sample["x"], sample["y"]] == pytest.approx(point, abs=0.006)
+            close([sample["x"], sample["y"]], point, Tolerance(0.006))
 
 
 def test_kj_is_a_flat_list_for_one_track_as_spline_editor_writes_it():

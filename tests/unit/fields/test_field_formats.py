@@ -1,5 +1,6 @@
 """Motion fields as files: what is written reads back, and a damaged file is a clear error."""
 
+import os
 import struct
 
 import pytest
@@ -127,6 +128,59 @@ def test_a_damaged_or_foreign_safetensors_file_is_an_error(tmp_path):
 def test_other_and_missing_files_are_errors(tmp_path, name):
     with pytest.raises(ValueError, match=name):
         load_field(tmp_path / name)
+
+
+def test_a_sequence_whose_saving_was_cut_off_is_refused(tmp_path):
+    files = save_flo(field(4), tmp_path / "a_")
+    for file in files[:2]:
+        file.unlink()
+        (tmp_path / f".{file.name}.abcdefgh.part").mkdir()
+    for file in files[2:]:
+        with pytest.raises(ValueError, match="was not saved to its end"):
+            load_field(file)
+    assert load_field(save_flo(field(4), tmp_path / "a_")[0]).frames == 4
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_failure_amid_a_sequence_leaves_nothing(tmp_path, monkeypatch):
+    from motion_i2v.models.files import atomic
+
+    def fail(source, target):
+        if "0002" in str(target):
+            raise OSError("the disk is full")
+        real(source, target)
+
+    real = atomic.os.replace
+    monkeypatch.setattr(atomic.os, "replace", fail)
+    with pytest.raises(OSError, match="full"):
+        save_flo(field(4), tmp_path / "a_")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_field_does_not_live_in_its_file(tmp_path):
+    path = save_safetensors(field(), tmp_path / "a.safetensors")
+    read = load_field(path)
+    before = read.flow.clone()
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+    assert torch.equal(read.flow, before)
+
+
+def test_a_field_too_large_to_be_one_is_refused(tmp_path):
+    with (tmp_path / "a.flo").open("wb") as file:
+        file.truncate(17 << 30)
+    with pytest.raises(ValueError, match=r"17\.0 GiB; a motion field is at most 16 GiB"):
+        load_field(tmp_path / "a.flo")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs links")
+def test_links_are_no_part_of_a_sequence(tmp_path):
+    (tmp_path / "secret.flo").write_bytes(b"PIEH")
+    files = save_flo(field(4), tmp_path / "a_")
+    files[1].unlink()
+    files[1].symlink_to(tmp_path / "secret.flo")
+    with pytest.raises(ValueError, match="number 2 of the sequence is missing"):
+        load_field(files[0])
 
 
 def test_a_field_of_one_frame_has_nothing_for_flo(tmp_path):

@@ -7,7 +7,8 @@ from motion_i2v.models.fields.neighbour_flow import accumulated, advance, moved_
 from motion_i2v.models.picture.pixels import sampled
 from motion_i2v.models.types.motion_field import MotionField, still
 
-close = torch.testing.assert_close
+from tests.tolerances import ACCUMULATED, FLOAT32, FLOAT64, close
+
 SIZE = (24, 18)
 
 
@@ -71,9 +72,9 @@ def test_steps_of_affine_motions_are_exact_in_float64(matrix, shift):
     inner = interior(points)
     assert inner.sum() > 100
     p = led(torch.linalg.inv(tensor(matrix)), grid() - tensor(shift).view(2, 1, 1))
-    close(points.of(grid())[:, inner], p[:, inner], atol=1e-10, rtol=0)
+    close(points.of(grid())[:, inner], p[:, inner], FLOAT64)
     expected = led(tensor(further[0]), p) + tensor(further[1]).view(2, 1, 1) - grid()
-    close(points.of(after - before)[:, inner], expected[:, inner], atol=1e-10, rtol=0)
+    close(points.of(after - before)[:, inner], expected[:, inner], FLOAT64)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -86,7 +87,7 @@ def test_points_of_bilinear_fields_solve_the_equation_in_float64(seed):
     assert inner.float().mean() > 0.6
     p = points.of(grid())
     moved = p + sampled(flow[None], p[None, 0], p[None, 1])[0]
-    close(moved[:, inner], grid()[:, inner], atol=1e-9, rtol=0)
+    close(moved[:, inner], grid()[:, inner], FLOAT64)
 
 
 def test_every_point_of_a_smooth_field_is_found():
@@ -99,7 +100,7 @@ def test_every_point_of_a_smooth_field_is_found():
 def test_the_first_step_is_the_field_s_own():
     flow = torch.rand(2, *SIZE[::-1]) * 9
     (step,) = to_neighbours(field_of(torch.zeros_like(flow), flow))
-    close(step.flow[1], flow, atol=1e-6, rtol=0)
+    close(step.flow[1], flow, FLOAT32)
     assert (step.visibility == 1).all()
 
 
@@ -111,7 +112,7 @@ def test_affine_fields_come_back_from_their_steps():
     inside = torch.zeros_like(seen)
     inside[:, 4:-4, 4:-4] = True
     kept = (seen & inside)[:, None].expand_as(field.flow)
-    close(again.flow[kept], field.flow[kept], atol=1e-4, rtol=0)
+    close(again.flow[kept], field.flow[kept], ACCUMULATED)
 
 
 def test_affine_steps_come_back_from_their_field():
@@ -121,7 +122,7 @@ def test_affine_steps_come_back_from_their_field():
         inner = again.visibility[1] == 1
         inner[:5], inner[-5:], inner[:, :5], inner[:, -5:] = False, False, False, False
         assert inner.sum() > 80
-        close(again.flow[1][:, inner], step.flow[1][:, inner], atol=1e-4, rtol=0)
+        close(again.flow[1][:, inner], step.flow[1][:, inner], ACCUMULATED)
 
 
 def test_pieces_that_move_by_whole_pixels_come_back_exactly():
@@ -138,18 +139,18 @@ def test_the_edge_of_what_is_in_front_does_not_fade():
     # Between whole pixels its rim mixes with what lies beside it, but it is seen.
     again = accumulated(to_neighbours(mover(0, 3.3, 6.7, 10.3, 13.7)))
     assert (again.visibility[..., 8:14] == 1).all()
-    close(again.flow[-1, 0, :, 9:13], torch.full((12, 4), 13.7), atol=1e-5, rtol=0)
+    close(again.flow[-1, 0, :, 9:13], torch.full((12, 4), 13.7), ACCUMULATED)
 
 
-def test_accumulating_adds_what_is_found_on_the_way_in_float64():
+def test_accumulating_adds_what_is_found_on_the_way_in_float64(device):
     matrix, shift = [[1, 0.2], [0, 1]], [-2, 1]
     first = affine([[1.1, 0], [0, 0.9]], [0.3, 0.8])
     landed = grid() + first
     expected = led(tensor(matrix), landed) + tensor(shift).view(2, 1, 1) - grid()
     inner = ((landed >= 0) & (landed <= tensor(SIZE).view(2, 1, 1) - 1)).all(0)
     assert inner.sum() > 300
-    both = moved_on(first, affine(matrix, shift))
-    close(both[:, inner], expected[:, inner], atol=1e-10, rtol=0)
+    both = moved_on(first.to(device), affine(matrix, shift).to(device)).cpu()
+    close(both[:, inner], expected[:, inner], FLOAT64)
 
 
 def test_what_has_moved_farther_is_in_front():

@@ -9,6 +9,7 @@ from motion_i2v.models.types.tracks import Tracks
 from torch import nn
 
 from tests.narrow_mcdiff import write_mcdiff
+from tests.tolerances import ACCUMULATED, close
 
 pytestmark = pytest.mark.usefixtures("host_env")
 
@@ -95,7 +96,7 @@ def test_a_mirrored_picture_has_the_mirrored_flow(completer, side, of):
     sign = torch.tensor([-1.0 if of == 0 else 1.0, -1.0 if of == 1 else 1.0]).view(2, 1, 1)
     flow = completer.complete(image, drawn, 1, side=0)
     again = completer.complete(image.flip(side), other, 1, side=0)
-    torch.testing.assert_close(again.flip(side) * sign, flow, rtol=1e-4, atol=1e-4)
+    close(again.flip(side) * sign, flow, ACCUMULATED)
     assert flow.abs().max() > 0.05
 
 
@@ -137,7 +138,7 @@ def test_tracks_of_another_size_are_put_on_the_picture(seen):
     seen.complete(picture(96, 64), tracks(), 0)
     expected = seen.patcher.model.flow
     seen.complete(picture(96, 64), large, 0)
-    assert torch.allclose(seen.patcher.model.flow, expected, atol=1e-5)
+    close(seen.patcher.model.flow, expected, ACCUMULATED)
 
 
 def test_a_resting_point_is_a_pin_and_a_hidden_one_says_nothing(seen):
@@ -220,7 +221,7 @@ def test_later_steps_see_the_picture_moved(seen):
     # The network sees it moved by its own first flow, 3 px right and 1 px up.
     expected = image[0, 1:, :-3].movedim(-1, 0)
     shown = seen.patcher.model.picture[0, :, :-1, 3:]
-    assert torch.allclose(shown[:, 8:-8, 8:-8], expected[:, 8:-8, 8:-8], atol=1e-4)
+    close(shown[:, 8:-8, 8:-8], expected[:, 8:-8, 8:-8], ACCUMULATED)
 
 
 def test_several_pictures_are_seen_as_they_are(completer):

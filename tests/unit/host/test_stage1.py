@@ -9,6 +9,7 @@ import torch
 
 from testing.comfyui import load_host
 from tests.narrow_release import WIDTHS, weights
+from tests.tolerances import RELATIVE, REORDERED, SAMPLED, Tolerance, close
 
 load_host()
 
@@ -145,7 +146,7 @@ def test_guidance_in_one_batch_equals_halves_apart(model, control, vae, monkeypa
     monkeypatch.setattr(comfy.samplers, "can_concat_cond", lambda a, b: a is b)
     apart = sample_flow(model, positive, negative, QUICK)
     assert set(sizes) == {3}
-    torch.testing.assert_close(apart, together, rtol=1e-4, atol=1e-4)
+    close(apart, together, SAMPLED)
 
 
 def test_strength_0_is_exactly_no_control(model, control, vae):
@@ -179,9 +180,7 @@ def test_two_controls_add_their_residuals(model, control, vae):
     once = apply_control(*texts(), control, hint(vae), 1.0, (0, 1))
     twice = apply_control(*texts(), control, hint(vae), 0.5, (0, 1))
     twice = apply_control(*twice, control, hint(vae), 0.5, (0, 1))
-    torch.testing.assert_close(
-        sample_flow(model, *twice, QUICK), sample_flow(model, *once, QUICK), rtol=1e-4, atol=1e-4
-    )
+    close(sample_flow(model, *twice, QUICK), sample_flow(model, *once, QUICK), REORDERED)
 
 
 def test_an_empty_region_means_everything(vae):
@@ -257,7 +256,7 @@ def test_a_window_is_a_clip_of_its_own(model, frames, size):
         weight = torch.tensor([1, 2, 3, 4, 5, 6, 7, 8, 7, 6, 5, 4, 3, 2, 1.0]).view(-1, 1, 1, 1)
         total[part] += weight * sample_flow(model, *texts(alone), settings, noise=noise[part])
         weights[part] += weight
-    torch.testing.assert_close(long, total / weights, rtol=1e-4, atol=1e-5)
+    close(long, total / weights, REORDERED)
 
 
 @pytest.mark.parametrize("frames", [4, 21])
@@ -333,7 +332,7 @@ def test_ddim_leading_is_the_released_schedule(model):
     expected = [sampling.sigma(torch.tensor(float(t))).item() for t in range(961, 0, -40)]
     assert sigmas.tolist() == pytest.approx([*expected, 0.0])
     alpha = (1 - torch.linspace(0.00085, 0.012, 1000, dtype=torch.float64)).prod()
-    assert sampling.sigma_max.item() == pytest.approx(((1 - alpha) / alpha).sqrt().item(), rel=1e-4)
+    close(sampling.sigma_max.item(), ((1 - alpha) / alpha).sqrt().item(), RELATIVE)
 
 
 @pytest.mark.parametrize(
@@ -363,7 +362,7 @@ def test_denoise_keeps_a_given_motion(model, vae):
     assert (little - latent).norm() < (much - latent).norm()
 
 
-def field_sampled(model, vae, **inputs):
+def field_sampled(model, flow_vae, **inputs):
     from motion_i2v.nodes.stage1_sampler import MotionI2VMotionFieldSampler
 
     class PictureVAE:
@@ -374,9 +373,10 @@ def field_sampled(model, vae, **inputs):
     settings |= {"steps": 2, "cfg": 1.0, "sampler_name": "euler", "scheduler": "DDIM leading"}
     settings |= {"window_overlap": -1}
     picture = torch.rand(1, 40, 56, 3, generator=torch.Generator().manual_seed(5))
-    given = texts()
+    settings |= {"picture": picture, "vae": PictureVAE(), "flow_vae": flow_vae}
+    positive, negative = texts()
     return MotionI2VMotionFieldSampler.execute(
-        model, *given, picture, PictureVAE(), vae, **{**settings, **inputs}
+        model, positive, negative, **{**settings, **inputs}
     ).result[1]["samples"]
 
 
@@ -399,6 +399,24 @@ def test_half_precision_is_near(model, control, vae, dtype):
     near = sample_flow(half[0], *apply_control(*texts(), half[1], hint(vae), 1.0, (0, 1)), settings)
     assert half[0].model.diffusion_model.dtype == dtype
     assert ((near - exact).norm() / exact.norm()).item() < 0.05
+
+
+@pytest.mark.parametrize("size", [(64, 1), (96, 64)], ids=["too small", "large enough"])
+def test_a_vae_of_larger_cells_is_refused_before_it_encodes(model, vae, size):
+    """The host cuts a picture to whole cells: of one smaller than a cell nothing is left."""
+    import comfy.sd
+    from motion_i2v.models.host.flow_vae import autoencoder_config, host_autoencoder_tensors
+
+    checkpoint = checkpoint_of(weights("image_vae"), "a test", "image_vae")
+    config = autoencoder_config(checkpoint.widths, channels=3)
+    image_vae = comfy.sd.VAE(sd=host_autoencoder_tensors(checkpoint), config=config)
+    # As the host's VAE of LTX has it.
+    image_vae.downscale_ratio = (lambda frames: frames, 32, 32)
+    with pytest.raises(ValueError, match=r"32x32 px, but one of SD 1\.5 for 8x8") as refused:
+        field_sampled(
+            model, vae, picture=torch.rand(1, size[1], size[0], 3), vae=image_vae, denoise=1.0
+        )
+    assert ("at least 32 px on each side" in str(refused.value)) == (size == (64, 1))
 
 
 def test_sampling_without_the_clip_is_explained(model):
@@ -436,7 +454,7 @@ class TestFlowVAE:
         together = vae.encode_flow(flow01, on_step=lambda done, total: seen.append((done, total)))
         assert seen == [(4, 7), (7, 7)]
         alone = torch.cat([vae.encode_flow(frame[None]) for frame in flow01])
-        torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
+        close(together, alone, REORDERED)
 
     def test_tiles_are_near_whole_frames(self, vae):
         flow01 = torch.nn.functional.interpolate(self.field(1, (6, 4)), scale_factor=32)
@@ -532,6 +550,6 @@ def test_the_preview_guess_of_a_linear_codec_is_exact(vae, monkeypatch):
     monkeypatch.setattr(vae, "encode_flow", linear)
     matrix, offset = vae.preview_projection()
     expected = torch.tensor([[0.0, 1, 0, 0], [1, 0, 0, 0]])
-    torch.testing.assert_close(matrix, expected, atol=0.05, rtol=0)
+    close(matrix, expected, Tolerance(0.05))
     assert offset.abs().max() < 0.05
     monkeypatch.setattr(vae, "_projection", None)

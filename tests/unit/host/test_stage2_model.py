@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests import narrow_release
+from tests.tolerances import ACCUMULATED, FLOAT32, close
 
 pytestmark = pytest.mark.usefixtures("host_env")
 
@@ -83,7 +84,7 @@ def applied(nets, motion=None, model=None):
     return apply_motion(model or nets.model, nets.module, motion or make_motion())
 
 
-def close(ours, theirs, bound=2e-5):
+def alike(ours, theirs, bound=2e-5):
     assert (ours - theirs).norm() / theirs.norm() < bound
 
 
@@ -229,7 +230,7 @@ def test_the_network_sees_the_clean_reference_at_timestep_1(nets):
     scaled = nets.model.model.process_latent_in(motion.reference)[0]
     for x, t in seen:
         for chunk, times in zip(x.split(FRAMES), t.split(FRAMES), strict=True):
-            torch.testing.assert_close(chunk[0], scaled, rtol=1e-6, atol=1e-6)
+            close(chunk[0], scaled, FLOAT32)
             assert times[0] == 1
             assert (times[1:] == times[1]).all()
     assert seen[0][1][1] > 900
@@ -260,7 +261,7 @@ def test_a_soft_region_follows_the_released_rule(nets):
         free, noise, text(0), text(1), 3.0, free.load_device, comfy.samplers.KSAMPLER(euler),
         sigmas, latent_image=torch.zeros_like(noise), seed=1,
     )  # fmt: skip
-    close(ours[1:], theirs[1:])
+    alike(ours[1:], theirs[1:])
 
 
 def thin_brush():
@@ -304,7 +305,7 @@ def test_sampling_in_two_halves_is_sampling_at_once(nets):
         moving, torch.zeros_like(first), 4, 3.0, "euler", "normal", text(0), text(1), first,
         disable_noise=True, start_step=2, disable_pbar=True, seed=1,
     )  # fmt: skip
-    close(second, whole, 1e-4)
+    alike(second, whole, 1e-4)
 
 
 def test_one_frame_is_the_reference(nets):
@@ -331,7 +332,7 @@ def test_a_batch_may_be_split(nets, monkeypatch):
 
     monkeypatch.setattr(type(nets.model.model), "apply_model", count)
     monkeypatch.setattr(type(nets.model.model), "memory_required", lambda *a, **k: 1 << 60)
-    close(sample(applied(nets)), together)
+    alike(sample(applied(nets)), together)
     assert set(calls) == {FRAMES}
 
 
@@ -391,7 +392,7 @@ def test_a_core_controlnet(nets):
     out = sample(applied(nets), **controlled(pictures))
     assert torch.isfinite(out).all()
     assert (out[1:] - free[1:]).norm() / free[1:].norm() > 1e-3
-    close(sample(applied(nets), **controlled(pictures, 0.0)), free, 1e-6)
+    alike(sample(applied(nets), **controlled(pictures, 0.0)), free, 1e-6)
 
 
 def looks_of(control):
@@ -417,7 +418,7 @@ def test_a_core_controlnet_sees_the_clean_reference_at_timestep_1(nets, frames):
     for x, t in seen:
         assert len(x) == 2 * clip
         for chunk, times in zip(x.split(clip), t.split(clip), strict=True):
-            torch.testing.assert_close(chunk[0], scaled, rtol=1e-5, atol=1e-5)
+            close(chunk[0], scaled, ACCUMULATED)
             assert times[0] == 1
             assert (times[1:] == times[1]).all()
     assert seen[0][1][1] > 900
@@ -431,7 +432,7 @@ def test_a_core_controlnet_for_a_part_sees_its_part_of_the_reference(nets):
     motion = make_motion()
     sample(applied(nets, motion), steps=1, positive=given["positive"] + text(2))
     scaled = nets.model.model.process_latent_in(motion.reference)[0]
-    torch.testing.assert_close(seen[0][0][0], scaled[:, 2:6, 4:10], rtol=1e-5, atol=1e-5)
+    close(seen[0][0][0], scaled[:, 2:6, 4:10], ACCUMULATED)
 
 
 @pytest.mark.parametrize(("percent", "calls"), [((0.0, 0.5), 2), ((0.5, 1.0), 2), ((0.0, 1.0), 4)])
@@ -490,7 +491,7 @@ def test_with_rescaled_guidance(nets):
 def test_an_area_of_the_whole_picture_changes_nothing(nets):
     area = (HEIGHT, WIDTH, 0, 0)
     whole = sample(applied(nets), positive=text(0, area=area), negative=text(1, area=area))
-    close(whole, sample(applied(nets)))
+    alike(whole, sample(applied(nets)))
 
 
 def test_area_prompts_see_their_part(nets):
@@ -508,7 +509,7 @@ def test_area_prompts_see_their_part(nets):
         for clip, area in zip(x.split(FRAMES), options[AREAS], strict=True):
             top, start, height, width = area
             part = scaled[:, top : top + height, start : start + width]
-            torch.testing.assert_close(clip[0], part, rtol=1e-6, atol=1e-6)
+            close(clip[0], part, FLOAT32)
             seen.add(area)
         return executor(x, timesteps, context, y, control, options, **kwargs)
 
@@ -542,7 +543,7 @@ def test_the_warp_of_a_part_is_that_of_a_smaller_picture(nets):
 
 def test_per_frame_prompts(nets):
     same = sample(applied(nets), positive=text(0, frames=FRAMES))
-    close(same, sample(applied(nets)))
+    alike(same, sample(applied(nets)))
 
 
 # More frames than the modules know.
@@ -594,7 +595,7 @@ def test_windows_equal_clips_of_their_own(nets):
         weight = blend_weights(part).view(-1, 1, 1, 1)
         total[part] += weight * alone
         weights[part] += weight
-    close(out, total / weights)
+    alike(out, total / weights)
 
 
 def test_at_16_frames_there_are_no_windows(nets, batches):
@@ -606,11 +607,11 @@ def test_at_16_frames_there_are_no_windows(nets, batches):
 
 def test_windows_cut_prompts_and_control_pictures(nets):
     same = sample(applied(nets, make_motion(LONG)), LONG, steps=1, positive=text(0, frames=LONG))
-    close(same, sample(applied(nets, make_motion(LONG)), LONG, steps=1))
+    alike(same, sample(applied(nets, make_motion(LONG)), LONG, steps=1))
     one = torch.rand(1, 3, 8 * HEIGHT, 8 * WIDTH)
     many = controlled(one.repeat(LONG, 1, 1, 1))
     moving = applied(nets, make_motion(LONG))
-    close(sample(moving, LONG, steps=1, **many), sample(moving, LONG, steps=1, **controlled(one)))
+    alike(sample(moving, LONG, steps=1, **many), sample(moving, LONG, steps=1, **controlled(one)))
 
 
 def test_a_control_picture_belongs_to_its_frame(nets):
@@ -733,9 +734,10 @@ def test_other_models_are_refused(nets, change, words):
 def test_modules_of_other_widths_are_refused(nets):
     from motion_i2v.models.files import layout
     from motion_i2v.models.files.checkpoints import checkpoint_of
+    from motion_i2v.models.files.network_shapes import UNetShape
     from motion_i2v.models.host.motion_module import load_motion_module
 
-    entries = layout.motion_modules(layout.UNetShape((32, 32, 32, 64)), "motion_modules")
+    entries = layout.entries(UNetShape("motion_modules", (32, 32, 32, 64)))
     tensors = {entry.name: torch.zeros(entry.shape) for entry in entries}
     module = load_motion_module(checkpoint_of(tensors, "other.bin", "motion_modules"))
     with pytest.raises(ValueError, match=r"other.bin are for a UNet of widths \[32, 32, 32, 64\]"):

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from tests.tolerances import FLOAT64, RELATIVE, close
+
 pytestmark = pytest.mark.usefixtures("host_env")
 
 SHAPE = (1, 4, 3, 4, 6)
@@ -98,7 +100,7 @@ def test_with_euler_it_is_the_paper_s_algorithm(kind, weak, strong):
     sigmas = sigmas_of(guider)
     ours = run(led(weak / 10, strong / 10), guider, sigmas)
     theirs = as_the_paper_writes_it(guider, sigmas, weak, strong, LEFT)
-    assert torch.allclose(ours, theirs, rtol=0, atol=1e-12)
+    close(ours, theirs, FLOAT64)
 
 
 SAMPLERS = ["euler", "euler_ancestral", "heun", "dpmpp_2m", "lms", "dpmpp_sde", "dpm_2", "ddim"]
@@ -130,7 +132,7 @@ def test_between_the_clocks_the_model_sees_the_noised_clip_where_it_is_masked(ki
     sigmas = sigmas_of(guider)
     run(led(0.2, 0.6, name=name), guider, sigmas.clone())
     sampling, clip = guider.inner_model.model_sampling, 2 * CLIP - 0.5
-    assert guider.seen[0][0] == pytest.approx(float(sigmas[2]), rel=1e-6)
+    close(guider.seen[0][0], float(sigmas[2]), RELATIVE)
     held = [(s, x) for s, x in guider.seen if s > float(sigmas[6]) * 1.0001]
     assert 4 <= len(held) < len(guider.seen)
     for i, (sigma, x) in enumerate(held):
@@ -169,7 +171,7 @@ def test_a_schedule_split_between_two_runs_is_sampled_as_one(kind, split):
     sampler = led(0.1, 0.5, schedule=sigmas)
     first = run(sampler, guider, sigmas[: split + 1])
     second = run(sampler, guider, sigmas[split:], torch.zeros_like(NOISE), latent=first)
-    assert torch.allclose(second, whole, rtol=0, atol=1e-10)
+    close(second, whole, FLOAT64)
 
 
 def test_a_weak_clock_at_the_end_gives_the_clip():
@@ -187,9 +189,9 @@ def test_what_an_inpainting_mask_keeps_is_the_run_s_own():
     assert torch.allclose(x[..., :1, :], kept[..., :1, :])
     sigma, seen = guider.seen[2]
     noised = sigma * NOISE + (1 - sigma) * kept
-    assert torch.allclose(seen[..., :1, :], noised[..., :1, :], atol=1e-12)
+    close(seen[..., :1, :], noised[..., :1, :], FLOAT64)
     noised = sigma * NOISE + (1 - sigma) * (2 * CLIP - 0.5)
-    assert torch.allclose(seen[..., 1:, :2], noised[..., 1:, :2], atol=1e-12)
+    close(seen[..., 1:, :2], noised[..., 1:, :2], FLOAT64)
 
 
 def test_patches_of_the_model_are_told_the_steps_that_are_run():

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from tests.tolerances import HUNDREDS, RELATIVE, close
+
 pytestmark = pytest.mark.usefixtures("host_env")
 
 FAMILIES = {
@@ -100,7 +102,7 @@ def test_the_directed_region_follows_and_the_rest_is_free(model, family, name):
     sample(model, clip, sampler, sigmas, noise, seen)
     sampling, latents = model.model.model_sampling, model.model.process_latent_in(clip)
     # Nothing is run before the weak clock, and there the whole clip is noised in.
-    assert seen[0][0] == pytest.approx(float(sigmas[1]), rel=1e-5)
+    close(seen[0][0], float(sigmas[1]), RELATIVE)
     held = [(s, x) for s, x in seen if s > float(sigmas[4]) * 1.001]
     assert 3 <= len(held) < len(seen)
     for i, (sigma, x) in enumerate(held):
@@ -177,7 +179,7 @@ def test_two_experts_sample_as_one_would(host_env):
     for split in (2, 5):
         first = sample(model, clip, sampler, sigmas[: split + 1], noise)
         second = sample(model, first, sampler, sigmas[split:], torch.zeros_like(noise))
-        assert torch.allclose(second, whole, rtol=0, atol=1e-4)
+        close(second, whole, HUNDREDS)
         # Another expert goes on from there as well as it does by itself.
         other = load_video_model("Wan 2.1", seed=1)
         assert bool(torch.isfinite(sample(other, first, sampler, sigmas[split:], 0 * noise)).all())

@@ -10,6 +10,8 @@ from motion_i2v.models.networks.motion_attention import MotionAttention
 from motion_i2v.models.networks.reference_warp import ReferenceWarp
 from motion_i2v.models.networks.temporal import TemporalTransformer
 
+from tests.tolerances import FLOAT32, TOLERANCES, close
+
 CHANNELS, HEADS = 16, 2
 HEIGHT, WIDTH = 3, 5
 
@@ -75,7 +77,7 @@ def test_equals_the_definition(frames, reach, seed):
     x, flow = clip(frames, reach=reach)
     ours = layer(x.flatten(0, 1), ReferenceWarp(flow))
     # The positions are made in float32.
-    torch.testing.assert_close(ours.view_as(x), by_definition(layer, x, flow), rtol=1e-6, atol=1e-6)
+    close(ours.view_as(x), by_definition(layer, x, flow), FLOAT32)
 
 
 @pytest.mark.parametrize("strength", [0.0, 1e-3, 0.5, 1.0])
@@ -85,7 +87,7 @@ def test_strength_is_the_weight_of_a_warped_token(strength):
     x, flow = clip(5)
     ours = layer(x.flatten(0, 1), ReferenceWarp(flow, strength))
     expected = by_definition(layer, x, flow, strength)
-    torch.testing.assert_close(ours.view_as(x), expected, rtol=1e-6, atol=1e-6)
+    close(ours.view_as(x), expected, FLOAT32)
 
 
 @torch.no_grad()
@@ -95,7 +97,7 @@ def test_without_a_warp_only_the_frames_are_seen():
     rows = x.flatten(0, 1)
     assert torch.equal(layer(rows), layer(rows, ReferenceWarp(flow, 0)))
     expected = by_definition(layer, x, flow, 0.0)
-    torch.testing.assert_close(layer(rows).view_as(x), expected, rtol=1e-6, atol=1e-6)
+    close(layer(rows).view_as(x), expected, FLOAT32)
 
 
 @torch.no_grad()
@@ -115,27 +117,29 @@ def test_a_still_field_repeats_the_reference_in_place():
         layer.to_q(sequence[:, ::2]), layer.to_k(sequence), layer.to_v(sequence), HEADS
     )
     ours = layer(x.flatten(0, 1), ReferenceWarp(still))
-    torch.testing.assert_close(ours, layer.to_out[0](out), rtol=1e-6, atol=1e-6)
+    close(ours, layer.to_out[0](out), FLOAT32)
 
 
 @torch.no_grad()
-def test_clips_do_not_see_one_another():
-    layer = make(dtype=torch.float32)
-    warp = ReferenceWarp(clip(6, torch.float32)[1])
-    x = torch.randn(3, HEIGHT * WIDTH, 6, CHANNELS)
+def test_clips_do_not_see_one_another(device, dtype):
+    layer = make(dtype=dtype).to(device)
+    warp = ReferenceWarp(clip(6, torch.float32)[1].to(device))
+    x = torch.randn(3, HEIGHT * WIDTH, 6, CHANNELS).to(device, dtype)
     together = layer(x.flatten(0, 1), warp).view_as(x)
     alone = torch.stack([layer(one, warp) for one in x])
-    torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-6)
+    close(together, alone, TOLERANCES[dtype])
 
 
 @torch.no_grad()
-def test_parts_do_not_change_the_result(monkeypatch):
-    layer = make(dtype=torch.float32)
-    x, flow = clip(6, torch.float32)
-    whole = layer(x.flatten(0, 1), ReferenceWarp(flow))
-    monkeypatch.setattr("motion_i2v.models.networks.reference_warp.CPU_PART", 1)
-    pixelwise = layer(x.flatten(0, 1), ReferenceWarp(flow))
-    torch.testing.assert_close(pixelwise, whole, rtol=1e-6, atol=1e-6)
+def test_parts_do_not_change_the_result(monkeypatch, device, dtype):
+    layer = make(dtype=dtype).to(device)
+    x, flow = (made.to(device) for made in clip(6, torch.float32))
+    rows = x.flatten(0, 1).to(dtype)
+    whole = layer(rows, ReferenceWarp(flow))
+    for part in ("CPU_PART", "GPU_PART"):
+        monkeypatch.setattr(f"motion_i2v.models.networks.reference_warp.{part}", 1)
+    pixelwise = layer(rows, ReferenceWarp(flow))
+    close(pixelwise, whole, TOLERANCES[dtype])
 
 
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.float16, 3e-3), (torch.bfloat16, 2e-2)])

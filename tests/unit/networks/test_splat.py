@@ -11,7 +11,7 @@ from motion_i2v.models.networks.splat import EPSILON, SplatPlan, bags, splat_ave
 from safetensors.torch import load_file
 
 from testing.pack import ROOT
-from tests.tolerances import TOLERANCES
+from tests.tolerances import ACCUMULATED, FLOAT64, ONE_OP, TOLERANCES, close
 
 REFERENCE = Path(
     os.environ.get("MOTION_I2V_REFERENCE", ROOT.parent / "shared" / "reference" / "tiny")
@@ -61,16 +61,14 @@ def test_average_equals_the_released_code():
         pytest.skip(f"the reference data is not at {REFERENCE}")
     data = load_file(file)
     warped = splat_average(data["x"], data["flow"])
-    torch.testing.assert_close(warped, data["warped"], atol=1e-5, rtol=0)
+    close(warped, data["warped"], ACCUMULATED)
 
 
 @settings(deadline=None, max_examples=15)
 @given(features_and_flow())
 def test_average_equals_its_definition(case):
     x, flow = case
-    torch.testing.assert_close(
-        splat_average(x, flow).double(), dense_average(x, flow), atol=2e-5, rtol=2e-5
-    )
+    close(splat_average(x, flow).double(), dense_average(x, flow), ACCUMULATED)
 
 
 def test_no_motion_gives_the_features():
@@ -78,7 +76,7 @@ def test_no_motion_gives_the_features():
     plan = SplatPlan(torch.zeros(2, 2, 6, 9))
     assert torch.equal(plan.coverage, torch.ones(2, 1, 6, 9))
     assert torch.equal(plan.sum(x), x)
-    torch.testing.assert_close(plan.average(x), x, atol=0, rtol=3e-7)
+    close(plan.average(x), x, ONE_OP)
 
 
 @settings(deadline=None, max_examples=25)
@@ -92,7 +90,7 @@ def test_whole_pixel_shifts_move_and_drop(dx, dy):
             if 0 <= row + dy < 6 and 0 <= column + dx < 7:
                 expected[:, :, row + dy, column + dx] = x[:, :, row, column]
     assert torch.equal(SplatPlan(flow).sum(x), expected)
-    torch.testing.assert_close(splat_average(x, flow), expected, atol=0, rtol=3e-7)
+    close(splat_average(x, flow), expected, ONE_OP)
 
 
 @settings(deadline=None, max_examples=20)
@@ -126,8 +124,9 @@ def test_every_device_and_dtype_splats_alike(device, dtype):
     there = SplatPlan(flow.to(device)).average(x)
     assert there.dtype == dtype
     exact = SplatPlan(flow.double()).average(x.cpu().double())
-    bound = max(TOLERANCES[dtype], 2e-5)  # the field is float32: as its definition is held to
-    torch.testing.assert_close(there.cpu().double(), exact, atol=bound, rtol=bound)
+    # The field is float32, as its definition is held to.
+    exactness = max(TOLERANCES[dtype], ACCUMULATED, key=lambda row: row.absolute)
+    close(there.cpu().double(), exact, exactness)
 
 
 def test_a_permuted_batch_gives_the_permuted_bits():
@@ -181,20 +180,19 @@ def test_dtypes_keep_their_kind_and_sum_in_float32(kind):
     average, softmax = plan.average(x), plan.softmax(x, z)
     assert average.dtype == softmax.dtype == kind
     exact = SplatPlan(flow.double())
-    tolerance = TOLERANCES[kind]
     for ours, reference in [
         (average, exact.average(x.double())),
         (softmax, exact.softmax(x.double(), z.double())),
         (plan.average(x[0]), exact.average(x[0].double())),
     ]:
-        torch.testing.assert_close(ours.double(), reference, atol=tolerance, rtol=tolerance)
+        close(ours.double(), reference, TOLERANCES[kind])
 
 
 def test_float64_stays_float64_throughout():
     x, flow = maps(1, 2, 5, 5, dtype=torch.float64), maps(1, 2, 5, 5, dtype=torch.float64, seed=1)
     plan = SplatPlan(flow)
     assert plan.coverage.dtype == torch.float64
-    torch.testing.assert_close(plan.average(x), dense_average(x, flow), atol=1e-12, rtol=0)
+    close(plan.average(x), dense_average(x, flow), FLOAT64)
 
 
 def test_a_half_precision_field_is_read_in_float32():

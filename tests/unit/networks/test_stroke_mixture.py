@@ -5,6 +5,8 @@ import torch
 from motion_i2v.models.networks.stroke_mixture import cells_of, mixed, spread
 from torch import Tensor
 
+from tests.tolerances import TOLERANCES, close
+
 D, ROWS, COLUMNS = 4, 3, 5
 FAR = torch.tensor([8.0], dtype=torch.float64).log()
 
@@ -102,6 +104,16 @@ def test_pixels_take_convex_combinations_of_cells():
     one.view(1, 9, 16, ROWS, COLUMNS)[:, 4] = 1000
     nearest = flow.repeat_interleave(4, 2).repeat_interleave(4, 3)
     torch.testing.assert_close(spread(flow, one, 4), nearest)
+
+
+def test_every_device_and_dtype_mixes_alike(device, dtype):
+    grid = 1, D, ROWS, COLUMNS
+    flow, share = given({(0, 0): (0.5, -1.0), (2, 3): (-1.0, 0.25)})
+    asks = [x.to(dtype) for x in (random(*grid), random(*grid), random(D), FAR, flow, share)]
+    weights = random(1, 9 * 16, ROWS, COLUMNS).to(dtype)
+    there = spread(mixed(*(x.to(device) for x in asks)), weights.to(device), 4)
+    exact = spread(mixed(*(x.double() for x in asks)), weights.double(), 4)
+    close(there.cpu().double(), exact, TOLERANCES[dtype])
 
 
 @pytest.mark.parametrize("known", [{}, {(0, 1): (1.0, 2.0), (2, 4): (0.0, -1.0)}])

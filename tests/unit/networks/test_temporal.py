@@ -10,6 +10,8 @@ from motion_i2v.models.networks.temporal import (
     positions,
 )
 
+from tests.tolerances import FLOAT32, TOLERANCES, close
+
 CHANNELS = 32
 
 
@@ -40,13 +42,14 @@ def test_state_dict_has_the_released_names(layer):
     assert set(layer.state_dict()) == expected
 
 
-def test_positions_are_the_sinusoid():
-    table = positions(CHANNELS)
-    assert table.shape == (32, CHANNELS)
+def test_positions_are_the_sinusoid(device, dtype):
+    table = positions(CHANNELS, device, dtype)
+    assert (table.shape, table.dtype) == ((32, CHANNELS), dtype)
+    exactness = max(FLOAT32, TOLERANCES[dtype], key=lambda row: row.absolute)
     for token, pair in ((0, 0), (1, 0), (7, 5), (31, 15)):
         angle = token / 10000 ** (2 * pair / CHANNELS)
-        assert table[token, 2 * pair].item() == pytest.approx(math.sin(angle), abs=1e-6)
-        assert table[token, 2 * pair + 1].item() == pytest.approx(math.cos(angle), abs=1e-6)
+        close(table[token, 2 * pair].item(), math.sin(angle), exactness)
+        close(table[token, 2 * pair + 1].item(), math.cos(angle), exactness)
 
 
 def test_frames_see_one_another_but_pixels_and_clips_do_not(layer):
@@ -62,12 +65,13 @@ def test_frames_see_one_another_but_pixels_and_clips_do_not(layer):
     assert difference.max() < 1e-6
 
 
-def test_clips_in_one_batch_equal_clips_alone(layer):
-    x = torch.randn(3 * 4, CHANNELS, 2, 3)
+def test_clips_in_one_batch_equal_clips_alone(layer, device, dtype):
+    layer = layer.to(device, dtype)
+    x = torch.randn(3 * 4, CHANNELS, 2, 3).to(device, dtype)
     with torch.no_grad():
         together = layer(x, 4)
         alone = torch.cat([layer(clip, 4) for clip in x.split(4)])
-    torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-6)
+    close(together, alone, TOLERANCES[dtype])
 
 
 def test_order_of_frames_matters(layer):

@@ -227,9 +227,11 @@ def test_missing_and_other_files_are_refused(host_folders, name):
 
 @pytest.mark.parametrize("prefix", ["../out", "a/../../b", "/tmp/x", "..\\out", ""])
 def test_saving_outside_the_output_folder_is_refused(host_folders, prefix):
-    assert "inside the output folder" in node("field_files", "SaveMotionField").validate_inputs(
-        prefix
-    )
+    said = node("field_files", "SaveMotionField").validate_inputs(prefix)
+    assert ("inside the output folder" if prefix else "names no file") in said
+    with pytest.raises(ValueError, match="filename_prefix"):
+        node("field_files", "SaveMotionField").execute(translation(1, 0), prefix, "flo")
+    assert not list(host_folders.output.iterdir())
 
 
 def test_a_mask_is_carried_and_a_field_of_another_size_fitted(caplog):

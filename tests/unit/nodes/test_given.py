@@ -1,5 +1,6 @@
 """One rule for all nodes: what no choice offers is refused, and a picture is RGB."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -61,13 +62,82 @@ def test_a_file_that_is_not_listed_is_the_node_s_own_to_refuse(nodes, seen):
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_every_node_sees_rgb(nodes, seen, channels):
-    picture = torch.rand(2, 4, 5, channels)
+    picture = torch.rand(1, 4, 5, channels)
     colours = picture[..., :3].expand(-1, -1, -1, 3)
     for node in nodes:
         for image in inputs_of(node, "IMAGE"):
             node.EXECUTE_NORMALIZED(**given(node, **{image.id: picture}))
             got = seen[image.id]
             assert torch.equal(got[0] if isinstance(got, list) else got, colours)
+
+
+ONE = {
+    *("MotionI2VMotionFieldConditioning.picture", "MotionI2VMotionFieldSampler.picture"),
+    *("MotionI2VAnimateDiffSampler.picture", "MotionI2VMCDiffSampler.picture"),
+    *("MotionI2VWarpPreview.picture", "MotionI2VMatchColors.reference"),
+}
+"""The result begins with the picture, or takes its colours."""
+FIRST = {
+    *("MotionI2VTrajectoryEditor.image", "MotionI2VTracksFromText.picture"),
+    *("MotionI2VTracksToText.picture", "MotionI2VDensifyTracks.picture"),
+    *("MotionI2VFieldPreview.picture", "MotionI2VResizeMotionField.picture"),
+    *("MotionI2VRegionMask.picture", "MotionI2VTransferMotion.picture"),
+    "MotionI2VTracksToGuideVideo.picture",
+}
+"""The picture is only looked at: for its size, its edges, or as a background."""
+CLIPS = {
+    *("MotionI2VFlowExtractor.frames", "MotionI2VMatchColors.frames", "MotionI2VChainShots.shot"),
+    *("MotionI2VChainShots.before", "MotionI2VMCDiffContinue.frames_so_far"),
+    "MotionI2VMCDiffFlowCompletion.picture",
+}
+"""A batch has a meaning."""
+
+
+def test_several_pictures_are_refused_where_one_is_meant_and_nowhere_else(nodes, seen):
+    told = set()
+    for node in nodes:
+        for image in inputs_of(node, "IMAGE"):
+            where = f"{node.__name__}.{image.id}"
+            told.add(where)
+            several = given(node, **{image.id: torch.rand(3, 4, 5, 3)})
+            if where not in ONE:
+                node.EXECUTE_NORMALIZED(**several)
+                continue
+            with pytest.raises(ValueError, match=f"^{image.id} is a batch of 3 pictures, but 1"):
+                node.EXECUTE_NORMALIZED(**several)
+    assert seen
+    assert told == ONE | FIRST | CLIPS
+
+
+def tensors_in(value) -> list:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    parts = value.values() if isinstance(value, dict) else value
+    parts = parts if isinstance(parts, Iterable) and not isinstance(parts, str) else ()
+    return [tensor for part in parts for tensor in tensors_in(part)]
+
+
+@pytest.mark.parametrize("where", sorted(FIRST - {"MotionI2VTrajectoryEditor.image"}))
+def test_where_a_picture_is_only_looked_at_the_first_of_a_batch_counts(nodes, where):
+    from motion_i2v.models.types.motion_field import MotionField
+
+    tracks = {"track_path": torch.tensor([[[2.0, 3.0]], [[9.0, 5.0]], [[12.0, 6.0]]])}
+    tracks["track_visibility"] = torch.ones(3, 1, dtype=torch.bool)
+    sockets = {"TRACKS": tracks, "MOTION_FIELD": MotionField(torch.zeros(3, 2, 12, 16))}
+    sockets["MASK"] = torch.ones(1, 12, 16)
+    name, image = where.split(".")
+    node = next(node for node in nodes if node.__name__ == name)
+    linked = [i for i in node.define_schema().inputs if i.io_type in sockets and not i.optional]
+    made = {described.id: sockets[described.io_type] for described in linked}
+    batch = torch.rand(2, 12, 16, 3, generator=torch.Generator().manual_seed(0))
+    if name == "MotionI2VRegionMask":
+        made |= {"mask": sockets["MASK"]}
+    ours, alone = (
+        tensors_in(node.EXECUTE_NORMALIZED(**made, **{image: pictures}).result)
+        for pictures in (batch, batch[:1])
+    )
+    assert len(ours) == len(alone)
+    assert all(torch.equal(a, b) for a, b in zip(ours, alone, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -159,7 +229,9 @@ def test_nothing_over_a_link_is_refused_by_every_node_that_needs_something(nodes
         for described in node.define_schema().inputs:
             call = given(node, **{described.id: None})
             if described.optional:
+                seen.pop(described.id, None)
                 node.EXECUTE_NORMALIZED(**call)
+                assert seen.get(described.id) is None
             else:
                 with pytest.raises(ValueError, match=f"{described.id} is nothing"):
                     node.EXECUTE_NORMALIZED(**call)

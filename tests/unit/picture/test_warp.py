@@ -8,6 +8,8 @@ from motion_i2v.models.picture.warp import warp_picture
 from motion_i2v.models.types import progress
 from motion_i2v.models.types.motion_field import MotionField
 
+from tests.tolerances import ACCUMULATED, FLOAT32, RELATIVE, Tolerance, close
+
 WIDTH, HEIGHT = 96, 64
 RED = torch.tensor([0.9, 0.1, 0.1])
 GREEN = torch.tensor([0.1, 0.6, 0.2])
@@ -92,8 +94,8 @@ def test_a_drawn_object_follows_its_flow(splatting):
         redness = ((frame[..., 0] - GREEN[0]) / (RED[0] - GREEN[0])).clamp(0, 1)
         expected = start + torch.tensor([31.5, -8.25]) * i / 5
         if splatting == "softmax":
-            assert redness.sum() == pytest.approx(400, rel=0.03)
-            torch.testing.assert_close(centroid(redness), expected, atol=0.15, rtol=0)
+            close(redness.sum(), 400, Tolerance(relative=0.03))
+            close(centroid(redness), expected, Tolerance(0.15))
         else:
             assert (centroid(redness) - expected).norm() < 8
 
@@ -105,9 +107,7 @@ def test_the_hole_shows_the_background_only(fractional):
     frames, filled = warp_picture(painted((square, RED)), clip(moved(square, step, 0)))
     hole = box(15, 20, 15 + 22, 50)
     assert (filled[-1][hole] > 0.999).all()
-    torch.testing.assert_close(
-        frames[-1][hole], GREEN.expand(int(hole.sum()), 3), atol=3e-3, rtol=0
-    )
+    close(frames[-1][hole], GREEN.expand(int(hole.sum()), 3), ACCUMULATED)
 
 
 def test_the_filled_mask_is_what_nothing_reached():
@@ -119,7 +119,7 @@ def test_the_filled_mask_is_what_nothing_reached():
         object_inside = box(15 + width + 2, 21, 45 + width, 49)
         assert (filled[i][certain] > 0.999).all()
         assert (filled[i][object_inside | ~box(15, 20, 45 + width, 50)] < 1e-5).all()
-        assert float(filled[i].sum()) == pytest.approx(30 * width, rel=0.1)
+        close(float(filled[i].sum()), 30 * width, Tolerance(relative=0.1))
 
 
 def test_without_filling_holes_are_black():
@@ -161,7 +161,7 @@ def test_a_zoom_leaves_no_cracks(zoom, splatting):
     white = torch.ones(HEIGHT, WIDTH, 3)
     frames, filled = warp_picture(white, clip(flow), splatting=splatting, fill="none")
     if splatting == "softmax":
-        torch.testing.assert_close(frames, torch.ones_like(frames), atol=1e-5, rtol=0)
+        close(frames, torch.ones_like(frames), ACCUMULATED)
     assert not (filled > 1e-5).any() or splatting == "average"
     if zoom < 2:
         assert frames.min() > 0.999
@@ -173,9 +173,7 @@ def test_a_zoomed_object_covers_what_is_behind_it_without_speckles():
     flow = torch.stack([(x - 48) * 0.6, (y - 32) * 0.6]) * square
     frames, filled = warp_picture(painted((square, RED)), clip(flow))
     inside = box(31, 18, 64, 45)
-    torch.testing.assert_close(
-        frames[-1][inside], RED.expand(int(inside.sum()), 3), atol=1e-4, rtol=0
-    )
+    close(frames[-1][inside], RED.expand(int(inside.sum()), 3), ACCUMULATED)
     assert (filled[-1][inside] < 1e-5).all()
 
 
@@ -205,7 +203,7 @@ def test_a_smooth_motion_equals_the_backward_warp():
     exact = torch.stack(
         [qx / WIDTH, qy / HEIGHT, 0.5 + 0.4 * torch.sin(qx / 6) * torch.cos(qy / 5)], dim=-1
     )
-    torch.testing.assert_close(frames[1][inside], exact[inside], atol=5e-3, rtol=0)
+    close(frames[1][inside], exact[inside], Tolerance(5e-3))
 
 
 def test_the_hub_of_a_turning_object_does_not_show_what_is_behind():
@@ -215,7 +213,7 @@ def test_the_hub_of_a_turning_object_does_not_show_what_is_behind():
     flow = torch.stack([-dy - dx, dx - dy]) * disc
     frames, filled = warp_picture(painted((disc, RED)), clip(flow, 2))
     core = (x - 48) ** 2 + (y - 32) ** 2 < 17**2
-    torch.testing.assert_close(frames[1][core], RED.expand(int(core.sum()), 3), atol=1e-4, rtol=0)
+    close(frames[1][core], RED.expand(int(core.sum()), 3), ACCUMULATED)
     assert (filled[1][core] < 1e-5).all()
 
 
@@ -229,15 +227,15 @@ def crossing(order: str, depth: torch.Tensor | None) -> torch.Tensor:
 
 
 def test_what_moves_further_is_in_front():
-    torch.testing.assert_close(crossing("motion", None), RED, atol=1e-4, rtol=0)
-    torch.testing.assert_close(crossing("auto", None), RED, atol=1e-4, rtol=0)
+    close(crossing("motion", None), RED, ACCUMULATED)
+    close(crossing("auto", None), RED, ACCUMULATED)
 
 
 def test_depth_decides_where_it_is_given():
     blue_near = 0.8 * box(42, 16, 62, 44).float() + 0.4 * box(10, 20, 30, 40).float()
     for order in ("auto", "depth"):
         assert crossing(order, blue_near)[2] > 0.85
-    torch.testing.assert_close(crossing("motion", blue_near), RED, atol=1e-4, rtol=0)
+    close(crossing("motion", blue_near), RED, ACCUMULATED)
 
 
 def test_order_none_mixes_both():
@@ -277,7 +275,7 @@ def test_a_field_of_another_size_is_resized():
     frames, _ = warp_picture(picture, full)
     frames_half, _ = warp_picture(picture, half)
     assert frames_half.shape == frames.shape == (4, HEIGHT, WIDTH, 3)
-    torch.testing.assert_close(frames_half[:, 4:-4, 8:-8], frames[:, 4:-4, 8:-8], atol=0.02, rtol=0)
+    close(frames_half[:, 4:-4, 8:-8], frames[:, 4:-4, 8:-8], ACCUMULATED)
 
 
 def test_soft_motion_edges_leave_no_specks_in_the_gap():
@@ -385,7 +383,7 @@ def test_a_large_picture_is_drawn_in_parts_that_do_not_show(options, around, mon
     monkeypatch.setattr(splat_strips, "BOUND", 5 * WIDTH)
     monkeypatch.setattr(progress, "LONG", 1)
     for part, expected in zip(warp_picture(noise(), field, **options), whole, strict=True):
-        torch.testing.assert_close(part, expected, atol=1e-6, rtol=0)
+        close(part, expected, FLOAT32)
 
 
 def test_spread_keeps_what_is_known_and_continues_it():
@@ -458,7 +456,7 @@ def test_the_node_follows_what_is_directed(warp_node):
     directed[:, 30:] = 0
     part = warp_node.execute(picture[None], field, **CHOSEN, directed=directed[None]).result[2]
     assert torch.equal(part[0], directed)
-    assert float(part[-1].sum()) == pytest.approx(float(directed.sum()), rel=0.02)
+    close(float(part[-1].sum()), float(directed.sum()), RELATIVE)
 
 
 def test_what_may_not_change_is_not_followed_there(warp_node):

@@ -15,6 +15,7 @@ from torchvision.models.optical_flow import raft_large
 
 from tests.parity import alltracker as parity
 from tests.parity.seeded import Folder
+from tests.tolerances import ACCUMULATED, close
 
 WINDOW = 4
 NARROW = AllTrackerShape(width=8, encoder=(8, 8, 8), depths=(1, 1, 1), blocks=1, frames=WINDOW)
@@ -127,11 +128,11 @@ def test_a_correlation_holds_the_edge_outside_and_every_cell_within():
     torch.testing.assert_close(far[:9], corner.expand(9, -1, -1))
     # Its coarsest cell covers all three columns of the level below, not only two.
     everything = (source * target.mean((1, 2))[:, None, None]).sum(0) / 6**0.5
-    torch.testing.assert_close(far[-9:], everything.expand(9, -1, -1), rtol=1e-4, atol=1e-5)
+    close(far[-9:], everything.expand(9, -1, -1), ACCUMULATED)
     parts = BorderCorrelation(source, target, 1, most_bytes=1 << 14)
     assert parts._kept is None
     places = torch.rand(2, 16, 24) * 30 - 3
-    torch.testing.assert_close(parts(places), correlation(places), rtol=1e-4, atol=1e-5)
+    close(parts(places), correlation(places), ACCUMULATED)
 
 
 def test_a_released_file_is_as_large_as_its_authors_say():

@@ -8,8 +8,9 @@ from motion_i2v.models.fields import field_ops as ops
 from motion_i2v.models.types.motion_field import MotionField, decode, encode, still
 from motion_i2v.models.types.tracks import Tracks
 
+from tests.tolerances import ACCUMULATED, HUNDREDS, RELATIVE, Tolerance, close
+
 few = settings(deadline=None, max_examples=25)
-close = torch.testing.assert_close
 
 
 def random_field(seed=0, frames=4, size=(20, 14), reach=6.0, seen=False):
@@ -53,22 +54,24 @@ def test_a_field_that_breaks_a_rule_is_refused(flow, visibility, message):
 
 def test_codec_is_that_of_the_released_model():
     flow = torch.tensor([20.0, -7.0]).view(1, 2, 1, 1).expand(1, 2, 14, 20)
-    close(encode(flow), torch.tensor([1.0, 0.25]).view(1, 2, 1, 1).expand(1, 2, 14, 20))
-    close(decode(encode(flow)), flow.contiguous())
+    torch.testing.assert_close(
+        encode(flow), torch.tensor([1.0, 0.25]).view(1, 2, 1, 1).expand(1, 2, 14, 20)
+    )
+    torch.testing.assert_close(decode(encode(flow)), flow.contiguous())
     beyond = decode(torch.tensor([1.7, -0.2]).view(1, 2, 1, 1).expand(1, 2, 14, 20))
-    close(beyond[0, :, 0, 0], torch.tensor([20.0, -14.0]))
+    torch.testing.assert_close(beyond[0, :, 0, 0], torch.tensor([20.0, -14.0]))
 
 
 def test_encoding_leaves_the_reference_frame_out_and_decoding_puts_it_back():
     field = random_field()
     assert field.encoded().shape == (3, 2, 14, 20)
-    close(MotionField.from_encoded(field.encoded()).flow, field.flow, atol=1e-5, rtol=0)
+    close(MotionField.from_encoded(field.encoded()).flow, field.flow, ACCUMULATED)
 
 
 def test_resizing_scales_each_axis_by_its_own_ratio():
     resized = translation(4, 6).resized((40, 7))
     assert resized.size == (40, 7)
-    close(resized.flow[1, :, 3, 5], torch.tensor([8.0, 3.0]))
+    torch.testing.assert_close(resized.flow[1, :, 3, 5], torch.tensor([8.0, 3.0]))
     seen = random_field(seen=True).resized((33, 9))
     assert seen.visibility.shape == (4, 9, 33)
 
@@ -80,8 +83,7 @@ def test_scaling_and_resizing_commute(seed, strength, width, height):
     close(
         ops.scaled(field.resized((width, height)), strength).flow,
         ops.scaled(field, strength).resized((width, height)).flow,
-        atol=1e-4,
-        rtol=1e-4,
+        HUNDREDS,
     )
 
 
@@ -106,8 +108,8 @@ def test_composing_samples_the_second_where_the_first_has_led():
 
 def test_translations_compose_to_their_sum_in_any_order():
     a, b = translation(2, -1), translation(-0.5, 3)
-    close(ops.compose(a, b).flow, ops.add(a, b).flow)
-    close(ops.compose(b, a).flow, ops.add(a, b).flow)
+    torch.testing.assert_close(ops.compose(a, b).flow, ops.add(a, b).flow)
+    torch.testing.assert_close(ops.compose(b, a).flow, ops.add(a, b).flow)
 
 
 def test_what_is_led_outside_is_hidden_where_visibility_is_known():
@@ -160,7 +162,9 @@ def test_frames_at_any_times():
 
 def test_inverting_a_translation_turns_it_round_and_hides_what_was_uncovered():
     inverted = ops.inverted(translation(3, -2))
-    close(inverted.flow[1, :, :12, 3:], torch.tensor([-3.0, 2.0]).view(2, 1, 1).expand(2, 12, 17))
+    torch.testing.assert_close(
+        inverted.flow[1, :, :12, 3:], torch.tensor([-3.0, 2.0]).view(2, 1, 1).expand(2, 12, 17)
+    )
     assert (inverted.visibility[1, :12, 3:] == 1).all()
     assert (inverted.visibility[1, 12:] == 0).all()
     assert (inverted.visibility[1, :, :3] == 0).all()
@@ -181,7 +185,7 @@ def test_what_moves_more_is_in_front_when_inverting():
     flow = torch.zeros(2, 2, 10, 30)
     flow[1, 0, :, 5:10] = 12
     back = ops.inverted(MotionField(flow))
-    close(back.flow[1, 0, :, 17:22], torch.full((10, 5), -12.0), atol=1e-2, rtol=0)
+    close(back.flow[1, 0, :, 17:22], torch.full((10, 5), -12.0), Tolerance(1e-2))
     assert (back.visibility[1, :, 5:10] == 0).all()
 
 
@@ -189,8 +193,8 @@ def test_points_are_followed_bilinearly():
     flow = torch.zeros(2, 2, 6, 8)
     flow[1, 0] = torch.arange(8.0)
     tracks = ops.tracks_at(MotionField(flow), torch.tensor([[2.5, 1.0], [7.4, 5.4]]))
-    close(tracks.points[0], torch.tensor([[2.5, 1.0], [7.4, 5.4]]))
-    close(tracks.points[1], torch.tensor([[5.0, 1.0], [14.4, 5.4]]))
+    torch.testing.assert_close(tracks.points[0], torch.tensor([[2.5, 1.0], [7.4, 5.4]]))
+    torch.testing.assert_close(tracks.points[1], torch.tensor([[5.0, 1.0], [14.4, 5.4]]))
     assert tracks.visibility.all()
     assert tracks.size == (8, 6)
 
@@ -256,6 +260,10 @@ def core_dict(frames=3, points=2):
     }
 
 
+ENDLESS = ((0, 8), (float("nan"), 8), (8, float("inf")), (8, 10**9), (-8, 8))
+NO_SIZES = ("text", 5, (8,), (8, 8, 8), ("a", "b"), (8, 10**400), {})
+
+
 def test_tracks_travel_as_the_core_s_dict():
     tracks = Tracks.from_dict(core_dict(), (64, 32))
     assert set(tracks.to_dict()) == {"track_path", "track_visibility", "size"}
@@ -278,7 +286,8 @@ def test_one_visibility_for_all_points_is_spread():
         ({"track_path": torch.zeros(3, 2)}, (8, 8), "frames, points, 2"),
         ({"track_path": torch.full((3, 2, 2), torch.inf)}, (8, 8), "track 0.*frame 0"),
         ({"track_visibility": torch.ones(3, 3, dtype=torch.bool)}, (8, 8), "visibility"),
-        ({"size": (0, 8)}, (8, 8), "size"),
+        *(({"size": size}, (8, 8), r"size is .*each side is 1 to 16384") for size in ENDLESS),
+        *(({"size": size}, (8, 8), r"size is \(width, height\) in pixels") for size in NO_SIZES),
     ],
 )
 def test_tracks_that_break_a_rule_are_refused(change, size, message):
@@ -296,9 +305,11 @@ def test_what_is_not_a_tracks_dict_is_refused(value):
 @given(st.integers(1, 900), st.integers(1, 900))
 def test_rescaling_tracks_there_and_back_moves_nothing(width, height):
     tracks = Tracks.from_dict(core_dict(), (64, 32))
-    close(tracks.rescaled((width, height)).rescaled((64, 32)).points, tracks.points)
+    torch.testing.assert_close(
+        tracks.rescaled((width, height)).rescaled((64, 32)).points, tracks.points
+    )
     x, y = (tracks.rescaled((width, height)).points[1, 0] / tracks.points[1, 0]).tolist()
-    assert (x, y) == pytest.approx((width / 64, height / 32), rel=1e-5)
+    close((x, y), (width / 64, height / 32), RELATIVE)
 
 
 def test_retimed_tracks_keep_both_ends():
@@ -327,4 +338,4 @@ def test_retimed_straight_tracks_keep_their_speed():
     time = torch.arange(16.0).view(-1, 1, 1)
     tracks = Tracks(time * torch.tensor([3.0, -2.0]), torch.ones(16, 1, dtype=torch.bool), (9, 9))
     expected = torch.linspace(0, 15, 121).view(-1, 1, 1) * torch.tensor([3.0, -2.0])
-    close(tracks.retimed(121).points, expected)
+    torch.testing.assert_close(tracks.retimed(121).points, expected)

@@ -2,17 +2,21 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from motion_i2v.models.types.tracks import Tracks
+from motion_i2v.scenes import drift
+from motion_i2v.scenes import video_distance as vd
 from motion_i2v.scenes.photographs import Photographs
 from motion_i2v.training.commands import command
 from motion_i2v.training.data.scenes import render
-from motion_i2v.training.judging import drift, report
-from motion_i2v.training.judging import video_distance as vd
+from motion_i2v.training.judging import report
 from scipy import linalg
+
+from tests.tolerances import DECOMPOSED, FLOAT32, HUNDREDS, RELATIVE, RELATIVE64, SOLVED, close
 
 SIZE = (64, 48)
 
@@ -40,9 +44,9 @@ def test_the_distance_of_gaussians_is_the_published_one():
         expected = float((a.mean - b.mean).square().sum()) + np.trace(
             a.covariance.numpy() + b.covariance.numpy() - 2 * both
         )
-        assert vd.frechet(a, b) == pytest.approx(expected, rel=1e-9)
-        assert vd.frechet(b, a) == pytest.approx(expected, rel=1e-9)
-        assert vd.frechet(a, a) == pytest.approx(0, abs=1e-9)
+        close(vd.frechet(a, b), expected, RELATIVE64)
+        close(vd.frechet(b, a), expected, RELATIVE64)
+        close(vd.frechet(a, a), 0, DECOMPOSED)
 
 
 def test_the_distance_of_independent_components_is_that_of_their_deviations():
@@ -73,18 +77,18 @@ def test_patches_are_all_pieces_of_space_and_time():
 
 
 def test_equal_sets_have_no_distance_and_their_order_does_not_count(truth):
-    assert vd.video_distance(truth, truth) == pytest.approx(0, abs=1e-8)
+    close(vd.video_distance(truth, truth), 0, DECOMPOSED)
     noisy = [video + 0.1 * torch.rand(video.shape) for video in truth]
     there, back = vd.video_distance(noisy, truth), vd.video_distance(noisy[::-1], truth[::-1])
-    assert there == pytest.approx(back, rel=1e-6)
-    assert vd.video_distance(truth[::-1], truth) == pytest.approx(0, abs=1e-8)
+    close(there, back, RELATIVE)
+    close(vd.video_distance(truth[::-1], truth), 0, DECOMPOSED)
 
 
 def test_features_of_the_true_videos_are_independent_and_of_one_size(truth):
     features = vd.PatchFeatures(truth, components=8)
     own = features.of(truth)
-    torch.testing.assert_close(own.mean, torch.zeros(8).double(), atol=1e-9, rtol=0)
-    torch.testing.assert_close(own.covariance, torch.eye(8).double(), atol=1e-6, rtol=0)
+    close(own.mean, torch.zeros(8).double(), DECOMPOSED)
+    close(own.covariance, torch.eye(8).double(), FLOAT32)
 
 
 def blurred(video: torch.Tensor, times: int) -> torch.Tensor:
@@ -134,11 +138,11 @@ def test_drift_tells_colour_contrast_and_sharpness_apart(truth):
     frames = [first, first + 0.1, middle + 0.5 * (first - middle), blurred(first[None], 2)[0]]
     made = drift.drift(torch.stack(frames))
     assert made["colour"][none] == made["contrast"][none] == made["sharpness"][none] == 0
-    assert float(made["colour"][brighter]) == pytest.approx(25.5, rel=1e-4)
-    assert float(made["contrast"][brighter]) == pytest.approx(0, abs=1e-3)
-    assert float(made["colour"][flatter]) == pytest.approx(0, abs=1e-3)
-    assert float(made["contrast"][flatter]) == pytest.approx(-50, abs=1e-3)
-    assert float(made["sharpness"][flatter]) == pytest.approx(-50, abs=1e-3)
+    close(float(made["colour"][brighter]), 25.5, RELATIVE)
+    close(float(made["contrast"][brighter]), 0, SOLVED)
+    close(float(made["colour"][flatter]), 0, SOLVED)
+    close(float(made["contrast"][flatter]), -50, SOLVED)
+    close(float(made["sharpness"][flatter]), -50, SOLVED)
     assert float(made["sharpness"][softer]) < -30 < float(made["contrast"][softer])
     assert bool(drift.drift(torch.ones(2, 3, 8, 8))["contrast"].isnan().all())
 
@@ -165,23 +169,21 @@ def course(frames: int = 4):
 
 def test_a_course_is_one_scene_in_both_views(host_env):
     made = course()
-    clip = made.trial.clip
+    clip = made.clip
     torch.testing.assert_close(made.steps.frames, clip.frames)
-    torch.testing.assert_close(made.steps.flow[0], clip.flow[1], atol=1e-4, rtol=0)
-    assert torch.equal(made.driven[0], made.trial.driven)
-    assert made.driven.shape == made.steps.objects.shape
+    close(made.steps.flow[0], clip.flow[1], HUNDREDS)
+    assert torch.equal(made.driven_steps[0], made.driven)
+    assert made.driven_steps.shape == made.steps.objects.shape
     assert made.frame(2).shape == (1, 48, 64, 3)
 
 
 def test_points_outside_or_on_top_of_others_are_not_given_to_densify(host_env):
-    from motion_i2v.training.judging.rollouts import Course
 
     made = course(3)
     moves = torch.tensor([[0.0, 0.0], [3.0, 0.0], [6.0, 0.0]])[:, None]
     starts = torch.tensor([[10.0, 10.0], [10.5, 10.0], [-3.0, 5.0], [63.0, 40.0]])
     tracks = Tracks(starts + moves, torch.ones(3, 4, dtype=torch.bool), SIZE)
-    trial = type(made.trial)(made.trial.clip, tracks, made.trial.driven, 0)
-    there = Course(trial, made.steps)
+    there = replace(made, tracks=tracks)
     torch.testing.assert_close(there.momentary(0).points[0], starts[[0, 3]])
     torch.testing.assert_close(there.momentary(1).points[0], starts[[0, 2]] + moves[1])
     assert there.momentary(1).frames == 2
@@ -195,10 +197,10 @@ def test_scores_of_true_flow_and_of_none(host_env):
     assert best["all"] == best["driven"] == best["moving"] == best["resting"] == 0
     none = step_scores(torch.zeros_like(made.steps.flow), made)
     length = torch.linalg.vector_norm(made.steps.flow, dim=1)
-    assert none["driven"] == pytest.approx(float(length[made.driven].mean()), rel=1e-4)
+    close(none["driven"], float(length[made.driven_steps].mean()), RELATIVE)
     assert none["moving"] > 0.25 >= none["resting"]
-    drawn = made.trial.tracks.points.diff(dim=0).norm(dim=2)[:, made.trial.leaving]
-    assert none["points"] == pytest.approx(float(drawn.mean()), rel=1e-4)
+    drawn = made.tracks.points.diff(dim=0).norm(dim=2)[:, made.leaving]
+    close(none["points"], float(drawn.mean()), RELATIVE)
 
 
 def run(*words: str) -> int:

@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from motion_i2v.models.files import atomic
 from motion_i2v.models.trackers.steps import Tracked
 from motion_i2v.training.commands import data_options, field_commands
 from motion_i2v.training.data import field_cache, field_store, video_fields, videos
@@ -22,6 +23,7 @@ from motion_i2v.training.data.field_store import DiskFull
 from motion_i2v.training.data.video_fields import TrackerSettings, Untrackable, waypoints
 from motion_i2v.training.data.videos import Crop, VideoError
 
+from tests.tolerances import Tolerance, close
 from tests.video_files import sliding, write_video
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -167,7 +169,7 @@ class TestVideos:
         for crop in drawn:
             assert 0 <= crop.left <= 128 - crop.width
             assert 0 <= crop.top <= 64 - crop.height
-            assert crop.width / crop.height == pytest.approx(1.5, abs=0.05)
+            close(crop.width / crop.height, 1.5, Tolerance(0.05))
         assert len({crop.width for crop in drawn}) > 5
 
     def test_oblong_pixels_are_made_square(self, tmp_path):
@@ -367,7 +369,7 @@ class TestFields:
         # 96x64 is cropped to 85x64 and shrunk to 64x48: 2 px a frame become 1.5.
         for stride, flow, visible in zip(plan.strides, field.flow, field.visible, strict=True):
             moved = flow[:, visible].median(dim=1).values
-            assert moved.tolist() == pytest.approx([1.5 * stride, 0], abs=0.3)
+            close(moved.tolist(), [1.5 * stride, 0], Tolerance(0.3))
             gone = 64 - 1.5 * stride
             assert not visible[:, int(gone) + 1 :].any()
             assert visible[:, : int(gone) - 6].float().mean() > 0.9
@@ -444,7 +446,7 @@ class TestFields:
         def full(_):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(field_store.os, "fsync", full)
+        monkeypatch.setattr(atomic.os, "fsync", full)
         with pytest.raises(DiskFull, match=r"disk is full.*--cache"):
             FieldCache(tmp_path).usable(videos.probe(slide), 0, SMALL)
         assert not [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -475,10 +477,9 @@ class TestFields:
         import os
 
         store = field_store.FieldStore(tmp_path)
-        old, new = (tmp_path / "ab" / f".{name}.tmp" for name in ("old", "new"))
-        old.parent.mkdir()
-        for file in (old, new):
-            file.touch()
+        old, new = (tmp_path / "ab" / f".{name}.part" for name in ("old", "new"))
+        for part in (old, new):
+            part.mkdir(parents=True)
         os.utime(old, (0, 0))
         store.clean()
         assert (old.exists(), new.exists()) == (False, True)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from testing.comfyui import load_host
+from tests.tolerances import ACCUMULATED, FLOAT32, FLOAT64, HUNDREDS, SOLVED, Tolerance, close
 
 load_host()
 
@@ -15,7 +16,7 @@ from motion_i2v.models.files.checkpoints import checkpoint_of
 from motion_i2v.models.host.flow_vae import FlowVAE
 from motion_i2v.scenes.photographs import Photographs
 from motion_i2v.training.commands import vae_commands
-from motion_i2v.training.data.vae_batches import FieldPixels, PicturePixels
+from motion_i2v.training.data.scene_batches import FieldPixels, PicturePixels
 from motion_i2v.training.objectives import networks, vae_objective
 from motion_i2v.training.objectives.linear_vae import (
     FACTOR,
@@ -75,17 +76,17 @@ def test_latents_have_mean_square_1_and_grow_with_the_root_of_their_component(ki
     z = FACTOR * encode_linear(pca, pixels[kind])
     spread = z.square().mean((0, 2, 3)).sqrt()
     natural = spread / (FACTOR * pca.scales)
-    assert spread.square().mean() == pytest.approx(1, abs=1e-3)
+    close(spread.square().mean(), 1, SOLVED)
     assert (natural[:-1] >= natural[1:]).all()
     if kind == "image_vae":
         ratios = spread / natural.sqrt()
-        assert ratios == pytest.approx(ratios[0].expand(4), rel=1e-3)
+        close(ratios, ratios[0].expand(4), Tolerance(relative=1e-3))
     else:
         assert spread.min() >= 0.25 * spread.max() * 0.999
 
 
 def test_components_are_orthonormal_and_the_linear_decoding_is_the_projection(kind, pixels, pca):
-    assert pca.components @ pca.components.T == pytest.approx(torch.eye(4), abs=1e-5)
+    close(pca.components @ pca.components.T, torch.eye(4), ACCUMULATED)
     x = pixels[kind]
     out = decode_linear(pca, encode_linear(pca, x))
     assert relative(decode_linear(pca, encode_linear(pca, out)), out) < 1e-5
@@ -103,7 +104,7 @@ def test_rank_4_blocks_come_back(kind):
         blocks = torch.cat([blocks, -blocks])  # so that the mean is 0
     code = fit_pca(blocks + mean, kind)
     x = blocks + mean
-    assert decode_linear(code, encode_linear(code, x)) == pytest.approx(x, abs=1e-4)
+    close(decode_linear(code, encode_linear(code, x)), x, HUNDREDS)
 
 
 def test_too_little_to_fit_is_said(kind):
@@ -140,7 +141,7 @@ def test_the_constructed_encoder_survives_float16_storage(kind, pixels, pca):
 def test_a_code_is_read_back_from_the_encoder(pca):
     again = linear_part(construct_encoder(pca, NARROW))
     assert again.mean == pytest.approx(pca.mean)
-    assert again.kernel == pytest.approx(pca.kernel, rel=1e-5, abs=1e-6)
+    close(again.kernel, pca.kernel, FLOAT32)
 
 
 def test_other_encoders_are_no_linear_code(kind):
@@ -176,9 +177,9 @@ def test_soft_norms_are_written_as_sds_norms():
     z, out = net.encoder(x), net.decoder(torch.ones(1, 4, 4, 4, dtype=torch.float64))
     other = networks.autoencoder((32, 32, 32, 32), 2).double()
     other.load_state_dict(hardened(net.state_dict()))
-    assert other.encoder(x) == pytest.approx(z, rel=1e-9, abs=1e-9)
+    close(other.encoder(x), z, FLOAT64)
     again = other.decoder(torch.ones(1, 4, 4, 4, dtype=torch.float64))
-    assert again == pytest.approx(out, rel=1e-9, abs=1e-9)
+    close(again, out, FLOAT64)
     back = softened(other.state_dict())
     assert all(torch.equal(back[name], tensor) for name, tensor in net.state_dict().items())
 
@@ -189,11 +190,11 @@ def test_a_decoder_begins_with_the_means_of_blocks(kind, pixels, pca):
     x = pixels[kind][:4]
     linear = torch.nn.functional.avg_pool2d(decode_linear(pca, encode_linear(pca, x)), 8)
     blocks = linear.repeat_interleave(8, 2).repeat_interleave(8, 3)
-    out = objective.decoded(objective.modules, x)
+    out = objective.decoded(x)
     assert (out - blocks).norm() < 0.05 * (blocks - pca.mean[:, None, None]).norm()
     still = torch.full((1, 2, 32, 32), 0.5)
     if kind == "flow_vae":
-        assert (objective.decoded(objective.modules, still) == 0.5).all()
+        assert (objective.decoded(still) == 0.5).all()
 
 
 def train_a_little(objective, batch, steps=12, rate=2e-3):
@@ -227,7 +228,7 @@ def test_a_decoder_learns_and_its_file_is_what_was_trained(kind, pixels, pca):
     networks.load_released(net, kind, floats, networks.entries(kind, NARROW))
     with torch.no_grad():
         out = net.decode(net.encode(x))
-        trained = objective.decoded(objective.modules, x)
+        trained = objective.decoded(x)
     # float16 rounds the small weights of resnets: a hundredth of the contrast, no more.
     assert (out - trained).abs().mean() < 0.03 * (x - pca.mean[:, None, None]).abs().mean()
 
@@ -241,8 +242,8 @@ def test_the_flow_vae_node_reads_the_file(pixels):
     with torch.no_grad():
         z = vae.encode_flow(x)
         assert relative(z, encode_linear(pca, x)) < 1e-5
-        expected = objective.decoded(objective.modules, x)
-        assert vae.decode_flow(z) == pytest.approx(expected, abs=1e-4)
+        expected = objective.decoded(x)
+        close(vae.decode_flow(z), expected, HUNDREDS)
 
 
 def test_both_halves_learn_and_go_on_from_their_file(pixels):
@@ -256,8 +257,8 @@ def test_both_halves_learn_and_go_on_from_their_file(pixels):
     start = checkpoint_of(tensors, "trained", "flow_vae", metadata)
     again = AutoencoderObjective("flow_vae", start.widths, start=start)
     with torch.no_grad():
-        out = again.decoded(again.modules, batch["pixels"])
-        assert out == pytest.approx(objective.decoded(objective.modules, batch["pixels"]), abs=1e-5)
+        out = again.decoded(batch["pixels"])
+        close(out, objective.decoded(batch["pixels"]), ACCUMULATED)
 
 
 def test_a_foreign_file_keeps_its_norms():
@@ -268,7 +269,7 @@ def test_a_foreign_file_keeps_its_norms():
     objective = AutoencoderObjective("image_vae", start.widths, start=start)
     x = torch.rand(1, 3, 32, 32) * 2 - 1
     with torch.no_grad():
-        assert objective.decoded(objective.modules, x) == pytest.approx(net.decode(net.encode(x)))
+        assert objective.decoded(x) == pytest.approx(net.decode(net.encode(x)))
     written, _ = objective.files(objective.modules)["image_vae.safetensors"]
     assert all(torch.equal(written[name], tensor) for name, tensor in tensors.items())
 

@@ -11,6 +11,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from tests.tolerances import RELATIVE, Tolerance, close
+
 pytest.importorskip("accelerate", reason="pip install -r requirements-train.txt")
 pytest.importorskip("tensorboard", reason="pip install -r requirements-train.txt")
 pytest.importorskip("skimage", reason="its photographs are used")
@@ -73,7 +75,7 @@ def objective(step, apart=False, learned=True, **changes):
         frame = networks.future_frame(FrameShape(32, (1, 1)))
     inputs = McdiffInputs(encode, decode, **changes)
     given = {"motion_i2v.side": "32"}
-    return McdiffObjective(step, flow, frame, inputs, apart, given)
+    return McdiffObjective(step, flow, frame, inputs, apart, metadata=given)
 
 
 def loss_of(made, batch, seed=0):
@@ -110,7 +112,7 @@ class TestObjective:
 
     def test_figures_tell_each_loss(self, batch):
         loss, figures = loss_of(objective("together"), batch)
-        assert loss.item() == pytest.approx(float(figures["flow"] + figures["frame"]), rel=1e-5)
+        close(loss.item(), float(figures["flow"] + figures["frame"]), RELATIVE)
         assert figures["epe"] > 0
         assert set(loss_of(objective("frame"), batch)[1]) == {"frame"}
         assert set(loss_of(objective("flow"), batch)[1]) == {"flow", "epe"}
@@ -329,7 +331,7 @@ class TestCommand:
             name = next(
                 name for name in one if name.endswith("conv_in.weight") or "0.0.weight" in name
             )
-            torch.testing.assert_close(one[name].float(), other[name].float(), atol=5e-3, rtol=0)
+            close(one[name].float(), other[name].float(), Tolerance(5e-3))
 
     def test_a_vae_of_either_layout_is_read(self, tmp_path):
         import comfy.sd

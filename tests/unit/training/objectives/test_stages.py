@@ -6,6 +6,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from tests.tolerances import EIGHT_BIT, HALF, HUNDREDS, RELATIVE, SOLVED, Tolerance, close
+
 pytestmark = pytest.mark.usefixtures("host_env")
 
 WIDTHS = (32, 32, 32, 32)
@@ -27,10 +29,10 @@ def random_weights(network, seed=0):
     return network
 
 
-def shape(channels):
-    from motion_i2v.models.files.layout import UNetShape
+def shape(kind):
+    from motion_i2v.models.files.network_shapes import UNetShape
 
-    return UNetShape(WIDTHS, CONTEXT, channels)
+    return UNetShape(kind, WIDTHS, CONTEXT, HEADS)
 
 
 def batch(clips=2, frames=4, seed=0, size=SIZE):
@@ -65,21 +67,21 @@ def text(captions):
     return torch.cat(rows) / 10
 
 
-def inputs(**changes):
+def frozen():
+    from motion_i2v.training.objectives.denoising import Frozen
     from motion_i2v.training.objectives.noise import Schedule
-    from motion_i2v.training.objectives.stage1 import Stage1Inputs
 
     schedule = Schedule("v", zero_terminal_snr=True, at_end=0.3)
-    return Stage1Inputs(linear(3, 1), linear(2, 2), text, schedule, **changes)
+    return Frozen(linear(3, 1), linear(2, 2), text, schedule)
 
 
 def stage1(step="whole", control=True, **changes):
     from motion_i2v.training.objectives import networks
     from motion_i2v.training.objectives.stage1 import Stage1Objective
 
-    unet = networks.stage1_unet(shape(8), HEADS)
-    net = networks.stage1_control(shape(8), HEADS) if control else None
-    return Stage1Objective(unet, net, inputs(**changes), step)
+    unet = networks.stage1_unet(shape("stage1_unet"))
+    net = networks.stage1_control(shape("stage1_controlnet")) if control else None
+    return Stage1Objective(unet, net, frozen(), step, **changes)
 
 
 def gradients(objective, seed=0):
@@ -115,9 +117,7 @@ class TestSchedule:
         from motion_i2v.training.objectives.noise import Schedule
 
         kept = (1 - torch.linspace(0.00085, 0.012, 1000, dtype=torch.float64)).cumprod(0)
-        torch.testing.assert_close(
-            Schedule().levels().double(), ((1 - kept) / kept).sqrt(), rtol=1e-4, atol=1e-6
-        )
+        close(Schedule().levels().double(), ((1 - kept) / kept).sqrt(), RELATIVE)
 
     def test_timesteps(self):
         from motion_i2v.training.objectives.noise import Schedule
@@ -125,9 +125,9 @@ class TestSchedule:
         def drawn(**options):
             return Schedule("v", True, **options).timesteps(4000, torch.Generator().manual_seed(0))
 
-        assert drawn().float().mean() == pytest.approx(499.5, abs=5)
-        assert drawn(late=0.5).float().mean() == pytest.approx(666, abs=8)
-        assert (drawn(at_end=0.4) == 999).float().mean() == pytest.approx(0.4, abs=0.03)
+        close(drawn().float().mean(), 499.5, Tolerance(5))
+        close(drawn(late=0.5).float().mean(), 666, Tolerance(8))
+        close((drawn(at_end=0.4) == 999).float().mean(), 0.4, Tolerance(0.03))
 
 
 class TestStrokes:
@@ -162,7 +162,7 @@ class TestStrokes:
         assert mask.shape == (3, 1, 6, 8)
         assert torch.equal(mask, mask[:1].expand_as(mask))
         known = mask.repeat_interleave(8, 2).repeat_interleave(8, 3)
-        torch.testing.assert_close(made, flow[1:] * known, atol=1e-4, rtol=0)
+        close(made, flow[1:] * known, HUNDREDS)
 
     @pytest.mark.parametrize("seed", range(4))
     def test_strokes_hold_a_point_of_the_field(self, seed):
@@ -171,7 +171,7 @@ class TestStrokes:
         wanted = torch.tensor([9.0, -6.0])
         moving = drawn[drawn.norm(dim=1) > 0.1]
         assert len(moving) >= 144
-        torch.testing.assert_close(moving, wanted.expand_as(moving), atol=1e-3, rtol=0)
+        close(moving, wanted.expand_as(moving), SOLVED)
 
     @pytest.mark.parametrize("seed", range(4))
     def test_a_brush_says_still_only_where_all_is_still(self, seed):
@@ -218,6 +218,16 @@ class TestStage1:
         assert trained
         assert all(name.startswith("control.") for name in trained)
 
+    @pytest.mark.parametrize("control", [True, False])
+    @pytest.mark.parametrize("drawing", [{}, {"drawing": None}])
+    @pytest.mark.parametrize("step", ["field", "temporal", "whole"])
+    def test_processes_are_told_whether_parts_get_no_gradient(self, step, drawing, control):
+        objective = stage1(step, control, **drawing)
+        random_weights(objective.modules)
+        gradients(objective)
+        wanted = (p for p in objective.modules.parameters() if p.requires_grad)
+        assert objective.leaves_out == any(p.grad is None for p in wanted)
+
     def test_single_fields_do_not_touch_the_temporal_layers(self):
         objective = stage1("field")
         random_weights(objective.modules)
@@ -230,8 +240,8 @@ class TestStage1:
     def test_a_controlnet_starts_as_the_encoder_and_adds_nothing(self):
         from motion_i2v.training.objectives import networks
 
-        unet = random_weights(networks.stage1_unet(shape(8), HEADS))
-        control = networks.stage1_control(shape(8), HEADS)
+        unet = random_weights(networks.stage1_unet(shape("stage1_unet")))
+        control = networks.stage1_control(shape("stage1_controlnet"))
         networks.copy_encoder(control, unet)
         state, given = control.state_dict(), unet.state_dict()
         name = "input_blocks.4.0.in_layers.2.weight"
@@ -308,7 +318,7 @@ class TestTrainedIsWhatRuns:
             wide = context.expand(3, -1, -1)
             said = objective.predict(x, t, wide, one["strides"][0], hint[0], 1)
         sigma = objective.levels[999].expand(3)
-        expected = objective.inputs.schedule.clean(noise[0], said, sigma)
+        expected = objective.frozen.schedule.clean(noise[0], said, sigma)
 
         model = loading.load_motion_field_model(files["stage1_unet.safetensors"], torch.float32)
         control = loading.load_trajectory_control(
@@ -328,7 +338,7 @@ class TestTrainedIsWhatRuns:
             Settings(steps=1, cfg=1.0, sampler="euler", scheduler="normal"),
             noise=noise[0],
         )
-        torch.testing.assert_close(made * FACTOR, expected, rtol=2e-3, atol=2e-3)
+        close(made * FACTOR, expected, HALF)
 
     def test_stage2(self, tmp_path):
         from motion_i2v.models.host.motion_module import load_motion_module
@@ -346,17 +356,15 @@ class TestTrainedIsWhatRuns:
         from motion_i2v.training.objectives.stage2 import MotionObjective, Warps, encoded
 
         objective = MotionObjective(
-            networks.image_unet(shape(4), HEADS),
+            networks.image_unet(shape("sd15_unet")),
+            frozen(),
             networks.motion_layers(WIDTHS),
-            linear(3, 1),
-            text,
-            inputs().schedule,
             whole=True,
         )
         random_weights(objective.modules)
         files = written(objective, tmp_path)
         one = batch(clips=1, size=LARGE)
-        clean, context = encoded(objective.image, text, one)
+        clean, context = encoded(objective.frozen, one)
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))
         with torch.no_grad():
             t = torch.full((1,), 999)
@@ -377,7 +385,7 @@ class TestTrainedIsWhatRuns:
             Settings(steps=1, cfg=1.0, sampler="euler", scheduler="normal"),
             noise=noise[0],
         )
-        torch.testing.assert_close(made[1:] * FACTOR, expected, rtol=2e-3, atol=2e-3)
+        close(made[1:] * FACTOR, expected, HALF)
 
 
 class TestStage2:
@@ -399,10 +407,8 @@ class TestStage2:
         from motion_i2v.training.objectives import networks
         from motion_i2v.training.objectives.stage2 import MotionObjective
 
-        unet, layers = networks.image_unet(shape(4), HEADS), networks.motion_layers(WIDTHS)
-        objective = MotionObjective(
-            unet, layers, linear(3, 1), text, inputs().schedule, whole=whole
-        )
+        unet, layers = networks.image_unet(shape("sd15_unet")), networks.motion_layers(WIDTHS)
+        objective = MotionObjective(unet, frozen(), layers, whole=whole)
         random_weights(objective.modules)
         _, trained = gradients(objective)
         assert any(name.startswith("motion.") for name in trained)
@@ -413,16 +419,15 @@ class TestStage2:
         from motion_i2v.training.objectives.stage2 import MotionObjective
 
         objective = MotionObjective(
-            networks.image_unet(shape(4), HEADS),
+            networks.image_unet(shape("sd15_unet")),
+            frozen(),
             networks.motion_layers(WIDTHS),
-            linear(3, 1),
-            text,
-            inputs().schedule,
         )
         random_weights(objective.modules)
         one = batch()
         right = objective.sampled(one, torch.Generator().manual_seed(0), steps=2)
-        wrong = objective.sampled(one, torch.Generator().manual_seed(0), steps=2, flow=-one["flow"])
+        turned = {**one, "flow": -one["flow"]}
+        wrong = objective.sampled(turned, torch.Generator().manual_seed(0), steps=2)
         assert torch.equal(right[:, 0], wrong[:, 0])
         assert (right - wrong)[:, 1:].abs().max() > 1e-3
 
@@ -460,7 +465,7 @@ class TestSampling:
             return (noise - sigma * clean) / (sigma**2 + 1).sqrt()
 
         made = sample(predict, torch.randn(2, 4, 3, 3), schedule, torch.Generator(), steps)
-        torch.testing.assert_close(made, clean, atol=2e-3, rtol=0)
+        close(made, clean, EIGHT_BIT)
 
 
 def test_training_goes_on_after_an_evaluation():
