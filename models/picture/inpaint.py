@@ -84,8 +84,11 @@ def _blurred(x: Tensor, sigma: float, tick: Tick) -> Tensor:
 
     rows = x.permute(1, 2, 0).contiguous().cpu().numpy()
     size = 2 * int(3 * sigma) + 1
-    way = {"ksize": (size, size), "sigmaX": sigma, "borderType": cv2.BORDER_CONSTANT}
-    blurred = heard(lambda: cv2.GaussianBlur(rows, **way), rows[..., 0].size, tick)
+    blurred = heard(
+        lambda: cv2.GaussianBlur(rows, (size, size), sigma, borderType=cv2.BORDER_CONSTANT),
+        rows[..., 0].size,
+        tick,
+    )
     return torch.from_numpy(blurred.reshape(rows.shape)).permute(2, 0, 1).to(x)
 
 
