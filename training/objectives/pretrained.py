@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from ...models.host.flow_vae import FlowVAE
 from ...models.host.loading import load_flow_vae
 from ...models.host.small_networks import FOLDER, PARTS, load_image_vae, load_small_model
 from . import networks
+from .denoising import Frozen
 from .noise import Schedule
 
 logger = logging.getLogger(__name__)
@@ -55,24 +56,18 @@ class Pretrained:
     flow_vae: FlowVAE | None
     source: str
 
-    def image(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Pictures [B, 3, H, W] in -1..1 -> unscaled latents."""
-        return encoded(self.vae, pictures)
+    def frozen(self) -> Frozen:
+        """What it feeds, and what is seen through it; fields need a flow VAE once coded."""
+        image, picture = partial(encoded, self.vae), partial(decoded, self.vae)
+        return Frozen(image, self._flow, self.text(), self.schedule, picture, self._field)
 
-    def picture(self, latents: torch.Tensor) -> torch.Tensor:
-        """The reverse, in -1..1."""
-        return decoded(self.vae, latents)
+    def _flow(self, flow01: torch.Tensor) -> torch.Tensor:
+        return self._coder().encode_flow(flow01).to(flow01)
 
-    def flow(self, flow01: torch.Tensor) -> torch.Tensor:
-        """flow01 [B, 2, H, W] -> unscaled latents."""
-        return self.given_flow_vae.encode_flow(flow01).to(flow01)
+    def _field(self, latents: torch.Tensor) -> torch.Tensor:
+        return self._coder().decode_flow(latents).to(latents)
 
-    def field(self, latents: torch.Tensor) -> torch.Tensor:
-        """The reverse."""
-        return self.given_flow_vae.decode_flow(latents).to(latents)
-
-    @property
-    def given_flow_vae(self) -> FlowVAE:
+    def _coder(self) -> FlowVAE:
         if self.flow_vae is None:
             raise ValueError("this needs a flow VAE: name its file with --flow-vae")
         return self.flow_vae

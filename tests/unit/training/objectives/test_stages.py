@@ -67,12 +67,12 @@ def text(captions):
     return torch.cat(rows) / 10
 
 
-def inputs(**changes):
+def frozen():
+    from motion_i2v.training.objectives.denoising import Frozen
     from motion_i2v.training.objectives.noise import Schedule
-    from motion_i2v.training.objectives.stage1 import Stage1Inputs
 
     schedule = Schedule("v", zero_terminal_snr=True, at_end=0.3)
-    return Stage1Inputs(linear(3, 1), linear(2, 2), text, schedule, **changes)
+    return Frozen(linear(3, 1), linear(2, 2), text, schedule)
 
 
 def stage1(step="whole", control=True, **changes):
@@ -81,7 +81,7 @@ def stage1(step="whole", control=True, **changes):
 
     unet = networks.stage1_unet(shape("stage1_unet"))
     net = networks.stage1_control(shape("stage1_controlnet")) if control else None
-    return Stage1Objective(unet, net, inputs(**changes), step)
+    return Stage1Objective(unet, net, frozen(), step, **changes)
 
 
 def gradients(objective, seed=0):
@@ -318,7 +318,7 @@ class TestTrainedIsWhatRuns:
             wide = context.expand(3, -1, -1)
             said = objective.predict(x, t, wide, one["strides"][0], hint[0], 1)
         sigma = objective.levels[999].expand(3)
-        expected = objective.inputs.schedule.clean(noise[0], said, sigma)
+        expected = objective.frozen.schedule.clean(noise[0], said, sigma)
 
         model = loading.load_motion_field_model(files["stage1_unet.safetensors"], torch.float32)
         control = loading.load_trajectory_control(
@@ -357,16 +357,14 @@ class TestTrainedIsWhatRuns:
 
         objective = MotionObjective(
             networks.image_unet(shape("sd15_unet")),
+            frozen(),
             networks.motion_layers(WIDTHS),
-            linear(3, 1),
-            text,
-            inputs().schedule,
             whole=True,
         )
         random_weights(objective.modules)
         files = written(objective, tmp_path)
         one = batch(clips=1, size=LARGE)
-        clean, context = encoded(objective.image, text, one)
+        clean, context = encoded(objective.frozen, one)
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))
         with torch.no_grad():
             t = torch.full((1,), 999)
@@ -410,9 +408,7 @@ class TestStage2:
         from motion_i2v.training.objectives.stage2 import MotionObjective
 
         unet, layers = networks.image_unet(shape("sd15_unet")), networks.motion_layers(WIDTHS)
-        objective = MotionObjective(
-            unet, layers, linear(3, 1), text, inputs().schedule, whole=whole
-        )
+        objective = MotionObjective(unet, frozen(), layers, whole=whole)
         random_weights(objective.modules)
         _, trained = gradients(objective)
         assert any(name.startswith("motion.") for name in trained)
@@ -424,15 +420,14 @@ class TestStage2:
 
         objective = MotionObjective(
             networks.image_unet(shape("sd15_unet")),
+            frozen(),
             networks.motion_layers(WIDTHS),
-            linear(3, 1),
-            text,
-            inputs().schedule,
         )
         random_weights(objective.modules)
         one = batch()
         right = objective.sampled(one, torch.Generator().manual_seed(0), steps=2)
-        wrong = objective.sampled(one, torch.Generator().manual_seed(0), steps=2, flow=-one["flow"])
+        turned = {**one, "flow": -one["flow"]}
+        wrong = objective.sampled(turned, torch.Generator().manual_seed(0), steps=2)
         assert torch.equal(right[:, 0], wrong[:, 0])
         assert (right - wrong)[:, 1:].abs().max() > 1e-3
 
@@ -487,6 +482,6 @@ def test_a_file_tells_its_base_whatever_the_base_is_called():
     from motion_i2v.training.objectives.pretrained import Pretrained
 
     name = 'my "best" \\ one.safetensors'
-    base = Pretrained({}, None, 8, Schedule("eps", False), None, None, None, name)
+    base = Pretrained({}, shape("sd15_unet"), Schedule("eps", False), None, None, None, name)
     told = json.loads(base.metadata("clips")["motion_i2v.configuration"])
     assert told == {"base": name}
