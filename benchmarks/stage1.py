@@ -13,7 +13,7 @@ import argparse
 import ctypes
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,9 @@ import testing.pack
 testing.pack.load()
 
 import torch
-from motion_i2v.models.files import layout
 from motion_i2v.models.files.checkpoints import Checkpoint, checkpoint_of
+from motion_i2v.models.files.layout import entries
+from motion_i2v.models.files.network_shapes import UNetShape
 
 NARROW, FULL = (32, 64, 128, 128), (320, 640, 1280, 1280)
 CONTEXT = 768
@@ -48,11 +49,12 @@ class Nets:
     dtype: torch.dtype
 
 
-def random_checkpoint(kind: str, entries: Iterable[layout.Entry]) -> Checkpoint:
+def random_checkpoint(kind: str, widths: tuple[int, ...]) -> Checkpoint:
     """A checkpoint of small random weights."""
     generator = torch.Generator().manual_seed(0)
     tensors = {
-        entry.name: torch.randn(entry.shape, generator=generator).mul_(0.02) for entry in entries
+        entry.name: torch.randn(entry.shape, generator=generator).mul_(0.02)
+        for entry in entries(UNetShape(kind, widths, CONTEXT))
     }
     return checkpoint_of(tensors, kind, kind)
 
@@ -63,13 +65,12 @@ def make_nets(widths: tuple[int, ...], half: bool) -> Nets:
     from motion_i2v.models.host import loading
     from motion_i2v.models.host.stage1_model import MotionFieldConfig, unet_config
 
-    shape = layout.UNetShape(widths, CONTEXT, 8)
     dtype = torch.float16 if half else torch.float32
-    unet = random_checkpoint("stage1_unet", layout.unet(shape, True, True))
+    unet = random_checkpoint("stage1_unet", widths)
     model = loading.load_motion_field_model(unet, dtype)
-    residuals = random_checkpoint("stage1_controlnet", layout.controlnet(shape))
+    residuals = random_checkpoint("stage1_controlnet", widths)
     control = loading.load_trajectory_control(residuals, dtype)
-    config = MotionFieldConfig(unet_config(shape))
+    config = MotionFieldConfig(unet_config(unet.unet))
     config.set_inference_dtype(dtype, None)
     plain = comfy.model_base.BaseModel(config, device="cpu").diffusion_model
     device = management.get_torch_device()

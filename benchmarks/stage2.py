@@ -33,7 +33,8 @@ testing.pack.load()
 import psutil
 import torch
 import torch.nn.functional as F
-from motion_i2v.models.files import layout
+from motion_i2v.models.files.layout import entries
+from motion_i2v.models.files.network_shapes import UNetShape
 from motion_i2v.models.networks.motion_attention import MotionAttention
 from motion_i2v.models.networks.reference_warp import ReferenceWarp
 from motion_i2v.models.networks.splat import splat_average
@@ -214,8 +215,7 @@ def make_step(
 
     widths = FULL if full else NARROW
     model, device = _unet(widths, dtype)
-    entries = list(layout.motion_modules(layout.UNetShape(widths), "motion_modules"))
-    checkpoint = _random_checkpoint("motion_modules", entries)
+    checkpoint = _random_checkpoint(UNetShape("motion_modules", widths))
     with mock.patch.object(motion_module, "MotionAttention", attention):
         module = motion_module.load_motion_module(checkpoint, dtype)
     module.layers.to(device)
@@ -247,8 +247,7 @@ def _unet(widths: tuple[int, ...], dtype: torch.dtype) -> Any:
     from testing.sd15 import load_unet
 
     if widths not in _MODELS:
-        entries = list(layout.unet(layout.UNetShape(widths, 768, 4), stride=False, temporal=False))
-        checkpoint = _random_checkpoint("sd15_unet", entries)
+        checkpoint = _random_checkpoint(UNetShape("sd15_unet", widths, 768))
         model = load_unet(checkpoint.take_host_tensors(dtype), dtype)
         device = model.load_device
         model.model.to(device)
@@ -259,14 +258,16 @@ def _unet(widths: tuple[int, ...], dtype: torch.dtype) -> Any:
 _TENSORS: dict[Any, Tensor] = {}
 
 
-def _random_checkpoint(kind: str, entries: Any) -> Any:
+def _random_checkpoint(shape: UNetShape) -> Any:
     """Small random weights, the same tensors for both ways."""
     from motion_i2v.models.files.checkpoints import checkpoint_of
 
-    for entry in entries:
+    table = entries(shape)
+    for entry in table:
         if (key := (entry.name, entry.shape)) not in _TENSORS:
             _TENSORS[key] = torch.empty(entry.shape).normal_(std=0.02)
-    return checkpoint_of({e.name: _TENSORS[e.name, e.shape] for e in entries}, kind, kind)
+    tensors = {entry.name: _TENSORS[entry.name, entry.shape] for entry in table}
+    return checkpoint_of(tensors, shape.kind, shape.kind)
 
 
 @contextlib.contextmanager
@@ -313,10 +314,10 @@ def whole_step(full: bool, dtype: torch.dtype, size: tuple[int, int], rounds: in
 
 def print_memory(work: int, full: bool, dtype: torch.dtype) -> None:
     """Bytes of the weights, of a step's work beside them, and of both."""
-    shape = layout.UNetShape(FULL if full else NARROW, 768, 4)
-    entries = [*layout.unet(shape, stride=False, temporal=False)]
-    entries += layout.motion_modules(shape, "motion_modules")
-    weights = sum(math.prod(entry.shape) for entry in entries) * dtype.itemsize
+    widths = FULL if full else NARROW
+    shapes = UNetShape("sd15_unet", widths, 768), UNetShape("motion_modules", widths)
+    tensors = [entry.shape for shape in shapes for entry in entries(shape)]
+    weights = sum(map(math.prod, tensors)) * dtype.itemsize
     print(
         f"  memory: weights {weights / 1e9:.2f} GB, work {work / 1e9:.2f} GB, "
         f"peak {(weights + work) / 1e9:.2f} GB (guidance in one batch takes the work twice)"

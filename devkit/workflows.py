@@ -27,7 +27,12 @@ TWINS = places.EXAMPLES / "api"
 EXPORT = """
 async (workflow) => {
     await app.loadGraphData(workflow)
-    await new Promise((done) => setTimeout(done, 500))  // widgets that settle after loading
+    // Widgets settle after loading; that of a video comes when a busy page has loaded it.
+    const waits = (node) =>
+        node.previewMediaType === 'video' && !node.widgets.some((w) => w.name === 'video-preview')
+    let turns = 0
+    do await new Promise((done) => setTimeout(done, 500))
+    while (app.graph.nodes.some(waits) && ++turns < 20)
     const { workflow: saved, output } = await app.graphToPrompt()
     // Not by `has_errors`: newer pages mark a loader so where its file is not there.
     const known = LiteGraph.registered_node_types

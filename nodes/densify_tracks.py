@@ -7,7 +7,7 @@ from comfy_api.latest import io
 
 from ..models.densify.densify import PathsOutside, densify
 from ..models.types.tracks import Tracks
-from .inputs import field_output, picture_size
+from .inputs import field_output, picture_size, side_input
 from .node import Node, progress
 from .sockets import CATEGORY, TracksSocket, aliases
 
@@ -62,20 +62,17 @@ class MotionI2VDensifyTracks(Node):
                     tooltip="What happens to a moving path that starts outside the region or the "
                     "picture. Ignore it to give each of several regions its own paths.",
                 ),
-                io.Int.Input(
+                side_input(
                     "width",
-                    default=0,
+                    0,
+                    "Width of the field where no picture is connected; 0: the tracks' own.",
                     min=0,
-                    max=16384,
-                    tooltip="Width of the field where no picture is connected; 0: the tracks' own.",
                 ),
-                io.Int.Input(
+                side_input(
                     "height",
-                    default=0,
+                    0,
+                    "Height of the field where no picture is connected; 0: the tracks' own.",
                     min=0,
-                    max=16384,
-                    tooltip="Height of the field where no picture is connected; 0: the tracks' "
-                    "own.",
                 ),
             ],
             outputs=[

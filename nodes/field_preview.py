@@ -8,7 +8,7 @@ from comfy_api.latest import io
 from ..models.fields.field_pictures import STYLES, Style, preview_field
 from ..models.types.motion_field import MotionField
 from ..models.types.tracks import Tracks
-from .inputs import picture_size
+from .inputs import picture_size, share_input
 from .node import Node, progress
 from .shown_frames import shown
 from .sockets import (
@@ -61,13 +61,11 @@ class MotionI2VFieldPreview(Node):
                     tooltip="Pixels of motion that get the full colour. 0: the longest motion of "
                     "the clip. Fix it to compare fields.",
                 ),
-                io.Float.Input(
+                share_input(
                     "opacity",
-                    default=0.8,
-                    min=0.0,
-                    max=1.0,
+                    0.8,
+                    "How much of the colours covers the picture; arrows ignore it.",
                     step=0.05,
-                    tooltip="How much of the colours covers the picture; arrows ignore it.",
                 ),
                 io.Boolean.Input(
                     "legend",

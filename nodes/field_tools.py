@@ -8,7 +8,7 @@ from comfy_api.latest import io
 from ..models.fields import field_ops
 from ..models.types.motion_field import MotionField
 from .curves import time_along
-from .inputs import field_input, field_output, picture_size
+from .inputs import field_input, field_output, picture_size, side_input, times_input
 from .node import Node
 from .sockets import CATEGORY, aliases, curve_socket
 
@@ -24,14 +24,9 @@ class MotionI2VScaleMotionField(Node):
             description="Makes a motion stronger, weaker or opposite.",
             inputs=[
                 field_input(),
-                io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=-10.0,
-                    max=10.0,
-                    step=0.05,
-                    tooltip="Every displacement is multiplied by it: 0 is still, 2 twice as far, "
-                    "-1 the other way.",
+                times_input(
+                    "Every displacement is multiplied by it: 0 is still, 2 twice as far, "
+                    "-1 the other way."
                 ),
             ],
             outputs=[field_output("The motion with its new strength.")],
@@ -90,12 +85,8 @@ class MotionI2VResizeMotionField(Node):
             description="Fits a motion to a picture of another size; displacements grow along.",
             inputs=[
                 field_input(),
-                io.Int.Input(
-                    "width", default=512, min=1, max=16384, tooltip="New width in pixels."
-                ),
-                io.Int.Input(
-                    "height", default=320, min=1, max=16384, tooltip="New height in pixels."
-                ),
+                side_input("width", 512, "New width in pixels."),
+                side_input("height", 320, "New height in pixels."),
                 io.Image.Input(
                     "picture",
                     optional=True,

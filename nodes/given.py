@@ -22,23 +22,31 @@ def taken(schema: io.Schema, given: dict[str, Any]) -> dict[str, Any]:
     link, such as a number or what a node of any type gives, nobody has.
 
     Raises:
-        ValueError: naming the input, what it is, and what it may be.
+        ValueError: naming the input, what it is, and what it may be; or one that there is not.
     """
-    found = {}
+    found = dict(given)
+    names = [described.id for described in schema.inputs]
+    for name in given.keys() - set(names):
+        # Of values the host leaves such out, but hands on what a link brings.
+        listed = ", ".join(names) or "none"
+        raise ValueError(f"{name} is no input of {schema.display_name}, whose are: {listed}")
     for described in schema.inputs:
-        if described.id in given:
-            value = given[described.id]
-            if schema.is_input_list and value is not None:
-                found[described.id] = [_checked(described, part) for part in value]
-            else:
-                found[described.id] = _checked(described, value)
-    return {**given, **found}
+        name = described.id
+        if name not in given:
+            continue
+        if not schema.is_input_list or given[name] is None:
+            found[name] = _checked(described, given[name])
+        elif described.optional and all(part is None for part in given[name]):
+            del found[name]  # as if nothing were connected
+        else:
+            found[name] = [_checked(described, part, True) for part in given[name] or [None]]
+    return found
 
 
-def _checked(described: io.Input, value: Any) -> Any:
+def _checked(described: io.Input, value: Any, listed: bool = False) -> Any:
     name, kind = described.id, described.io_type
     if value is None:
-        if described.optional:
+        if described.optional and not listed:
             return None
         raise ValueError(f"{name} is nothing (None): what is connected to it gave no {kind}")
     if isinstance(described, io.Combo.Input):
@@ -120,7 +128,7 @@ def _number(described: io.Int.Input | io.Float.Input, value: Any) -> int | float
 
 
 def _switch(name: str, value: Any) -> bool:
-    if not isinstance(value, Real):
+    if isinstance(value, str | list | tuple | dict | torch.Tensor):
         raise ValueError(f"{name} is {value!r:.60}, but true or false is needed")
     return bool(value)
 

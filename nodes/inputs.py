@@ -23,6 +23,43 @@ def tracks_output(tooltip: str, name: str = "tracks") -> io.Output:
     return TracksSocket.Output(name, display_name="tracks", tooltip=tooltip)
 
 
+def share_input(
+    name: str, default: float, tooltip: str, step: float = 0.01, **options: Any
+) -> io.Input:
+    """A part of a whole, 0..1."""
+    return io.Float.Input(
+        name, default=default, min=0.0, max=1.0, step=step, tooltip=tooltip, **options
+    )
+
+
+def times_input(tooltip: str) -> io.Input:
+    """What displacements are multiplied by."""
+    return io.Float.Input("strength", default=1.0, min=-10.0, max=10.0, step=0.05, tooltip=tooltip)
+
+
+def side_input(name: str, default: int, tooltip: str, min: int = 1) -> io.Input:
+    """The width or height of a picture, in pixels."""
+    return io.Int.Input(name, default=default, min=min, max=16384, tooltip=tooltip)
+
+
+def frames_input(default: int, tooltip: str) -> io.Input:
+    return io.Int.Input("frames", default=default, min=2, max=1024, tooltip=tooltip)
+
+
+def moving_input() -> io.Input:
+    return io.Mask.Input(
+        "region",
+        optional=True,
+        tooltip="What may move: the field is multiplied by it. An empty one: everything may.",
+    )
+
+
+def region_output() -> io.Output:
+    return io.Mask.Output(
+        "region", display_name="region", tooltip="1 where things may move, 0 where not."
+    )
+
+
 def temporal_factor_input(**options: Any) -> io.Input:
     return io.Int.Input(
         "temporal_factor",

@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from ..models.host.flow_completion import FlowCompleter, StepRange, complete_steps
 from ..models.types.motion_field import MotionField
 from ..models.types.tracks import Tracks
+from .inputs import field_output
 from .node import Node, progress
 from .sockets import (
     CATEGORY,
@@ -88,11 +89,9 @@ class MotionI2VMCDiffFlowCompletion(Node):
                     tooltip="A list with a field of two frames for each step: where the pixels of "
                     "one picture go in the next.",
                 ),
-                MotionFieldSocket.Output(
+                field_output(
+                    "All steps added up: where the pixels of the reference go, frame by frame.",
                     "field",
-                    display_name="motion field",
-                    tooltip="All steps added up: where the pixels of the reference go, frame by "
-                    "frame.",
                 ),
             ],
         )

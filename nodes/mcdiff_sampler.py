@@ -19,6 +19,7 @@ from ..models.host.reference import view_of
 from ..models.host.sampling import Settings
 from ..models.types.motion_field import MotionField
 from ..models.types.view import fit as whole
+from .inputs import field_output
 from .node import Node
 from .sampling_inputs import CROP, VIEW, Usual, sampling_inputs, size_inputs
 from .sockets import (
@@ -78,11 +79,7 @@ def video_outputs(first: str, field: str) -> list[io.Output]:
             display_name="LATENT",
             tooltip="The frames' latents: MCDiff Continue goes on from them exactly.",
         ),
-        MotionFieldSocket.Output(
-            "field",
-            display_name="motion field",
-            tooltip=f"The motion that was followed, accumulated {field}.",
-        ),
+        field_output(f"The motion that was followed, accumulated {field}.", "field"),
     ]
 
 

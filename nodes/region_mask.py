@@ -7,7 +7,7 @@ from comfy_api.latest import io
 
 from ..models.picture.region import Combination, brush, combine, overlay
 from ..models.picture.region_sources import boxes_region, segments_region
-from .inputs import picture_size
+from .inputs import picture_size, region_output
 from .node import Node
 from .sockets import CATEGORY, advanced, aliases, box_socket, essential, segment_socket
 
@@ -89,9 +89,7 @@ class MotionI2VRegionMask(Node):
                 ),
             ],
             outputs=[
-                io.Mask.Output(
-                    "region", display_name="region", tooltip="1 where things may move, 0 where not."
-                ),
+                region_output(),
                 io.Image.Output(
                     "overlay",
                     display_name="overlay",
@@ -181,11 +179,7 @@ class MotionI2VCombineRegions(Node):
                     "subtract: the first without the others.",
                 ),
             ],
-            outputs=[
-                io.Mask.Output(
-                    "region", display_name="region", tooltip="1 where things may move, 0 where not."
-                )
-            ],
+            outputs=[region_output()],
         )
 
     @classmethod

@@ -10,6 +10,7 @@ from ..models.host.apply_control import apply_control
 from ..models.host.flow_vae import FlowVAE
 from ..models.host.hints import FieldHint, Hint, TrackHint
 from ..models.types.motion_field import MotionField
+from .inputs import share_input
 from .node import Node
 from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, TracksSocket, advanced, aliases
 
@@ -37,22 +38,18 @@ class MotionI2VTrajectoryControlNet(Node):
                     step=0.01,
                     tooltip="How strongly the tracks are followed; 0 is exactly no control.",
                 ),
-                io.Float.Input(
+                share_input(
                     "start_percent",
-                    default=0.0,
-                    min=0.0,
-                    max=1.0,
+                    0.0,
+                    "When in sampling the control begins.",
                     step=0.001,
-                    tooltip="When in sampling the control begins.",
                     **advanced(),
                 ),
-                io.Float.Input(
+                share_input(
                     "end_percent",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
+                    1.0,
+                    "When in sampling the control ends.",
                     step=0.001,
-                    tooltip="When in sampling the control ends.",
                     **advanced(),
                 ),
                 io.Int.Input(

@@ -9,6 +9,7 @@ from ..models.host.flow_vae import FlowVAE
 from ..models.host.stage1_sampling import decode_field, encode_field
 from ..models.types.motion_field import MotionField
 from ..models.types.view import View, fit
+from .inputs import field_output, moving_input
 from .node import Node, progress
 from .sampling_inputs import VIEW
 from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, aliases
@@ -75,19 +76,10 @@ class MotionI2VFlowVAEDecode(Node):
                     "latent", tooltip="Flow latents, from a sampler or Flow VAE Encode."
                 ),
                 tile_input(),
-                io.Mask.Input(
-                    "region",
-                    optional=True,
-                    tooltip="What may move: the field is multiplied by it. An empty one: "
-                    "everything may.",
-                ),
+                moving_input(),
             ],
             outputs=[
-                MotionFieldSocket.Output(
-                    "field",
-                    display_name="motion field",
-                    tooltip="The field, with the still frame 0 before the decoded ones.",
-                )
+                field_output("The field, with the still frame 0 before the decoded ones.", "field")
             ],
         )
 

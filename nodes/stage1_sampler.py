@@ -15,6 +15,7 @@ from ..models.host.stage1_sampling import (
     with_clip,
 )
 from ..models.types.motion_field import MotionField
+from .inputs import field_output, moving_input, share_input
 from .node import Node, progress
 from .sampling_inputs import VIEW, sampler_input, sampling_inputs, steps_input
 from .sockets import CATEGORY, FlowVaeSocket, MotionFieldSocket, OnePicture, aliases
@@ -27,13 +28,8 @@ VAE_TIP = "A VAE of SD 1.5, for the picture."
 
 
 def denoise_input() -> io.Input:
-    return io.Float.Input(
-        "denoise",
-        default=1.0,
-        min=0.0,
-        max=1.0,
-        step=0.01,
-        tooltip="Below 1: keep that much of the given motion (0.6 changes 60 %).",
+    return share_input(
+        "denoise", 1.0, "Below 1: keep that much of the given motion (0.6 changes 60 %)."
     )
 
 
@@ -121,12 +117,7 @@ class MotionI2VMotionFieldSampler(Node):
                 *sampling_inputs("field"),
                 denoise_input(),
                 overlap_input(),
-                io.Mask.Input(
-                    "region",
-                    optional=True,
-                    tooltip="What may move: the field is multiplied by it. An empty one: "
-                    "everything may.",
-                ),
+                moving_input(),
                 MotionFieldSocket.Input(
                     "initial_field",
                     optional=True,
@@ -134,10 +125,8 @@ class MotionI2VMotionFieldSampler(Node):
                 ),
             ],
             outputs=[
-                MotionFieldSocket.Output(
-                    "field",
-                    display_name="motion field",
-                    tooltip="Where every pixel of the picture goes, at the picture's own size.",
+                field_output(
+                    "Where every pixel of the picture goes, at the picture's own size.", "field"
                 ),
                 io.Latent.Output(
                     "latent", display_name="LATENT", tooltip="The flow latents, before decoding."

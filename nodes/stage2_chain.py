@@ -6,6 +6,7 @@ import torch
 from comfy_api.latest import io
 
 from ..models.picture.color_match import METHODS, match_colors
+from .inputs import share_input
 from .node import Node, progress
 from .sockets import CATEGORY, OnePicture, aliases
 
@@ -31,14 +32,7 @@ class MotionI2VMatchColors(Node):
                     tooltip="mean and spread: moves and scales each channel, keeps gradations. "
                     "histogram: matches whole distributions, for stronger drifts.",
                 ),
-                io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="0 leaves the frames as they are, 1 matches fully.",
-                ),
+                share_input("strength", 1.0, "0 leaves the frames as they are, 1 matches fully."),
                 OnePicture(
                     "reference",
                     optional=True,

@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from ..models.host.stage2_sampling import KEEP_AS_RELEASED, KEEP_EXACTLY, SCHEDULES, TRAINED
 from ..models.networks.clip_windows import OVERLAP
 from ..models.networks.motion_attention import MAX_FRAMES
+from .inputs import share_input
 from .sockets import advanced
 
 FIELD_TIP = (
@@ -24,22 +25,16 @@ REGION_TIP = (
 def motion_inputs() -> list[io.Input]:
     """How strongly the motion acts; `motion_options` reads them."""
     return [
-        io.Float.Input(
+        share_input(
             "warp_strength",
-            default=1.0,
-            min=0.0,
-            max=1.0,
-            step=0.01,
-            tooltip="Weight of the picture as the field moves it, next to the frames themselves, "
+            1.0,
+            "Weight of the picture as the field moves it, next to the frames themselves, "
             "in the temporal attention. 0: the field is not used.",
         ),
-        io.Float.Input(
+        share_input(
             "temporal_strength",
-            default=1.0,
-            min=0.0,
-            max=1.0,
-            step=0.01,
-            tooltip="How much of the temporal layers is added. 0: every frame is an ordinary SD "
+            1.0,
+            "How much of the temporal layers is added. 0: every frame is an ordinary SD "
             "1.5 picture on its own.",
             **advanced(),
         ),

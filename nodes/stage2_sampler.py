@@ -18,6 +18,7 @@ from ..models.host.stage2_sampling import (
 )
 from ..models.picture.color_match import METHODS, match_colors
 from ..models.types.motion_field import MotionField
+from .inputs import share_input
 from .node import Node, progress
 from .sampling_inputs import CROP, sampling_inputs, size_inputs
 from .sockets import CATEGORY, MotionFieldSocket, MotionModuleSocket, OnePicture, advanced, aliases
@@ -48,13 +49,10 @@ class MotionI2VAnimateDiffSampler(Node):
                 *_size_inputs(),
                 *_sampling_inputs(),
                 *motion_inputs(),
-                io.Float.Input(
+                share_input(
                     "rescale_cfg",
-                    default=0.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="Above 0: guidance is rescaled to the spread of the prediction (the "
+                    0.0,
+                    "Above 0: guidance is rescaled to the spread of the prediction (the "
                     "core's RescaleCFG), against colours that burn or fade; 0.7 is usual.",
                     **advanced(),
                 ),

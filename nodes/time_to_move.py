@@ -8,6 +8,7 @@ from comfy_api.latest import io
 from ..models.host.directed import directed_by, sample_directed
 from ..models.host.dual_clock import TimeToMove
 from ..models.host.sampling import Settings
+from .inputs import share_input
 from .node import Node
 from .sampling_inputs import Usual, sampling_inputs
 from .sockets import CATEGORY, advanced, aliases
@@ -33,23 +34,17 @@ def directing_inputs() -> list[io.Input]:
             "latent's frames): 1 is held to the clip until the strong clock, 0 is free from the "
             "weak one on. All 0: nothing is held.",
         ),
-        io.Float.Input(
+        share_input(
             "weak_clock",
-            default=0.06,
-            min=0.0,
-            max=1.0,
-            step=0.01,
-            tooltip="The part of the schedule that is left out: there the clip is noised in, and "
+            0.06,
+            "The part of the schedule that is left out: there the clip is noised in, and "
             "sampling begins. Published, of 50 steps: Wan 2.2 3 (0.06), for camera moves 2 (0.04); "
             "CogVideoX 4 (0.08); SVD 16 (0.32).",
         ),
-        io.Float.Input(
+        share_input(
             "strong_clock",
-            default=0.14,
-            min=0.0,
-            max=1.0,
-            step=0.01,
-            tooltip="The part of the schedule after which all is free; not before the weak clock. "
+            0.14,
+            "The part of the schedule after which all is free; not before the weak clock. "
             "Published, of 50 steps: Wan 2.2 7 (0.14), for camera moves 5 (0.1); CogVideoX 9 "
             "(0.18); SVD 21 (0.42). As the weak clock: nothing is held (SDEdit).",
         ),

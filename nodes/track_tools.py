@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 from ..models.drawing.guide_video import check_guide, guide_video
 from ..models.types.tracks import Tracks
-from .inputs import picture_size, tracks_output
+from .inputs import frames_input, picture_size, tracks_output
 from .node import Node, progress
 from .shown_frames import shown
 from .sockets import CATEGORY, TracksSocket, aliases, shows_itself
@@ -27,12 +27,9 @@ class MotionI2VRetimeTracks(Node):
             "81 of Wan, along the curve that they go.",
             inputs=[
                 TracksSocket.Input("tracks", tooltip="Tracks of any node, ours or the core's."),
-                io.Int.Input(
-                    "frames",
-                    default=81,
-                    min=2,
-                    max=1024,
-                    tooltip="How many frames the tracks shall have, first and last included. Wan "
+                frames_input(
+                    81,
+                    "How many frames the tracks shall have, first and last included. Wan "
                     "makes 81 (at 16 frames a second), and its ATI reads 121 points.",
                 ),
             ],

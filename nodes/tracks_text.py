@@ -15,7 +15,7 @@ from ..models.drawing.track_formats import (
     write_tracks,
 )
 from ..models.types.tracks import Tracks
-from .inputs import picture_size, tracks_output
+from .inputs import frames_input, picture_size, side_input, tracks_output
 from .node import Node
 from .sockets import CATEGORY, TracksSocket, advanced, aliases
 
@@ -47,28 +47,21 @@ class MotionI2VTracksFromText(Node):
                     default="auto",
                     tooltip="How to read the text. auto tells the formats apart by themselves.",
                 ),
-                io.Int.Input(
+                side_input(
                     "width",
-                    default=512,
-                    min=1,
-                    max=16384,
-                    tooltip="Width in pixels of the picture (or canvas) the text was drawn on. A "
+                    512,
+                    "Width in pixels of the picture (or canvas) the text was drawn on. A "
                     "connected picture comes before it.",
                 ),
-                io.Int.Input(
+                side_input(
                     "height",
-                    default=320,
-                    min=1,
-                    max=16384,
-                    tooltip="Height in pixels of the picture (or canvas) the text was drawn on. A "
+                    320,
+                    "Height in pixels of the picture (or canvas) the text was drawn on. A "
                     "connected picture comes before it.",
                 ),
-                io.Int.Input(
-                    "frames",
-                    default=16,
-                    min=2,
-                    max=1024,
-                    tooltip="Frames of the clip, the reference picture included. Motion-I2V's "
+                frames_input(
+                    16,
+                    "Frames of the clip, the reference picture included. Motion-I2V's "
                     "released models make 16.",
                 ),
                 io.Combo.Input(

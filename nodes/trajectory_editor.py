@@ -10,7 +10,7 @@ from ..models.drawing.editor_document import read_editor_document
 from ..models.drawing.paths import Path, sample_paths
 from ..models.drawing.track_formats import parse_drawing, write_tracks
 from ..models.files.atomic import whole
-from .inputs import picture_size
+from .inputs import frames_input, picture_size
 from .node import Node
 from .shown_frames import picture_of, temporary_file, told
 from .sockets import CATEGORY, TracksSocket, aliases, essential, shows_itself
@@ -55,13 +55,7 @@ class MotionI2VTrajectoryEditor(Node):
                     socketless=True,
                     tooltip="The drawing as JSON. The editor writes it; scripts may write it too.",
                 ),
-                io.Int.Input(
-                    "frames",
-                    default=16,
-                    min=2,
-                    max=1024,
-                    tooltip="Frames of the clip; Motion-I2V was trained on 16.",
-                ),
+                frames_input(16, "Frames of the clip; Motion-I2V was trained on 16."),
             ],
             outputs=[
                 TracksSocket.Output(

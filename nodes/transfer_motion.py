@@ -5,7 +5,7 @@ from comfy_api.latest import io
 
 from ..models.fields import transfer
 from ..models.types.motion_field import MotionField
-from .inputs import field_output, picture_size
+from .inputs import field_output, picture_size, times_input
 from .node import Node
 from .sockets import CATEGORY, MotionFieldSocket, aliases
 
@@ -35,14 +35,7 @@ class MotionI2VTransferMotion(Node):
                     "goes on. align regions: the source region onto the target region, by area and "
                     "centre.",
                 ),
-                io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=-10.0,
-                    max=10.0,
-                    step=0.05,
-                    tooltip="Times every displacement, after it was scaled with the placing.",
-                ),
+                times_input("Times every displacement, after it was scaled with the placing."),
                 io.Boolean.Input(
                     "only_region",
                     default=False,

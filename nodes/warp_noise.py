@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..models.host.noise_source import WarpedNoise
 from ..models.types.motion_field import MotionField
+from .inputs import share_input
 from .node import Node
 from .sockets import CATEGORY, MotionFieldSocket, aliases
 
@@ -39,13 +40,10 @@ class MotionI2VWarpNoise(Node):
                     control_after_generate=True,
                     tooltip="Seed of the noise; the same seed gives the same noise, on any device.",
                 ),
-                io.Float.Input(
+                share_input(
                     "degradation",
-                    default=0.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="0: carried by the motion. 1: independent in every frame, as Random "
+                    0.0,
+                    "0: carried by the motion. 1: independent in every frame, as Random "
                     "Noise makes it. Between: both, for models that carried noise binds too much.",
                 ),
             ],

@@ -44,7 +44,12 @@ def mean_where(values: Tensor, where: Tensor | None = None) -> float:
     later = values[1:]
     if where is not None:
         later = later[where[1:] if where.ndim == values.ndim else where.expand_as(later)]
-    return float(later.double().mean()) if later.numel() else math.nan
+    return mean_of(later)
+
+
+def mean_of(values: Tensor) -> float:
+    """The mean of all numbers, NaN of none."""
+    return float(values.double().mean()) if values.numel() else math.nan
 
 
 def mean(values: Iterable[float]) -> float:
@@ -89,7 +94,7 @@ def along(moved: Tensor, drawn: Tensor) -> float:
     square = drawn[-1].square().sum(0)
     counts = square > 1
     part = (moved[-1] * drawn[-1]).sum(0)[counts] / square[counts]
-    return float(part.double().mean()) if part.numel() else math.nan
+    return mean_of(part)
 
 
 def slope(x: Sequence[float], y: Sequence[float]) -> float:
@@ -186,7 +191,7 @@ def flicker(frames: Tensor, flow: Tensor, visible: Tensor) -> float:
     seen = followed(frames, flow)
     change = (seen[1:] - seen[:-1]).abs().mean(1)
     both = visible[1:] & visible[:-1]
-    return float(change[both].double().mean()) if bool(both.any()) else math.nan
+    return mean_of(change[both])
 
 
 def _grid(places: Tensor, size: Sequence[int]) -> Tensor:

@@ -55,11 +55,12 @@ def put_photos(folder: Path, scale: float) -> None:
             small.save(file)
 
 
-def example_prompts(scale: float = 1, **values: Any) -> dict[str, Prompt]:
+def example_prompts(scale: float = 1, width: int = 160, **values: Any) -> dict[str, Prompt]:
     """The example workflows that run here, on the small model where they need one.
 
     Args:
         scale: of the photos; texts of tracks are written in their pixels.
+        width: that samplers are to make at most, px.
         values: of widgets, by their names, on whatever nodes.
     """
     names = sorted(file.stem for file in TWINS.glob("*.json"))
@@ -69,7 +70,7 @@ def example_prompts(scale: float = 1, **values: Any) -> dict[str, Prompt]:
         for entry in prompt.values():
             inputs = entry["inputs"]
             if entry["class_type"] in SIZED:
-                inputs["width"] = min(inputs["width"], round(160 * scale / 8) * 8)
+                inputs["width"] = min(inputs["width"], width)
             if entry["class_type"] == "MotionI2VTracksFromText" and isinstance(inputs["text"], str):
                 inputs["text"] = NUMBER.sub(
                     lambda found: f"{scale * float(found[0]):g}", inputs["text"]

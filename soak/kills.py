@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,8 @@ def _load() -> None:
     load_host()
     pack.load()
     torch.set_num_threads(1)  # others do not survive a fork
-    import motion_i2v.models.fields.field_formats
-    import motion_i2v.models.files.convert
-    import motion_i2v.training.loop  # noqa: F401
+    for name in ("models.fields.field_formats", "models.files.convert", "training.loop"):
+        import_module(f"{pack.NAME}.{name}")
 
 
 def _process(work: Callable[..., None], *arguments: Any) -> Any:
@@ -163,12 +163,13 @@ def _others(place: Path, names: set[str]) -> Iterator[str]:
 
 def _source(place: Path) -> Path:
     """A narrow flow VAE."""
-    from motion_i2v.models.files import layout
+    from motion_i2v.models.files.layout import entries
+    from motion_i2v.models.files.network_shapes import VAEShape
 
     path = place.parent / "source.bin"
     if not path.exists():
-        entries = layout.autoencoder((32, 32, 32, 32), 2)
-        torch.save({entry.name: torch.ones(entry.shape) for entry in entries}, path)
+        table = entries(VAEShape((32, 32, 32, 32), 2))
+        torch.save({entry.name: torch.ones(entry.shape) for entry in table}, path)
     return path
 
 

@@ -58,40 +58,36 @@ def hold(folder: str) -> None:
         tell(f"refused: {error}")
 
 
-def _started(folder: Path) -> subprocess.Popen[str]:
+def _started(folder: Path, which: str) -> tuple[subprocess.Popen[str], str]:
+    """A training, and what it says first."""
     # A file, not a pipe, which would be full one day.
-    with (folder / "said.txt").open("w") as said:
-        return subprocess.Popen(
+    path = folder / f"{which}.txt"
+    with path.open("w") as said:
+        process = subprocess.Popen(
             [sys.executable, "-c", HOLD, str(folder)], cwd=ROOT, text=True, stdout=said
         )
-
-
-def _said(folder: Path, process: subprocess.Popen[str]) -> str:
-    """What a training says first."""
-    said = folder / "said.txt"
-    while process.poll() is None and "\n" not in said.read_text("utf-8"):
+    while process.poll() is None and "\n" not in path.read_text("utf-8"):
         time.sleep(0.05)
-    return said.read_text("utf-8").partition("\n")[0]
+    return process, path.read_text("utf-8").partition("\n")[0]
 
 
 def _once(folder: Path) -> Iterator[str]:
     """Two at once, then a kill of the first, and a third."""
     folder.mkdir()
-    first = _started(folder)
+    first, said = _started(folder, "first")
     try:
-        if (said := _said(folder, first)) != "began":
+        if said != "began":
             yield f"the first did not train: {said}"
             return
-        second = _started(folder)
-        said = _said(folder, second)
+        second, said = _started(folder, "second")
         if not re.search(rf"refused: .* process {first.pid} on .*, started \d{{4}}-\d\d-", said):
             yield f"the second was told {said!r}"
         if second.wait() or first.poll() is not None:
             yield f"the first ended with {first.returncode}, the second with {second.returncode}"
         first.kill()
         first.wait()
-        third = _started(folder)
-        if (said := _said(folder, third)) != "began":
+        third, said = _started(folder, "third")
+        if said != "began":
             yield f"after a kill of {first.pid}: {said}"
         third.terminate()
         if third.wait():

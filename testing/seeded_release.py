@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy
 import torch
 from motion_i2v.models.files import layout
+from motion_i2v.models.files.network_shapes import shape_of
 
 FULL = (320, 640, 1280, 1280)
 """The widths of SD 1.5's UNet."""
@@ -45,16 +46,7 @@ def entries(
     kind: str, widths: tuple[int, ...] = WIDTHS, context: int = CONTEXT
 ) -> list[layout.Entry]:
     """Every tensor of a part."""
-    stage1 = layout.UNetShape(widths, context, 8)
-    made = {
-        "stage1_unet": lambda: layout.unet(stage1, stride=True, temporal=True),
-        "stage1_controlnet": lambda: layout.controlnet(stage1),
-        "motion_modules": lambda: layout.motion_modules(stage1, "motion_modules"),
-        "sd15_unet": lambda: layout.unet(layout.UNetShape(widths, context, 4), False, False),
-        "flow_vae": lambda: layout.autoencoder(widths, 2),
-        "image_vae": lambda: layout.autoencoder(widths, 3),
-    }
-    return list(made[kind]())
+    return layout.entries(shape_of(kind, widths, context))
 
 
 def seeded_weights(

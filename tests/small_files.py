@@ -2,11 +2,11 @@
 
 import json
 import struct
-from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from motion_i2v.models.files import layout
+from motion_i2v.models.files.network_shapes import shape_of
 from motion_i2v.models.files.trained import Trained
 from safetensors.torch import save_file
 
@@ -29,18 +29,9 @@ FILES = {
 VAE_WIDTHS = (64, 64, 64, 64)
 
 
-def entries(kind: str, widths: tuple[int, ...] = WIDTHS) -> Iterable[layout.Entry]:
+def entries(kind: str, widths: tuple[int, ...] = WIDTHS) -> list[layout.Entry]:
     """Every tensor of a part."""
-    stage1 = layout.UNetShape(widths, CONTEXT, 8)
-    made = {
-        "stage1_unet": lambda: layout.unet(stage1, stride=True, temporal=True),
-        "stage1_controlnet": lambda: layout.controlnet(stage1),
-        "motion_modules": lambda: layout.motion_modules(stage1, "motion_modules"),
-        "sd15_unet": lambda: layout.unet(layout.UNetShape(widths, CONTEXT, 4), False, False),
-        "flow_vae": lambda: layout.autoencoder(VAE_WIDTHS, 2),
-        "image_vae": lambda: layout.autoencoder(VAE_WIDTHS, 3),
-    }
-    return made[kind]()
+    return layout.entries(shape_of(kind, VAE_WIDTHS if kind.endswith("vae") else widths, CONTEXT))
 
 
 def part(kind: str, widths: tuple[int, ...] = WIDTHS) -> dict[str, torch.Tensor]:

@@ -17,6 +17,8 @@ Style = Literal["color wheel", "arrows", "heat map"]
 STYLES: tuple[Style, ...] = ("color wheel", "arrows", "heat map")
 
 SUBPIXEL = 4
+LEAST_SCALE = 1e-3
+"""The shortest displacement, px, that gets the full colour: by less, values overflow."""
 """Bits after the point in the coordinates that OpenCV draws with."""
 
 
@@ -65,7 +67,7 @@ def preview_field(
     size = field.size if under is None else (under.shape[1], under.shape[0])
     field = field.resized(size)
     paths = None if tracks is None else TracksLayer(tracks, size)
-    full = scale or max(_longest(field), 1e-3)
+    full = min(max(scale or _longest(field), LEAST_SCALE), torch.finfo(torch.float32).max)
     frames = torch.empty(field.frames, size[1], size[0], 3)
     for index in range(field.frames):
         flow = field.flow[index].detach().cpu().float()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 from ..picture.tears import torn_cells, torn_edges
@@ -87,7 +88,7 @@ def _cells(flow: Tensor) -> _Cells:
     if not bool(torn.any()):
         return _Cells(place, pixel)
     quarters = (place[..., torn][:, None] + place[..., torn]) / 2
-    quarters = quarters.permute(0, 2, 1, 3).flatten(2)
+    quarters = rearrange(quarters, "corner quarter xy n -> corner xy (quarter n)")
     alone = pixel[:, torn].flatten().expand(4, -1)
     return _Cells(
         torch.cat([place[..., ~torn], quarters], dim=-1),

@@ -61,7 +61,7 @@ def carried(
     size = size or field.size
     _check_size(size, mask=mask, nearness=nearness)
     wanted = range(field.frames) if at is None else at.tolist()
-    reach = None
+    reach = torch.empty(0)  # where nobody asks for it
     if mask is None or nearness is None:
         reach = squared_reach(field, size, partial(on_frame, 0, len(wanted))).sqrt()
     front = reach if nearness is None else nearness.to(field.flow)
@@ -99,13 +99,14 @@ def _landed(
     right, down = torn_edges(flow)
     lost = loose_pixels(right, down)
     lost = lost if seen is None else lost | ~seen
-    area = _side(flow, right, 1) * _side(flow, down, 0)
-    total, share, settled = (
-        torch.empty_like(mask),
-        torch.empty_like(mask),
-        (flow == 0).all(0) & ~lost,
-    )
-    for strip in strips(flow, lost):
+    tick()
+    area = _side(flow, right, 1)
+    tick()
+    area *= _side(flow, down, 0)
+    tick()
+    settled = (flow == 0).all(0) & ~lost
+    total, share = torch.empty_like(mask), torch.empty_like(mask)
+    for strip in strips(flow, lost, tick):
         whole = strip.gathered(area[None])
         carried_in = torch.cat([strip.gathered(mask[None]) * whole, whole])
         parts = strip.layers(carried_in, strip.gathered(front[None])[0], tick)
@@ -113,8 +114,10 @@ def _landed(
         settled[strip.rows] &= strip.coverage[0] == 1
         tick()
     here, around = share > _REACHED, _mean(torch.stack([total, share]))
+    tick()
     value = torch.where(here, total / share, _ratio(around)).clamp(0, 1)
     surface = closed(here)
+    tick()
     share = torch.where(surface & ~here, around[1].clamp(max=1), share)
     share = torch.where(shrunk(surface) | (share > 1 - _ROUNDING), 1, share)
     return torch.where(settled, mask, value * share), torch.where(settled, 0, 1 - share)

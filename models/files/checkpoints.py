@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 
 from .checkpoint_files import load_tensors
-from .file_shapes import LAYOUTS
+from .file_shapes import READERS
 from .kinds import Kind, Shapes, detect
-from .layout import Entry, UNetShape
+from .layout import Entry, entries
+from .network_shapes import NetworkShape, UNetShape, VAEShape
 from .released_names import canonical
 from .trained import Trained, trained_of
 from .whole import check_floating, check_kind, check_whole
@@ -26,8 +27,7 @@ class Checkpoint:
         source: the file, for messages.
         tensors: by released name, the VAE's attention in its newer names, without `.pe`.
         entries: every tensor's names and shape, in the order of the layout.
-        shape: widths of a UNet (or of motion modules); None for a VAE.
-        widths: channels of the four levels.
+        shape: of the network.
         metadata: of a safetensors file.
         mapped: whether the tensors' memory is the file itself.
         trained: what the metadata tells of the training.
@@ -37,7 +37,7 @@ class Checkpoint:
     source: str
     tensors: dict[str, torch.Tensor]
     entries: list[Entry]
-    shape: UNetShape
+    shape: NetworkShape
     metadata: dict[str, str] = field(default_factory=dict)
     mapped: bool = False
     trained: Trained = field(default_factory=Trained)
@@ -45,6 +45,17 @@ class Checkpoint:
     @property
     def widths(self) -> tuple[int, ...]:
         return self.shape.widths
+
+    @property
+    def unet(self) -> UNetShape:
+        """The shape of a UNet, a ControlNet or motion modules."""
+        assert isinstance(self.shape, UNetShape)
+        return self.shape
+
+    @property
+    def vae(self) -> VAEShape:
+        assert isinstance(self.shape, VAEShape)
+        return self.shape
 
     @property
     def parameters(self) -> int:
@@ -105,12 +116,15 @@ def checkpoint_of(
     kind = detect(shapes)
     check_kind(kind, expected, source, shapes)
     assert kind is not None
-    shape, entries = LAYOUTS[kind.key](shapes, kind, source)
-    check_whole(shapes, {entry.name: entry.shape for entry in entries}, kind, source)
+    shape = READERS[kind.key](shapes, kind, source)
+    table = entries(shape)
+    check_whole(shapes, {entry.name: entry.shape for entry in table}, kind, source)
     check_floating(named, source)
     told = metadata or {}
     trained = trained_of(told, source, kind.key, shape.widths)
-    return Checkpoint(kind, source, named, entries, shape, told, trained=trained)
+    if isinstance(shape, UNetShape):
+        shape = replace(shape, heads=trained.heads)
+    return Checkpoint(kind, source, named, table, shape, told, trained=trained)
 
 
 def cast(

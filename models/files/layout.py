@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .network_shapes import NetworkShape, UNetShape, VAEShape
+
 LEVELS = 4
 RESNETS = 2
 HINT_CHANNELS = 5
@@ -41,21 +43,6 @@ class Site:
     channels: int
 
 
-@dataclass(frozen=True)
-class UNetShape:
-    """What distinguishes one SD 1.5-like UNet from another.
-
-    Args:
-        widths: channels of the four levels.
-        context: width of the text embeddings; None where the file does not tell.
-        in_channels: of the input convolution; None where the file does not tell.
-    """
-
-    widths: tuple[int, ...]
-    context: int | None = None
-    in_channels: int | None = None
-
-
 def sites(widths: tuple[int, ...], decoder: bool = True) -> list[Site]:
     """The 21 places of temporal layers in a UNet (9 in its encoder and middle block)."""
     found = []
@@ -75,17 +62,22 @@ def sites(widths: tuple[int, ...], decoder: bool = True) -> list[Site]:
     return found
 
 
-def unet(shape: UNetShape, stride: bool, temporal: bool) -> Iterator[Entry]:
-    """A whole UNet, with the stride embedding and the temporal layers if told."""
-    yield from _encoder(shape, stride)
-    yield from _decoder(shape)
-    if temporal:
-        yield from motion_modules(shape, "motion_modules")
+def entries(shape: NetworkShape) -> list[Entry]:
+    """Every tensor of a network."""
+    if isinstance(shape, VAEShape):
+        return list(_autoencoder(shape))
+    return list(_temporal_layers(shape) if shape.kind == "motion_modules" else _unet(shape))
 
 
-def controlnet(shape: UNetShape) -> Iterator[Entry]:
-    """The stage-1 ControlNet: hint convolutions, encoder, middle block, 1x1 convolutions."""
-    yield from _encoder(shape, stride=True)
+def _unet(shape: UNetShape) -> Iterator[Entry]:
+    yield from _encoder(shape)
+    yield from _decoder(shape) if shape.decoder else _control(shape)
+    if shape.temporal:
+        yield from _temporal_layers(shape)
+
+
+def _control(shape: UNetShape) -> Iterator[Entry]:
+    """A ControlNet's own: hint convolutions, 1x1 convolutions."""
     hint = "controlnet_cond_embedding.layers."
     first = shape.widths[0]
     yield from _affine(hint + "0", "input_hint_block.0", (512, HINT_CHANNELS, 1, 3, 3))
@@ -96,22 +88,22 @@ def controlnet(shape: UNetShape) -> Iterator[Entry]:
         )
     last = shape.widths[-1]
     yield from _affine("controlnet_mid_block", "middle_block_out.0", (last, last, 1, 1))
-    yield from motion_modules(shape, "motion_modules", decoder=False)
 
 
-def motion_modules(shape: UNetShape, host: str, decoder: bool = True) -> Iterator[Entry]:
-    """The temporal transformers; the host's names are `host.<number of the site>`."""
-    for number, site in enumerate(sites(shape.widths, decoder)):
+def _temporal_layers(shape: UNetShape) -> Iterator[Entry]:
+    """The temporal transformers; the host's names are `motion_modules.<number of the site>`."""
+    for number, site in enumerate(sites(shape.widths, shape.decoder)):
         for entry in _temporal(site.channels):
             yield Entry(
                 f"{site.name}.temporal_transformer.{entry.name}",
-                f"{host}.{number}.{entry.host}",
+                f"motion_modules.{number}.{entry.host}",
                 entry.shape,
             )
 
 
-def autoencoder(widths: tuple[int, ...], channels: int) -> Iterator[Entry]:
-    """SD's AutoencoderKL with `channels` in and out, four latent channels."""
+def _autoencoder(shape: VAEShape) -> Iterator[Entry]:
+    """SD's AutoencoderKL, with four latent channels."""
+    widths, channels = shape.widths, shape.channels
     yield from _affine("encoder.conv_in", "encoder.conv_in", (widths[0], channels, 3, 3))
     before = widths[0]
     for level, width in enumerate(widths):
@@ -185,12 +177,12 @@ def _mlp(name: str, host: str, width: int) -> Iterator[Entry]:
     yield from _affine(f"{name}.linear_2", f"{host}.2", (4 * width, 4 * width))
 
 
-def _encoder(shape: UNetShape, stride: bool) -> Iterator[Entry]:
+def _encoder(shape: UNetShape) -> Iterator[Entry]:
     """Input convolution, embeddings, encoder and middle block."""
     widths, first = shape.widths, shape.widths[0]
-    yield from _affine("conv_in", "input_blocks.0.0", (first, shape.in_channels or 4, 3, 3))
+    yield from _affine("conv_in", "input_blocks.0.0", (first, shape.in_channels, 3, 3))
     yield from _mlp("time_embedding", "time_embed", first)
-    if stride:
+    if shape.stage1:
         yield from _mlp("stride_embedding", "label_emb.0", first)
     before = first
     for level, width in enumerate(widths):

@@ -41,6 +41,8 @@ def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str
 
 
 def _check_header(path: Path) -> None:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise ValueError("it is no file")
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(8)

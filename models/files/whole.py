@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from .file_shapes import LAYOUTS
+from .file_shapes import READERS
 from .kinds import KINDS, Kind, Shapes
 
 
@@ -15,10 +15,10 @@ def check_kind(kind: Kind | None, expected: str | None, source: str, shapes: Sha
 
     Args:
         kind: what it is, from `detect`.
-        expected: a key of KINDS; None: any that `LAYOUTS` knows.
+        expected: a key of KINDS; None: any that `READERS` knows.
     """
     wanted = KINDS[expected] if expected else None
-    if kind is not None and (kind is wanted or (wanted is None and kind.key in LAYOUTS)):
+    if kind is not None and (kind is wanted or (wanted is None and kind.key in READERS)):
         return
     message = f"{source} is not {wanted.title if wanted else 'a part of Motion-I2V'}"
     if wanted:

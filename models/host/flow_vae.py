@@ -9,8 +9,10 @@ import comfy.model_management
 import comfy.sd
 import comfy.utils
 import torch
+from einops import rearrange
 
 from ..files.checkpoints import Checkpoint
+from ..files.network_shapes import VAEShape
 from ..types.progress import OnStep
 
 CHUNK = 4
@@ -19,8 +21,9 @@ MIN_TILE = 64
 """Smaller tiles would be mostly overlap."""
 
 
-def autoencoder_config(widths: tuple[int, ...], channels: int) -> dict[str, Any]:
+def autoencoder_config(shape: VAEShape) -> dict[str, Any]:
     """The host's configuration of SD's AutoencoderKL."""
+    widths = shape.widths
     return {
         "params": {
             "embed_dim": 4,
@@ -28,8 +31,8 @@ def autoencoder_config(widths: tuple[int, ...], channels: int) -> dict[str, Any]
                 "double_z": True,
                 "z_channels": 4,
                 "resolution": 256,
-                "in_channels": channels,
-                "out_ch": channels,
+                "in_channels": shape.channels,
+                "out_ch": shape.channels,
                 "ch": widths[0],
                 "ch_mult": [width // widths[0] for width in widths],
                 "num_res_blocks": 2,
@@ -56,7 +59,7 @@ class FlowVAE(comfy.sd.VAE):
     """
 
     def __init__(self, checkpoint: Checkpoint, dtype: torch.dtype = torch.float32) -> None:
-        config = autoencoder_config(checkpoint.widths, channels=2)
+        config = autoencoder_config(checkpoint.vae)
         super().__init__(sd=host_autoencoder_tensors(checkpoint), config=config, dtype=dtype)
         self.process_input = lambda flow01: flow01
         self.process_output = lambda flow01: flow01
@@ -118,8 +121,9 @@ class FlowVAE(comfy.sd.VAE):
                 + slopes[:, :, :1, None] * grid
                 + slopes[:, :, 1:, None] * grid[:, None]
             )
-            latents = self.encode_flow((flow / 2 + 1) / 2).movedim(1, -1).reshape(-1, 4)
-            target = torch.nn.functional.avg_pool2d(flow, 8).movedim(1, -1).reshape(-1, 2)
+            latents = rearrange(self.encode_flow((flow / 2 + 1) / 2), "n c h w -> (n h w) c")
+            means = torch.nn.functional.avg_pool2d(flow, 8)
+            target = rearrange(means, "n xy h w -> (n h w) xy")
             known = torch.cat([latents.cpu(), torch.ones(len(latents), 1)], dim=1).cpu().double()
             # Ridge: with untrained weights the latents may say nothing of the field.
             ridge = 1e-3 * torch.eye(5, dtype=torch.float64) * len(latents)

@@ -53,7 +53,7 @@ def load_motion_field_model(
             `trained_windows`.
     """
     weights, compute = weight_dtypes(checkpoint, dtype)
-    config = MotionFieldConfig(unet_config(checkpoint.shape), checkpoint.trained)
+    config = MotionFieldConfig(unet_config(checkpoint.unet), checkpoint.trained)
     config.set_inference_dtype(weights, compute)
     offload = management.unet_offload_device()
     model = MotionFieldModel(config, model_type(checkpoint.trained), device=offload)
@@ -81,7 +81,7 @@ def load_trajectory_control(
     weights, compute = weight_dtypes(checkpoint, dtype)
     operations = comfy.ops.pick_operations(weights, compute)
     offload = management.unet_offload_device()
-    config = unet_config(checkpoint.shape, decoder=False, heads=checkpoint.trained.heads)
+    config = unet_config(checkpoint.unet)
     model = TrajectoryControlModel(**config, dtype=weights, device=offload, operations=operations)
     tensors = unet_tensors(checkpoint, weights)
     for layer in ("0", "2"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ..fields.fitting import note_shape, played_in
@@ -78,7 +79,7 @@ class WarpedNoise:
             return warped_noise(played_in(self.field, shape[0]), shape[1], size, generator)
         clips, channels, frames = shape[:3]
         noise = warped_noise(played_in(self.field, frames), clips * channels, size, generator)
-        return noise.unflatten(1, (clips, channels)).permute(1, 2, 0, 3, 4).contiguous()
+        return rearrange(noise, "f (b c) h w -> b c f h w", b=clips).contiguous()
 
 
 def _check(samples: Any) -> None:

@@ -125,7 +125,7 @@ def load_image_unet(
         dtype: of the weights; None lets the host choose for its device.
     """
     weights, compute = weight_dtypes(checkpoint, dtype)
-    config = TrainedConfig(unet_config(checkpoint.shape, stride=False), checkpoint.trained)
+    config = TrainedConfig(unet_config(checkpoint.unet), checkpoint.trained)
     config.set_inference_dtype(weights, compute)
     offload = management.unet_offload_device()
     model = comfy.model_base.BaseModel(config, model_type(checkpoint.trained), device=offload)
@@ -141,7 +141,7 @@ def load_image_vae(checkpoint: Checkpoint) -> comfy.sd.VAE:
     In float32: its linear encoder adds large constants and takes them away again, which half
     precision cannot.
     """
-    config = autoencoder_config(checkpoint.widths, channels=3)
+    config = autoencoder_config(checkpoint.vae)
     tensors = host_autoencoder_tensors(checkpoint)
     vae = comfy.sd.VAE(sd=tensors, config=config, dtype=torch.float32)
     read_again(vae.patcher, load_image_vae, checkpoint)
@@ -189,7 +189,7 @@ def _check_together(
     """Parts of two trainings may each be whole, and yet make no model."""
     unets = ("stage1_unet", "stage1_controlnet", "sd15_unet")
     width = text["neutral"].shape[0]
-    together = all(files[kind].shape.context == width for kind in unets)
+    together = all(files[kind].unet.context == width for kind in unets)
     for one, other in (("stage1_unet", "stage1_controlnet"), ("sd15_unet", "motion_modules")):
         together = together and files[one].widths == files[other].widths
         together = together and files[one].trained == files[other].trained
@@ -202,7 +202,7 @@ def _check_together(
 
 
 def _told(part: Checkpoint) -> str:
-    trained, context = part.trained, part.shape.context
+    trained, context = part.trained, getattr(part.shape, "context", None)
     text = f", text {context}" if context else ""
     return (
         f"widths {list(part.widths)}{text}, {trained.prediction or 'eps'}, zero terminal SNR "

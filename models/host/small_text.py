@@ -10,6 +10,7 @@ is the same vector but for its place.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +26,14 @@ END = 49407
 """The token that ends a sentence and fills what is left of it, in CLIP's table."""
 
 
+@dataclass(frozen=True)
+class TextShape:
+    """A text encoder's longest text, in tokens, and the width of its vectors."""
+
+    tokens: int
+    width: int
+
+
 def load_small_text(
     tensors: Mapping[str, torch.Tensor], source: str = "the text encoder"
 ) -> comfy.sd.CLIP:
@@ -34,18 +43,18 @@ def load_small_text(
         ValueError: for tensors that are not such ones.
     """
     check_text(tensors, source)
-    tokens, width = tensors["places"].shape
+    shape = TextShape(*tensors["places"].shape)
     known = frozenset(tensors["token_ids"].tolist())
 
     class Tokenizer(comfy.sd1_clip.SDTokenizer):
         def __init__(self, **kwargs: Any) -> None:
-            super().__init__(max_length=tokens, embedding_size=width, **kwargs)
+            super().__init__(max_length=shape.tokens, embedding_size=shape.width, **kwargs)
             self.tokenizer: Any = KnownWords(self.tokenizer, known)
 
     class TextModel(comfy.sd1_clip.SDClipModel):
         def __init__(self, **kwargs: Any) -> None:
-            config = _host_config(tokens, width)
-            super().__init__(max_length=tokens, textmodel_json_config=config, **kwargs)
+            config = _host_config(shape)
+            super().__init__(max_length=shape.tokens, textmodel_json_config=config, **kwargs)
 
     class SmallTokenizer(comfy.sd1_clip.SD1Tokenizer):
         def __init__(self, **kwargs: Any) -> None:
@@ -101,15 +110,15 @@ class KnownWords:
         return {"input_ids": [start, *(token for token in tokens if token in self.known), end]}
 
 
-def _host_config(tokens: int, width: int) -> dict[str, Any]:
+def _host_config(shape: TextShape) -> dict[str, Any]:
     """The host's configuration of a CLIP text model with one layer."""
     return {
-        "hidden_size": width,
+        "hidden_size": shape.width,
         "num_hidden_layers": 1,
         "num_attention_heads": 4,
-        "intermediate_size": width,
+        "intermediate_size": shape.width,
         "hidden_act": "quick_gelu",
-        "max_position_embeddings": tokens,
+        "max_position_embeddings": shape.tokens,
         "eos_token_id": END,
     }
 

@@ -12,8 +12,9 @@ import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.ldm.modules.diffusionmodules.util import timestep_embedding
 
-from ..files.layout import UNetShape, sites
-from ..files.trained import HEADS, RELEASED, Trained, V
+from ..files.layout import sites
+from ..files.network_shapes import UNetShape
+from ..files.trained import RELEASED, Trained, V
 from .previews import FlowLatents
 from .stage1_clip import Stage1Clip
 from .temporal_layers import ClipLength, clip_length, follow, follow_clip, make_temporal_layers
@@ -25,17 +26,8 @@ def model_type(trained: Trained) -> comfy.model_base.ModelType:
     return types.V_PREDICTION if trained.prediction == V else types.EPS
 
 
-def unet_config(
-    shape: UNetShape, stride: bool = True, decoder: bool = True, heads: int | None = None
-) -> dict[str, Any]:
-    """The host's configuration of an SD 1.5-like UNet.
-
-    Args:
-        shape: what else there is to tell of it.
-        stride: whether it has stage 1's embedding of strides.
-        decoder: whether there is one; a ControlNet has none.
-        heads: of the attention over pixels; None where the host's model class tells them.
-    """
+def unet_config(shape: UNetShape) -> dict[str, Any]:
+    """The host's configuration of an SD 1.5-like UNet or ControlNet."""
     first = shape.widths[0]
     config: dict[str, Any] = {
         "image_size": 32,
@@ -47,16 +39,16 @@ def unet_config(
         "transformer_depth_middle": 1,
         "transformer_depth_output": [1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0],
         "context_dim": shape.context,
+        "num_heads": shape.heads,
+        "num_head_channels": -1,
         "use_spatial_transformer": True,
         "use_linear_in_transformer": False,
         "legacy": False,
     }
-    if decoder:
+    if shape.decoder:
         config["out_channels"] = 4
-    if stride:
+    if shape.stage1:
         config |= {"num_classes": "sequential", "adm_in_channels": first}
-    if heads is not None:
-        config["num_heads"] = heads
     return config
 
 
@@ -66,12 +58,11 @@ class TrainedConfig(comfy.supported_models.SD15):
     The schedule is diffusers' "linear", which the host calls "sqrt_linear".
     """
 
-    unet_extra_config = {"num_heads": HEADS, "num_head_channels": -1}
+    unet_extra_config: dict[str, Any] = {}
     memory_usage_factor = 1.5
 
     def __init__(self, unet_config: dict[str, Any], trained: Trained = RELEASED) -> None:
         super().__init__(unet_config)
-        self.unet_config["num_heads"] = trained.heads
         zero = trained.zero_terminal_snr
         self.sampling_settings: dict[str, Any] = {"beta_schedule": "sqrt_linear", "zsnr": zero}
 

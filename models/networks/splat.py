@@ -70,7 +70,7 @@ class SplatPlan:
     def __init__(self, flow: Tensor) -> None:
         _check_flow(flow)
         flow = flow.detach().to(_compute_dtype(flow))
-        self._lay(*landings(flow), (flow.shape[3], flow.shape[2]))
+        self._lay(*_landings(flow), (flow.shape[3], flow.shape[2]))
 
     @classmethod
     def of_points(cls, x: Tensor, y: Tensor, size: tuple[int, int], first_row: int) -> SplatPlan:
@@ -367,7 +367,7 @@ def _check_flow(flow: Tensor) -> None:
         )
 
 
-def landings(flow: Tensor) -> tuple[Tensor, Tensor]:
+def _landings(flow: Tensor) -> tuple[Tensor, Tensor]:
     """Where the pixels of fields [B, 2, H, W] land, x and y [B, H, W] in pixels.
 
     Beyond two pixels outside, where nothing is, the places are bounded.

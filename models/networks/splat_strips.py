@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .splat import EPSILON, SplatPlan, landings
+from .splat import EPSILON, SplatPlan
 
 BOUND = 1 << 19
 """So many pixels a strip has at most, and so many land in it, as far as whole rows allow."""
@@ -69,7 +69,12 @@ class Strip:
         """
         planned, resting = self._parted(x)
         layers = self.plan.layers(planned, importance[:, : planned.shape[-1]], tick)
-        alone = (resting / (torch.ones_like(resting) + EPSILON), 1.0, 0.0, 0.0)
+        alone: tuple[Tensor | float, ...] = (
+            resting / (torch.ones_like(resting) + EPSILON),
+            1.0,
+            0.0,
+            0.0,
+        )
         front, front_share, back, back_share = (
             self._put(layer[0], known) for layer, known in zip(layers, alone, strict=True)
         )
@@ -86,18 +91,24 @@ class Strip:
         return maps
 
 
-def strips(flow: Tensor, lost: Tensor) -> Iterator[Strip]:
+def strips(flow: Tensor, lost: Tensor, tick: Callable[[], None] = lambda: None) -> Iterator[Strip]:
     """All strips of the target, from its first row to its last.
 
     Args:
         flow: [2, H, W] pixels.
         lost: [H, W] bool, source pixels that land nowhere.
+        tick: called after every part of what comes before the first.
     """
     height, width = lost.shape
-    top = _landing_rows(flow, lost)
-    resting = _resting(flow, lost)
-    top[resting] = NOWHERE
-    landed = torch.bincount(top.flatten().int() + 2, minlength=height + 2).tolist()[1:]
+    resting = _resting(flow, lost, tick)
+    nowhere = lost | resting
+    top = torch.full_like(lost, NOWHERE, dtype=torch.int16 if height < 2**15 else torch.int32)
+    counts = torch.zeros(height + 2, dtype=torch.int64, device=lost.device)
+    for rows in blocks(height, width):
+        top[rows] = _landing_rows(flow, nowhere, rows)
+        counts += torch.bincount(top[rows].flatten().int() - NOWHERE, minlength=height + 2)
+        tick()
+    landed = counts.tolist()[1:]
     lowest, highest = torch.where(top == NOWHERE, height, top).amin(1), top.amax(1)
     for rows in _cuts(landed, width):
         # What lands between two rows lands in both.
@@ -113,6 +124,12 @@ def strips(flow: Tensor, lost: Tensor) -> Iterator[Strip]:
         yield Strip(rows, source, plan)
 
 
+def parts(count: int) -> Iterator[slice]:
+    """So many pixels, as many at once as a strip has."""
+    for k in range(0, count, BOUND):
+        yield slice(k, k + BOUND)
+
+
 def blocks(height: int, width: int) -> Iterator[slice]:
     """Rows of a picture, as many at once as a strip has."""
     step = max(1, BOUND // width)
@@ -120,16 +137,17 @@ def blocks(height: int, width: int) -> Iterator[slice]:
         yield slice(start, min(start + step, height))
 
 
-def _landing_rows(flow: Tensor, lost: Tensor) -> Tensor:
-    """[H, W] the upper of the two rows between which a pixel lands, or NOWHERE."""
-    height, width = lost.shape
-    rows = torch.empty_like(lost, dtype=torch.int16 if height < 2**15 else torch.int32)
-    x, y = (place[0] for place in landings(flow[None]))
-    inside = (x > -1) & (x < width) & (y > -1) & (y < height) & ~lost
-    return rows.copy_(torch.where(inside, y.floor(), NOWHERE))
+def _landing_rows(flow: Tensor, nowhere: Tensor, rows: slice) -> Tensor:
+    """[h, W] the upper of the two rows between which pixels of some rows land, or NOWHERE."""
+    height, width = nowhere.shape
+    row = torch.arange(rows.start, rows.stop, device=flow.device)[:, None]
+    x = flow[0, rows] + torch.arange(width, device=flow.device)
+    y = flow[1, rows] + row
+    inside = (x > -1) & (x < width) & (y > -1) & (y < height) & ~nowhere[rows]
+    return torch.where(inside, y.floor(), NOWHERE)
 
 
-def _resting(flow: Tensor, lost: Tensor) -> Tensor:
+def _resting(flow: Tensor, lost: Tensor, tick: Callable[[], None]) -> Tensor:
     """[H, W] bool, pixels that do not move and on which no other lands."""
     height, width = lost.shape
     moving = (flow != 0).any(0)
@@ -142,6 +160,7 @@ def _resting(flow: Tensor, lost: Tensor) -> Tensor:
         for right, down in ((0, 0), (1, 0), (0, 1), (1, 1)):
             inside = (x + right >= 0) & (x + right < width) & (y + down >= 0) & (y + down < height)
             hit[(y + down)[inside], (x + right)[inside]] = True
+        tick()
     return ~(moving | lost | hit)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 from torchvision.models.optical_flow._utils import upsample_flow
 
@@ -47,14 +48,15 @@ def mixed(
         [B, 2, h, w]
     """
     batch, width, rows, columns = queries.shape
-    asked = torch.cat([keys.flatten(2), rest.to(keys).view(1, -1, 1).expand(batch, -1, 1)], dim=2)
-    scores = _exact(queries.flatten(2).transpose(1, 2) @ asked) * width**-0.5
+    resting = rest.to(keys).view(1, -1, 1).expand(batch, -1, 1)
+    asked = torch.cat([rearrange(keys, "b d h w -> b d (h w)"), resting], dim=2)
+    scores = _exact(rearrange(queries, "b d h w -> b (h w) d") @ asked) * width**-0.5
     away = F.pad(_squared_distances(rows, columns).to(scores), (0, 1))
     heard = F.pad(share.flatten(1), (0, 1), value=1.0) > 0
     scores = (scores - near.exp() * away).masked_fill(~heard[:, None], -torch.inf)
     weight = torch.softmax(scores, dim=2)
-    values = _exact(F.pad(flow.flatten(2), (0, 1)))
-    return (values @ weight.transpose(1, 2)).unflatten(2, (rows, columns))
+    values = _exact(F.pad(rearrange(flow, "b xy h w -> b xy (h w)"), (0, 1)))
+    return rearrange(values @ weight.mT, "b xy (h w) -> b xy h w", h=rows)
 
 
 def spread(flow: Tensor, weights: Tensor, cell: int) -> Tensor:

@@ -104,13 +104,15 @@ def contours(
     if not bool(loose.any()):
         return Contours(nothing, nothing, nothing, nothing)
     band = round(BAND * scale)
+    tick()
     front = tears.foreground(reach, right, down, tick)
     tick()
     whole = _without_specks(front, reach, SPECK * scale**2, tick)
     unsure = _near_border(whole, band) & (_grown(loose, 4 * band) | _grown(front != whole, band))
+    tick()
     unsure = (unsure | loose | (front != whole)) & (reach > 0)
     tick()
-    member = _told_apart(picture, whole, unsure, band)
+    member = _told_apart(picture, whole, unsure, band, tick)
     tick()
     member = torch.where(unsure, _without_specks(member, reach, SPECK * scale**2, tick), whole)
     pixels, sources = [], []
@@ -173,33 +175,37 @@ def _with_whole_parts(mask: np.ndarray, moved: np.ndarray, size: float) -> np.nd
     return result
 
 
-def _told_apart(picture: Tensor, front: Tensor, unsure: Tensor, band: int) -> Tensor:
+def _told_apart(picture: Tensor, front: Tensor, unsure: Tensor, band: int, tick: Tick) -> Tensor:
     """[H, W] bool: what belongs to the front, by the colours of the sure pixels around."""
     window = 4 * band
     logs = []
     for side in (front, ~front):
-        sure = (side & ~unsure).to(picture)[None]
-        sums = _mean(
-            torch.cat([picture * sure, picture.square().sum(0, True) * sure, sure]), window
-        )
-        share = sums[4].clamp(min=1e-6)
-        mean = sums[:3] / share
-        variance = (sums[3] / share - mean.square().sum(0)).clamp(min=0) / 3 + _NOISE**2
+        sure = (side & ~unsure).to(picture)
+        weight = _mean(sure, window)
+        share = weight.clamp(min=1e-6)
+        mean = torch.empty_like(picture)
+        for colour, there in zip(picture, mean, strict=True):
+            torch.div(_mean(colour * sure, window), share, out=there)
+            tick()
+        variance = _mean(picture.square().sum(0) * sure, window) / share
+        variance = (variance - mean.square().sum(0)).clamp(min=0) / 3 + _NOISE**2
+        tick()
         log = -(picture - mean).square().sum(0) / (2 * variance) - 1.5 * variance.log()
-        logs.append(torch.where(sums[4] > 1e-3, log, torch.nan))
+        logs.append(torch.where(weight > 1e-3, log, torch.nan))
+        del mean, variance, log
+        tick()
     colour = (logs[0] - logs[1]).nan_to_num(0.0, 0.0, 0.0).clamp(-_COLOUR_LIMIT, _COLOUR_LIMIT)
-    prior = _PRIOR * (2 * _mean(front.to(picture)[None], band)[0] - 1)
-    score = _mean(_mean((colour + prior)[None], max(1, band // 3)), max(1, band // 3))[0]
+    prior = _PRIOR * (2 * _mean(front.to(picture), band) - 1)
+    score = _mean(_mean(colour + prior, max(1, band // 3)), max(1, band // 3))
     return torch.where(unsure, score > 0, front)
 
 
 def _mean(x: Tensor, radius: int) -> Tensor:
-    """[C, H, W] the mean within a square window."""
+    """[H, W] the mean within a square window."""
     import cv2
 
     size = 2 * radius + 1
-    maps = [cv2.blur(c, (size, size)).reshape(c.shape) for c in x.cpu().numpy()]
-    return torch.from_numpy(np.stack(maps)).to(x)
+    return torch.from_numpy(cv2.blur(x.cpu().numpy(), (size, size)).reshape(x.shape)).to(x)
 
 
 def _nearest(wanted: Tensor, among: Tensor, limit: float, tick: Tick) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..types.progress import Tick, nothing
+from ..types.progress import Tick, heard, nothing
 from .pixels import box_of, distance_to, grown, halved, nearest, spread
 
 SMOOTH = 5.0
@@ -59,60 +59,64 @@ def inpaint(picture: Tensor, hidden: Tensor, tick: Tick = nothing) -> Tensor:
     # As much around it again, for the mirrored grain.
     rows, columns = box_of(hidden, lambda length: max(length // 2, 32))
     part, unknown = picture[:, rows, columns], hidden[rows, columns]
-    tone = _tone(part, unknown)
-    rim = nearest(~unknown, tick)
+    tone = _tone(part, unknown, tick)
     tick()
-    led_in = _led_in(tone, unknown)
+    painted = _led_in(tone, unknown, tick)
+    texture = torch.sub(part, tone, out=tone)
+    painted += _grain(texture, unknown, nearest(~unknown, tick), tick)
+    del tone, texture
     tick()
-    painted = led_in + _grain(part - tone, unknown, rim)
     result = picture.clone()
-    result[:, rows, columns] = torch.where(unknown, painted.clamp(0, 1), part)
+    result[:, rows, columns] = torch.where(unknown, painted.clamp_(0, 1), part)
     return result
 
 
-def _tone(picture: Tensor, unknown: Tensor) -> Tensor:
+def _tone(picture: Tensor, unknown: Tensor, tick: Tick) -> Tensor:
     """[3, H, W] the smooth part of the picture, from known pixels alone."""
     known = (~unknown).to(picture)
-    blurred = _blurred(torch.cat([picture * known, known[None]]), SMOOTH)
+    blurred = _blurred(torch.cat([picture * known, known[None]]), SMOOTH, tick)
     return blurred[:3] / blurred[3].clamp(min=1e-6)
 
 
-def _blurred(x: Tensor, sigma: float) -> Tensor:
+def _blurred(x: Tensor, sigma: float, tick: Tick) -> Tensor:
     """Gaussian of [C, H, W]; beyond the picture's border counts as nothing."""
     import cv2
 
     rows = x.permute(1, 2, 0).contiguous().cpu().numpy()
     size = 2 * int(3 * sigma) + 1
-    blurred = cv2.GaussianBlur(rows, (size, size), sigma, borderType=cv2.BORDER_CONSTANT)
+    way = {"ksize": (size, size), "sigmaX": sigma, "borderType": cv2.BORDER_CONSTANT}
+    blurred = heard(lambda: cv2.GaussianBlur(rows, **way), rows[..., 0].size, tick)
     return torch.from_numpy(blurred.reshape(rows.shape)).permute(2, 0, 1).to(x)
 
 
-def _led_in(tone: Tensor, unknown: Tensor) -> Tensor:
+def _led_in(tone: Tensor, unknown: Tensor, tick: Tick) -> Tensor:
     """Fills the unknown part with the tones of the rim: [3, H, W].
 
     Where the rim has one family of tones this is the membrane. Where it has several that differ
     strongly (a dark collar before a light wall), each has a membrane of its own, and a narrow
     transition lies where they have equal claims; else one would cast a fog over the other.
     """
-    families = _families(tone, unknown)
+    families = _families(tone, unknown, tick)
     if len(families) == 1:
-        return _membrane(torch.where(unknown, 0, tone), unknown)
-    claims = _membrane(torch.stack(families).to(tone), unknown).clamp(min=0)
+        return _membrane(torch.where(unknown, 0, tone), unknown, tick)
+    claims = _membrane(torch.stack(families).to(tone), unknown, tick).clamp(min=0)
     claims = claims.pow(SHARPNESS)
     claims = claims / claims.sum(0).clamp(min=1e-12)
     filled = torch.zeros_like(tone)
     for claim, family in zip(claims, families, strict=True):
-        filled += claim * _membrane(torch.where(family, tone, 0), ~family)
+        filled += claim * _membrane(torch.where(family, tone, 0), ~family, tick)
     return filled
 
 
-def _families(tone: Tensor, unknown: Tensor) -> list[Tensor]:
+def _families(tone: Tensor, unknown: Tensor, tick: Tick) -> list[Tensor]:
     """The known pixels, [H, W] bool each, parted by which of the rim's tones they resemble.
 
     Tones are parted in two, again and again, where they lie in two separate clumps.
     """
     rim = tone[:, grown(unknown, 2) & ~unknown]
+    tick()
     centres = torch.stack(_centres(rim, _DEPTH))
+    tick()
     alike = torch.cdist(tone.flatten(1).T[None], centres[None])[0].argmin(1).view(unknown.shape)
     families = [(alike == i) & ~unknown for i in range(len(centres))]
     return [family for family in families if bool(family.any())]
@@ -148,7 +152,7 @@ def _parted(tones: Tensor) -> tuple[Tensor, Tensor] | None:
     return low, ~low
 
 
-def _membrane(values: Tensor, unknown: Tensor) -> Tensor:
+def _membrane(values: Tensor, unknown: Tensor, tick: Tick) -> Tensor:
     """Fills the unknown part so that each pixel is the mean of its four neighbours.
 
     Coarse to fine: every level starts from the one below, so that few sweeps do.
@@ -164,37 +168,48 @@ def _membrane(values: Tensor, unknown: Tensor) -> Tensor:
     else:
         share = halved(known[None])
         coarse = halved(values[None])[0] / share.clamp(min=1e-6)
-        below = _membrane(torch.where(share[0] > 0, coarse, 0), share[0] == 0)
+        below = _membrane(torch.where(share[0] > 0, coarse, 0), share[0] == 0, tick)
         up = F.interpolate(below[None], (height, width), mode="bilinear", align_corners=False)[0]
         filled = torch.where(unknown, up, values)
+        del up, values
     for _ in range(_SWEEPS if max(height, width) <= _LARGE else _SWEEPS_LARGE):
-        filled = torch.where(unknown, _mean_of_neighbours(filled), filled)
+        for one in filled:
+            one.copy_(_swept(one, unknown))
+        tick()
     return filled
 
 
-def _mean_of_neighbours(x: Tensor) -> Tensor:
-    padded = F.pad(x[None], (1, 1, 1, 1), mode="replicate")[0]
-    beside = padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
-    return (beside + padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1]) / 4
+def _swept(x: Tensor, unknown: Tensor) -> Tensor:
+    """[H, W] with the mean of the four neighbours where it is unknown."""
+    padded = F.pad(x[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
+    around = padded[1:-1, :-2] + padded[1:-1, 2:]
+    around = around.add_(padded[:-2, 1:-1]).add_(padded[2:, 1:-1]).div_(4)
+    return torch.where(unknown, around, x)
 
 
-def _grain(texture: Tensor, unknown: Tensor, rim: Tensor) -> Tensor:
+def _grain(texture: Tensor, unknown: Tensor, rim: Tensor, tick: Tick) -> Tensor:
     """[3, H, W] the texture, mirrored into the unknown part across the nearest known pixel.
 
     It fades with the distance, and there is none where the mirrored place is unknown itself. What
-    stands out from the texture around is an object, and is not repeated.
+    stands out from the texture around is an object, and is not repeated. The rim is used up.
     """
     height, width = unknown.shape
-    row = 2 * rim[0] - torch.arange(height, device=unknown.device)[:, None]
-    column = 2 * rim[1] - torch.arange(width, device=unknown.device)
-    inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-    row, column = row.clamp(0, height - 1), column.clamp(0, width - 1)
-    there = inside & ~unknown[row, column]
     distance = distance_to(rim).float().to(unknown.device)
     fading = 1 - distance / (distance.max() + 1)
-    mirrored = torch.where(there, fading * texture[:, row, column], 0)
+    row, column = rim.mul_(2)
+    row -= torch.arange(height, device=unknown.device)[:, None]
+    column -= torch.arange(width, device=unknown.device)
+    inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    row.clamp_(0, height - 1)
+    column.clamp_(0, width - 1)
+    there = inside & ~unknown[row, column]
+    tick()
+    mirrored = torch.empty_like(texture)
+    for one, known in zip(mirrored, texture, strict=True):
+        one[:] = torch.where(there, fading * known[row, column], 0)
+        tick()
     usual = mirrored[:, there & unknown].abs()
     if usual.numel() == 0:
         return mirrored
     bound = OUTSTANDING * float(usual.median())
-    return mirrored.clamp(-bound, bound)
+    return mirrored.clamp_(-bound, bound)

@@ -178,16 +178,17 @@ def closed(mask: Tensor) -> Tensor:
     return shrunk(grown(mask))
 
 
-def spread(values: Tensor, weight: Tensor) -> Tensor:
+def spread(values: Tensor, weight: Tensor, tick: Tick = nothing) -> Tensor:
     """Fills in smoothly where the weight is low, from wherever it is not: pull and push.
 
     Args:
         values: [C, H, W]
         weight: [H, W] in 0..1; where it is 1 the values stay as they are.
+        tick: called after every part of the work.
 
     Source: Gortler et al., "The Lumigraph", SIGGRAPH 1996.
     """
-    return _pull_push(values[None] * weight, weight[None, None])[0]
+    return _pull_push(values[None] * weight, weight[None, None], tick)[0]
 
 
 def halved(x: Tensor) -> Tensor:
@@ -206,13 +207,15 @@ def check_finite(values: Tensor, name: str, cure: str = "") -> None:
         )
 
 
-def _pull_push(weighted: Tensor, weight: Tensor) -> Tensor:
+def _pull_push(weighted: Tensor, weight: Tensor, tick: Tick) -> Tensor:
     height, width = weight.shape[-2:]
     if max(height, width) > 1:
         coarse_weight = 4 * halved(weight)
         kept = coarse_weight.clamp(max=1)
         gain = kept / coarse_weight.clamp(min=1e-12)
-        coarse = _pull_push(4 * halved(weighted) * gain, kept)
+        coarse = 4 * halved(weighted) * gain
+        tick()
+        coarse = _pull_push(coarse, kept, tick)
         behind = F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
         return weighted + (1 - weight) * behind
     return weighted / weight.clamp(min=1e-12)

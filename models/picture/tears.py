@@ -91,6 +91,7 @@ def foreground(importance: Tensor, right: Tensor, down: Tensor, tick: Tick = not
         front[second] |= second_nearer
         back[first] |= second_nearer
         back[second] |= first_nearer
+    tick()
     if not bool(front.any()):
         return front
     levels = []
@@ -103,6 +104,7 @@ def foreground(importance: Tensor, right: Tensor, down: Tensor, tick: Tick = not
     parts = torch.from_numpy(parts).to(importance.device)
     behind = torch.zeros(int(parts.max()) + 1, dtype=torch.bool, device=importance.device)
     behind[parts[back]] = True
+    tick()
     front = in_front | ~behind[parts]
     mask, level = front.cpu().numpy(), importance.cpu().numpy()
     filled = heard(lambda: _without_pockets(mask, level), front.numel(), tick)

@@ -72,10 +72,10 @@ def landed(
     back, (ahead, importance, background) = torch.empty_like(flow), _empty(share, 3)
     rim, core, settled = _empty(loose, 3)
     below = _below(scene, flow)
-    for strip in strips(flow, loose):
+    for strip in strips(flow, loose, scene.tick):
         rows = strip.rows
         scene.tick()
-        besides = strip.coverage[0] - (stays & ~loose)[rows].float()
+        besides = strip.coverage[0] - (stays[rows] & ~loose[rows]).float()
         settled[rows] = stays[rows] & (besides <= 0)
         scene.tick()
         tint, covered, front = _splatted(scene, strip, flow)
@@ -88,7 +88,7 @@ def landed(
         below.add(strip, flow)
     # Map by map: each takes some more of its size.
     for one in back:
-        one[:] = spread(one[None], ahead)[0]
+        one[:] = spread(one[None], ahead, scene.tick)[0]
         scene.tick()
     return Landed(back, importance, rim, core, background, settled, below.behind())
 
@@ -169,7 +169,7 @@ class _Moving(_Plain):
 
     def behind(self) -> Behind:
         for one in self.back:
-            one[:] = spread(one[None], self.known)[0]
+            one[:] = spread(one[None], self.known, self.scene.tick)[0]
             self.scene.tick()
         return Behind(self.picture, self.back)
 

@@ -130,7 +130,9 @@ def scene_of(
     if order == "none":
         importance = torch.zeros_like(importance)
     importance = torch.stack([importance, _slack(importance, right, down)])
+    tick()
     inward = _inward(front, tick)
+    tick()
     everywhere = slice(0, front.shape[0]), slice(0, front.shape[1])
     cutout = Cutout(source, importance, front, inward, _outline(front, source), everywhere)
     average = splatting == "average" or order == "none"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 from torchvision.ops.misc import Permute
 
@@ -64,9 +65,9 @@ class TimeBlock(nn.Module):
         self.scale = channel_scale(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        cells = x.flatten(2).permute(2, 0, 1)
+        cells = rearrange(x, "s c h w -> (h w) s c")
         mixed = in_parts(self._mixed, AT_ONCE // len(x), cells)
-        return x + self.scale(mixed.permute(1, 2, 0).reshape(x.shape))
+        return x + self.scale(rearrange(mixed, "(h w) s c -> s c h w", h=x.shape[2]))
 
     def _mixed(self, tokens: Tensor) -> Tensor:
         tokens = tokens + self.attn(_normal(tokens))
@@ -84,8 +85,9 @@ class TimeAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         projected = (self.to_q(x), *self.to_kv(x).chunk(2, dim=-1))
-        q, k, v = (part.unflatten(-1, (HEADS, -1)).transpose(1, 2) for part in projected)
-        return self.to_out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        q, k, v = (rearrange(part, "n s (head c) -> n head s c", head=HEADS) for part in projected)
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        return self.to_out(rearrange(mixed, "n head s c -> n s (head c)"))
 
 
 def in_parts(function: Callable[..., Tensor], at_once: int, *tensors: Tensor) -> Tensor:

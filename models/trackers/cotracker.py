@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 from torchvision.models.optical_flow.raft import ResidualBlock
 
@@ -69,10 +70,9 @@ class Attention(nn.Module):
         self.proj = nn.Linear(WIDTH, WIDTH)
 
     def forward(self, x: Tensor) -> Tensor:
-        n, tokens, _ = x.shape
-        q, k, v = self.qkv(x).view(n, tokens, 3, HEADS, -1).permute(2, 0, 3, 1, 4)
+        q, k, v = rearrange(self.qkv(x), "n t (qkv head c) -> qkv n head t c", qkv=3, head=HEADS)
         mixed = F.scaled_dot_product_attention(q, k, v)
-        return self.proj(mixed.transpose(1, 2).reshape(n, tokens, WIDTH))
+        return self.proj(rearrange(mixed, "n head t c -> n t (head c)"))
 
 
 class Block(nn.Module):

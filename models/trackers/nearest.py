@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 CELLS_AT_ONCE = 4096
@@ -29,7 +30,7 @@ def from_nearest(source: Tensor, target: Tensor, size: tuple[int, int]) -> tuple
     w, h = size
     scale = source.new_tensor([w - 1, h - 1])
     flow = (target[index, :2] - source[index, :2]) * scale
-    return flow.T.reshape(2, h, w), target[index, 2].reshape(h, w)
+    return rearrange(flow, "(h w) xy -> xy h w", h=h), target[index, 2].reshape(h, w)
 
 
 def nearest_track(source: Tensor, size: tuple[int, int]) -> Tensor:

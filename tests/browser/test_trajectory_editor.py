@@ -434,9 +434,9 @@ def test_playing_moves_the_playhead(editor):
     editor.page.wait_for_timeout(2800)
     play = editor.page.locator("[data-action=play]")
     play.click()
-    editor.page.wait_for_timeout(500)
     assert play.get_attribute("aria-label").startswith("Pause")
-    assert editor.page.locator(".mi2v-counter").inner_text() != "1 / 16"
+    shown = "document.querySelector('.mi2v-counter').innerText"
+    editor.page.wait_for_function(f"() => {shown} !== '1 / 16'")
     play.click()
     assert play.get_attribute("aria-label").startswith("Play")
 

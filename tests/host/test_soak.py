@@ -6,7 +6,7 @@ import pytest
 
 from devkit import base
 from soak import interrupts, prompts, queued
-from soak.clients import SMALL, example_prompts
+from soak.clients import example_prompts
 from tests.host_process import HostProcess
 
 
@@ -20,10 +20,9 @@ def later() -> float:
     return time.monotonic() + 3600
 
 
-def few(*names: str) -> dict:
-    """Examples of little work."""
-    found = example_prompts(**SMALL)
-    return {name: found[name] for name in names}
+def quick(name: str) -> dict:
+    """An example with next to no work."""
+    return {name: example_prompts(width=48, steps=1, frames=5)[name]}
 
 
 def test_malformed_prompts_are_answered(soaked: HostProcess):
@@ -33,13 +32,12 @@ def test_malformed_prompts_are_answered(soaked: HostProcess):
 
 
 def test_prompts_leave_nothing(soaked: HostProcess):
-    row = prompts.treat(soaked, few("saved-motion", "chain-shots"), 3, later(), seed=1)
-    # So few say nothing of memory.
-    assert [failure for failure in row.failures if not failure.startswith("memory")] == []
-    assert row.done == 3
+    row = prompts.treat(soaked, quick("chain-shots"), 1, later(), seed=1)
+    assert row.failures == ()
+    assert row.done == 1
 
 
 def test_an_interrupt_leaves_the_next_prompt_as_it_was(soaked: HostProcess, monkeypatch):
     monkeypatch.setattr(interrupts, "SLOW", 0.1)
-    row = interrupts.treat(soaked, few("draw-and-preview"), 1, later(), seed=1)
+    row = interrupts.treat(soaked, quick("draw-and-preview"), 1, later(), seed=1)
     assert row.failures == ()

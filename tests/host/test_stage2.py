@@ -169,6 +169,41 @@ def test_a_video_is_repainted(stage2, latents):
     assert not torch.equal(out[1], latents[1])
 
 
+def test_it_may_begin_with_the_warped_picture_as_time_to_move_does(stage2):
+    """Half of four steps: the same from the sampler, and from Apply led with nothing held."""
+    prompt = stage2.parts()
+    prompt["warped"] = stage2.usual(
+        "MotionI2VWarpPreview", picture=["picture", 0], field=["field", 0]
+    )
+    prompt["clip"] = node("VAEEncode", pixels=["warped", 0], vae=["vae", 0])
+    half = {"steps": 2, "denoise": 0.5, "cfg": 2.0, "scheduler": "simple", "latent": ["clip", 0]}
+    stage2.video(prompt, **half)
+    del prompt["video"]["inputs"]["picture"]
+    prompt["first"] = node("LatentFromBatch", samples=["clip", 0], batch_index=0, length=1)
+    prompt["moving"] = stage2.usual(
+        "MotionI2VApplyMotionAttention",
+        model=["model", 0],
+        motion_module=["module", 0],
+        field=["field", 0],
+        reference=["first", 0],
+    )
+    prompt["led"] = stage2.usual(
+        "MotionI2VTimeToMoveSampler",
+        model=["moving", 0],
+        positive=["positive", 0],
+        negative=["negative", 0],
+        latent=["clip", 0],
+        mask=["warped", 1],
+        **{"weak_clock": 0.5, "strong_clock": 0.5, "steps": 4, "seed": 3, "cfg": 2.0},
+        scheduler="simple",
+    )
+    stage2.saved_latent(prompt, ["led", 0], "led")
+    out = stage2.latents(prompt)
+    assert torch.equal(out, torch.load(stage2.file("led")))
+    prompt["led"]["inputs"]["strong_clock"] = 1.0
+    assert not torch.equal(stage2.latents(prompt, "led"), out)
+
+
 def test_the_switches_against_drift(stage2, latents, reference):
     switched = {"schedule": "motion-i2v, zero terminal SNR", "rescale_cfg": 0.7}
     prompt = stage2.video(stage2.parts(), **switched, color_match="histogram")

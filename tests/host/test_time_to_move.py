@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from tests.host.led_host import KINDS, STEPS
-from tests.tolerances import HUNDREDS, close
+from tests.tolerances import HUNDREDS, Tolerance, close
 
 
 @pytest.fixture(params=KINDS)
@@ -121,7 +121,7 @@ def test_context_windows_over_a_batch_of_frames(led):
     led.custom(prompt, "whole", "led", ["sigmas", 0])
     led.custom(prompt, "windowed", "led", ["sigmas", 0], model=["windows", 0])
     whole, windowed = led.latents(prompt, "whole", "windowed")
-    assert torch.allclose(windowed, whole, rtol=0, atol=1e-3)
+    close(windowed, whole, Tolerance(1e-3))
     # Windows overlap: more frames than a step has.
     assert sum(shape[0] for shape in led.calls()) > (STEPS - 1) * 2 * 11
     led.sampler(prompt, 1, STEPS - 1, model=["windows", 0])

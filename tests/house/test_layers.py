@@ -61,7 +61,7 @@ def test_a_file_imports_what_its_room_may(file: Path):
         ("import folder_paths", "models/files/layout.py"),
         ("from ..loop import train", "training/data/videos.py"),
         ("from .commands import options", "training/loop.py"),
-        ("from ..objectives.stage1 import Stage1", "training/judging/drift.py"),
+        ("from ..objectives.stage1 import Stage1", "training/judging/judges.py"),
         ("from ..training.data import clip", "scenes/renderer.py"),
         ("from motion_i2v.models.types import tracks", "nodes/sockets.py"),
         ("import tests.copies", "benchmarks/splat.py"),

@@ -29,3 +29,18 @@ def test_it_is_written_in_one_place(words: str, file: str):
     found = [str(path.relative_to(ROOT)) for path in FILES if words in path.read_text("utf-8")]
     assert found == [file]
     assert (ROOT / file).read_text("utf-8").count(words) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "file"),
+    [
+        ("def truth(", "scenes/renderer.py"),
+        ("def flicker(", "scenes/metrics.py"),
+        ("def end_point_error(", "scenes/metrics.py"),
+        ("structural_similarity(", "scenes/metrics.py"),
+    ],
+)
+def test_clips_are_rendered_and_judged_in_one_place(words: str, file: str):
+    others = [path for room in ("testing", "benchmarks") for path in (ROOT / room).rglob("*.py")]
+    found = [path for path in (*FILES, *others) if words in path.read_text("utf-8")]
+    assert [str(path.relative_to(ROOT)) for path in found] == [file]

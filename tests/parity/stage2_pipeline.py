@@ -47,7 +47,7 @@ def _image_latent(folder: Folder, given: dict) -> torch.Tensor:
     from motion_i2v.models.host.reference import encode_picture
 
     checkpoint = checkpoint_of(folder.weights("image_vae"), "weights.json", "image_vae")
-    config = autoencoder_config(checkpoint.widths, channels=3)
+    config = autoencoder_config(checkpoint.vae)
     vae = comfy.sd.VAE(sd=host_autoencoder_tensors(checkpoint), config=config)
     picture = (given["image"].movedim(0, -1)[None] + 1) / 2
     return comfy.latent_formats.SD15().process_in(encode_picture(vae, picture))

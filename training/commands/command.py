@@ -51,9 +51,7 @@ def main(arguments: list[str]) -> int:
     logging.getLogger().handlers[0].addFilter(_ours)
     try:
         import accelerate  # noqa: F401
-    except ModuleNotFoundError as error:
-        return _missing(error)
-    try:
+
         args, module = parse(arguments)
     except ModuleNotFoundError as error:
         return _missing(error)

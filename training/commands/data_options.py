@@ -5,112 +5,100 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Callable
+from dataclasses import MISSING, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from ...models.trackers.methods import ANCHORED, WITHOUT_WEIGHTS
+from ...models.trackers.methods import ANCHORED
 from ...scenes.photographs import Photographs
 from ..data.batches import MakeBatch
 from ..data.captions import read_captions
-from ..data.clip_plans import EVEN, RANDOM, ClipOptions
+from ..data.clip_plans import EVEN, ClipOptions
 from ..data.field_cache import CLIPS_PER_VIDEO, FieldCache, usable_videos
 from ..data.folder_data import FolderClips
+from ..data.ranges import Count, Folder
 from ..data.scene_batches import RandomTimes, StrideTimes, SyntheticClips, TimesOf
 from ..data.scenes import LAST_STRIDE
 from ..data.video_fields import DOT, TrackerSettings
 from ..data.videos import list_videos
-from .options import TYPES, add_options, read_with, whole_numbers
+from .options import add_options, read_options
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class VideoOptions:
+    """Of which videos there are clips, and how their motion is found.
+
+    Args:
+        videos: folder of video files, folders in it too.
+        cache: folder in which motion fields are kept.
+        clips_per_video: how many different clips a video gives.
+        skip_broken: leave out videos that cannot be used.
+        tracker: how motion is found; default: DOT with files, accurate.
+    """
+
+    videos: Folder | None = None
+    cache: Folder | None = None
+    clips_per_video: Count = CLIPS_PER_VIDEO
+    skip_broken: bool = False
+    tracker: str | None = None
+
+
 def video_arguments(
-    parser: argparse.ArgumentParser,
-    required: bool,
-    size: tuple[int, int] = ClipOptions.size,
-    frames: int = ClipOptions.frames,
+    parser: argparse.ArgumentParser, required: bool = False, **defaults: Any
 ) -> None:
     """What says which clips of which videos, and how their motion is found.
 
     Args:
         required: whether there must be videos.
-        size, frames: defaults of a clip.
+        defaults: other ones of a clip than ClipOptions', such as frames=3.
     """
-    parser.add_argument(
-        "--videos", type=Path, required=required, help="folder of video files, folders in it too"
-    )
-    parser.add_argument(
-        "--cache", type=Path, required=required, help="folder in which motion fields are kept"
-    )
-    shown = "{}x{}".format(*size)
-    add_options(parser, ClipOptions, ("size", "frames", "crop"), size=shown, frames=frames)
+    needed: dict[str, Any] = {"videos": MISSING, "cache": MISSING} if required else {}
+    add_options(parser, VideoOptions, **needed)
+    add_options(parser, TrackerSettings, ("step", "device"), prefix="tracker_")
+    add_options(parser, TrackerSettings, ("raft", "cotracker", "refiner"))
+    add_options(parser, ClipOptions, ("size", "frames", "crop"), **defaults)
     add_options(parser, ClipOptions, ("seed",), prefix="data_")
-    parser.add_argument(
-        "--clips-per-video",
-        type=TYPES["Count"],
-        default=CLIPS_PER_VIDEO,
-        help="how many different clips a video gives",
-    )
-    parser.add_argument(
-        "--skip-broken", action="store_true", help="leave out videos that cannot be used"
-    )
-    tracker = parser.add_argument_group("tracker")
-    tracker.add_argument(
-        "--tracker", choices=(*WITHOUT_WEIGHTS, DOT), help=f"default: {DOT} with files, {ANCHORED}"
-    )
-    tracker.add_argument(
-        "--tracker-step", type=int, help="track by way of frames at most this far apart"
-    )
-    for name in ("raft", "cotracker", "refiner"):
-        tracker.add_argument(f"--{name}", type=Path, help=f"weights of {DOT}: its {name} file")
-    tracker.add_argument("--tracker-device", default="cpu", help=f"on which {DOT} runs")
 
 
-def stride_arguments(parser: argparse.ArgumentParser) -> None:
-    """How far from the reference the frames are, for what learns fields from a reference."""
-    parser.add_argument(
-        "--strides",
-        type=read_with(f"{EVEN}, {RANDOM} or numbers as 8,16,24", _strides),
-        help=f"how far ahead the frames are: '{EVEN}' steps (more than 2 frames), '{RANDOM}' "
-        "(2 frames), or numbers as 8,16,24",
-    )
-    add_options(parser, ClipOptions, ("longest",))
+@dataclass(frozen=True)
+class CaptionOptions:
+    """What is said of the videos.
+
+    Args:
+        captions: a .csv file with the columns file and caption, a .txt file of file, tab, caption,
+            or a folder of .txt files; default: captions.csv, captions.txt or the .txt files beside
+            the videos, where there are any.
+    """
+
+    captions: Path | None = None
 
 
-def folder_arguments(parser: argparse.ArgumentParser, required: bool = False) -> None:
+def folder_arguments(parser: argparse.ArgumentParser) -> None:
     """What a training needs to know of a folder of videos; without --videos there is none."""
-    video_arguments(parser, required)
-    stride_arguments(parser)
-    parser.add_argument(
-        "--captions",
-        type=Path,
-        help="a .csv file with the columns file and caption, a .txt file of file, tab, caption, "
-        "or a folder of .txt files; default: captions.csv, captions.txt or the .txt files beside "
-        "the videos, where there are any",
-    )
+    video_arguments(parser)
+    add_options(parser, ClipOptions, ("strides", "longest"))
+    add_options(parser, CaptionOptions)
 
 
-def source_arguments(parser: argparse.ArgumentParser, batch: int) -> None:
-    """`--synthetic`, instead of `--videos`, and `--batch` with its default."""
-    parser.add_argument(
-        "--synthetic",
-        action="store_true",
-        help="endless synthetic clips with exact motion, instead of --videos",
-    )
-    parser.add_argument("--batch", type=int, default=batch, help="clips a batch and process")
+@dataclass(frozen=True)
+class SourceOptions:
+    """Where clips come from.
 
+    Args:
+        synthetic: endless synthetic clips with exact motion, instead of --videos.
+        batch: clips a batch and process.
+    """
 
-def data_arguments(parser: argparse.ArgumentParser, batch: int = 1) -> None:
-    """Adds what says where clips come from."""
-    folder_arguments(parser)
-    source_arguments(parser, batch)
+    synthetic: bool = False
+    batch: int = 1
 
 
 def options_of(args: argparse.Namespace) -> ClipOptions:
     """The clips that the arguments ask for."""
-    return ClipOptions(
-        args.size, args.frames, args.strides, args.longest, args.crop, args.data_seed
-    )
+    return read_options(args, ClipOptions, seed=args.data_seed)
 
 
 def cache_of(args: argparse.Namespace, kind: type[FieldCache] = FieldCache) -> FieldCache:
@@ -126,8 +114,8 @@ def cache_of(args: argparse.Namespace, kind: type[FieldCache] = FieldCache) -> F
     return kind(args.cache, TrackerSettings(name, args.tracker_step, *files, args.tracker_device))
 
 
-def folder_clips(args: argparse.Namespace, batch: int = 1) -> FolderClips:
-    """The clips that the arguments ask for, after a look at every video and caption.
+def folder_batches(args: argparse.Namespace) -> MakeBatch:
+    """Batches of the clips that the arguments ask for, after a look at every video and caption.
 
     Raises:
         ValueError: for videos that cannot be used, or captions that are wrong; naming them all.
@@ -139,7 +127,7 @@ def folder_clips(args: argparse.Namespace, batch: int = 1) -> FolderClips:
     with_caption = sum(bool(captions[path]) for path in videos)
     logger.info("%d videos, %d with a caption", len(videos), with_caption)
     each, skip = args.clips_per_video, args.skip_broken
-    return FolderClips(videos, cache, options, captions, each, batch, skip)
+    return FolderClips(videos, cache, options, captions, each, args.batch, skip).make_batch
 
 
 def check_source(args: argparse.Namespace) -> None:
@@ -157,7 +145,7 @@ def batches_of(args: argparse.Namespace) -> MakeBatch:
         ValueError: for no source or two, and for options or files that cannot be used.
     """
     check_source(args)
-    return _synthetic(args) if args.synthetic else folder_clips(args, args.batch).make_batch
+    return _synthetic(args) if args.synthetic else folder_batches(args)
 
 
 def _synthetic(args: argparse.Namespace) -> MakeBatch:
@@ -183,7 +171,3 @@ def _at_strides(strides: tuple[int, ...], _: int) -> StrideTimes:
 def told_of(synthetic: bool) -> str:
     """What a file says of the data that it was trained on."""
     return "synthetic clips, see training/data/scenes.py" if synthetic else "a folder of videos"
-
-
-def _strides(text: str) -> str | tuple[int, ...]:
-    return text if text in (EVEN, RANDOM) else whole_numbers(text)

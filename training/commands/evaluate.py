@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,12 @@ from torch import Tensor
 from ...models.files.atomic import whole
 from ...models.types.motion_field import MotionField
 from ...scenes.photographs import Photographs
+from ..data.ranges import Folder
 from ..data.scenes import render
 from ..data.seeds import numpy_of
 from ..judging import evaluation, report
 from ..judging.trials import trials
+from .options import add_options
 
 if TYPE_CHECKING:
     from ...models.host.sampling import Settings
@@ -33,24 +35,46 @@ FITTING = 64
 """Training scenes, and as many crops, that the linear stand-ins for the VAEs are fitted to."""
 
 
+@dataclass(frozen=True)
+class Sampled:
+    """On what networks are judged, and how they are sampled.
+
+    Args:
+        scenes: held-out scenes to judge on.
+        frames: of a clip, with the reference.
+        steps: sampling steps of a frame.
+        cfg: guidance: 1 is none.
+        sampler, scheduler: one of ComfyUI's.
+        seed: of scenes, crops and noise.
+        json: the figures go there, too.
+    """
+
+    scenes: int = 16
+    frames: int = 8
+    steps: int = 4
+    cfg: float = 1.0
+    sampler: str = "euler"
+    scheduler: str = "sgm_uniform"
+    seed: int = 0
+    json: Path | None = None
+
+
 class Evaluation:
     """A sub-command that judges networks.
 
     Args:
         judged: its parts and their tables.
+        own: the options of this one alone.
         least: the bounds of its options.
         steps: the default of `--steps`.
         told: the options that its JSON tells.
     """
 
     judged: report.Judged
+    own: type
     least: dict[str, int]
     steps: int
     told: tuple[str, ...]
-
-    def own_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """The options of this one alone."""
-        raise NotImplementedError
 
     def check(self, args: argparse.Namespace) -> None:
         """Raises ValueError for what it cannot judge."""
@@ -70,24 +94,13 @@ class Evaluation:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """The options of the sub-command."""
-        self.own_arguments(parser)
+        add_options(parser, self.own)
         for part in self.judged.parts:
-            parser.add_argument(
-                f"--{part}", action="store_true", help=f"judge {part} (default: all)"
-            )
-        for name, kind, default, text in (
-            ("scenes", int, 16, "held-out scenes to judge on"),
-            ("frames", int, 8, "of a clip, with the reference"),
-            ("steps", int, self.steps, "sampling steps of a frame"),
-            ("cfg", float, 1.0, "guidance: 1 is none"),
-            ("sampler", str, "euler", "one of ComfyUI's"),
-            ("scheduler", str, "sgm_uniform", "one of ComfyUI's"),
-            ("seed", int, 0, "of scenes, crops and noise"),
-        ):
-            parser.add_argument(f"--{name}", type=kind, default=default, help=text)
+            text = f"judge {part} (default: all)"
+            parser.add_argument(f"--{part}", action="store_true", help=text)
+        add_options(parser, Sampled, steps=self.steps)
         size: Any = {"type": int, "nargs": 2, "default": (128, 128), "metavar": ("W", "H")}
         parser.add_argument("--size", **size, help="of a clip, px")
-        parser.add_argument("--json", type=Path, metavar="FILE", help="the figures go there, too")
 
     def run(self, args: argparse.Namespace) -> int:
         """Prints the tables, what was left out and the goals; returns 0.
@@ -132,23 +145,33 @@ def sampled_by(args: argparse.Namespace) -> Settings:
     return Settings(args.steps, args.cfg, args.seed, args.sampler, args.scheduler)
 
 
+@dataclass(frozen=True)
+class SmallOptions:
+    """What is judged.
+
+    Args:
+        model: its folder.
+        baselines_only: judge no network.
+        crops: held-out crops for the image VAE.
+        field_steps: sampling steps of stage 1.
+        half_size: of a drawn point's square, px.
+    """
+
+    model: Folder = SMALL
+    baselines_only: bool = False
+    crops: int = 64
+    field_steps: int = 1
+    half_size: int = 8
+
+
 class SmallEvaluation(Evaluation):
     """Of both stages."""
 
     judged = evaluation.JUDGED
+    own = SmallOptions
     least = {"scenes": 1, "crops": 1, "frames": 2, "field_steps": 1, "steps": 1, "half_size": 1}
     steps = 2
     told = ("scenes", "frames", "seed", "field_steps", "steps", "cfg", "size")
-
-    def own_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--model", type=Path, default=SMALL, help="its folder")
-        parser.add_argument("--baselines-only", action="store_true", help="judge no network")
-        for name, default, text in (
-            ("crops", 64, "held-out crops for the image VAE"),
-            ("field-steps", 1, "sampling steps of stage 1"),
-            ("half-size", 8, "of a drawn point's square, px"),
-        ):
-            parser.add_argument(f"--{name}", type=int, default=default, help=text)
 
     def check(self, args: argparse.Namespace) -> None:
         if not args.baselines_only and not args.model.is_dir():

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import argparse
 import logging
+from dataclasses import dataclass
 
 from ..data.clip_plans import ClipOptions
 from ..data.field_cache import FieldCache, fill, usable_videos
+from ..data.ranges import Part
 from ..data.videos import list_videos
-from .data_options import cache_of, options_of, stride_arguments, video_arguments
+from .data_options import cache_of, options_of, video_arguments
+from .options import add_options
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ShareOptions:
+    """What is done of the work.
+
+    Args:
+        part: of the videos, as 2/8: for 8 processes or machines that share the work.
+    """
+
+    part: Part = (1, 1)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `fields` takes."""
     video_arguments(parser, required=True)
-    stride_arguments(parser)
-    parser.add_argument(
-        "--part",
-        type=_part,
-        default="1/1",
-        help="of the videos, as 2/8: for 8 processes or machines that share the work",
-    )
+    add_options(parser, ClipOptions, ("strides", "longest"))
+    add_options(parser, ShareOptions)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,10 +58,3 @@ def _check_room(cache: FieldCache, options: ClipOptions, clips: int) -> None:
             f"{cache.store.folder} has {free / 1e9:.1f} GB left: make room, give another folder "
             "with --cache, or take fewer with --clips-per-video or smaller ones with --size"
         )
-
-
-def _part(text: str) -> tuple[int, int]:
-    part, slash, parts = text.partition("/")
-    if not (slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a part as 2/8")
-    return int(part), int(parts)

@@ -13,34 +13,28 @@ from typing import Any
 
 import cv2
 
-from ...models.files.trained import EPS, PREDICTIONS, Trained
+from ...models.files.trained import EPS, Trained
 from ...models.host.mcdiff_file import COMPLETION, FUTURE, STROKES, McdiffFile, read_mcdiff
 from ...models.networks.mcdiff_shapes import CompletionShape, FrameShape
 from ...scenes.photographs import Photographs
 from ..data.batches import MakeBatch
+from ..data.clip_plans import VIDEO_PACES, StepOptions
 from ..data.field_cache import usable_videos
 from ..data.keypoint_flow import Correction
+from ..data.ranges import Count, Numbers, Range, Width
 from ..data.scenes import LAST_STRIDE
 from ..data.seeds import begin
 from ..data.sparse_flow import USUAL, Sampling
 from ..data.step_clips import SyntheticSteps
-from ..data.step_folder import PACES, Drawn, StepFields, StepFolder, StepOptions
+from ..data.step_folder import StepFields, StepFolder
 from ..data.videos import list_videos
 from ..loop import train
 from ..objectives import networks, pretrained
-from ..objectives.mcdiff import FLOW, STEPS, TOGETHER, McdiffInputs, McdiffObjective
+from ..objectives.mcdiff import FLOW, NEEDED, STEPS, TOGETHER, F, G, McdiffInputs, McdiffObjective
 from ..objectives.noise import Schedule
-from .data_options import cache_of, check_source, source_arguments, told_of, video_arguments
-from .options import (
-    TYPES,
-    add_options,
-    bounded,
-    loop_arguments,
-    read_options,
-    read_with,
-    settings_of,
-    whole_numbers,
-)
+from . import options
+from .data_options import SourceOptions, cache_of, check_source, told_of, video_arguments
+from .options import TYPES, add_options, read_options
 
 logger = logging.getLogger(__name__)
 
@@ -48,22 +42,12 @@ FLOW_SHAPE = CompletionShape(64, (1, 2, 3, 4))
 FRAME_SHAPE = FrameShape(192, (1, 2, 4), 2)
 """Of new networks, unless the options say otherwise."""
 SYNTHETIC_PACES = (4, 30)
-WIDTH_UNIT = 32
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `mcdiff` takes."""
-    video_arguments(parser, required=False, size=(160, 96), frames=3)
-    parser.add_argument(
-        "--pace",
-        type=TYPES["Range"],
-        metavar="LOW-HIGH",
-        help="frames of the video from one frame of a clip to the next; default: {}-{}; of "
-        "--synthetic, in 120ths of a scene's motion, default {}-{}".format(
-            *PACES, *SYNTHETIC_PACES
-        ),
-    )
-    source_arguments(parser, batch=8)
+    video_arguments(parser, size=(160, 96), frames=3)
+    add_options(parser, SourceOptions, batch=8)
     keypoints = parser.add_argument_group("keypoints, which correct the flow of videos")
     add_options(keypoints, Correction, prefix="keypoint_")
     _network_arguments(parser)
@@ -73,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     strokes.add_argument(
         "--half-size", type=TYPES["Whole"], default=USUAL.half_size[0], help="of a square, px"
     )
-    loop_arguments(parser, steps=30_000)
+    options.loop_arguments(parser, steps=30_000)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -98,10 +82,40 @@ def _check(args: argparse.Namespace) -> None:
             f"step '{TOGETHER}' goes on from both halves: name a finished file of each "
             "(--flow-start, --frame-start), or one that holds both"
         )
-    if starts and (args.width or args.mult or args.blocks):
+    if starts and (args.width or args.levels or args.blocks):
         raise ValueError("the file to go on from has its own --width, --levels and --blocks")
     if not starts:
         Schedule(args.prediction or EPS, args.zero_terminal_snr)
+
+
+@dataclass(frozen=True)
+class McdiffOptions:
+    """What is trained, and from what.
+
+    Args:
+        pace: frames of the video from one frame of a clip to the next; default: 1-8; of
+            --synthetic, in 120ths of a scene's motion, default 4-30.
+        apart: of together: G's loss does not reach F.
+        flow_start: a finished mcdiff file whose flow completion to go on from.
+        frame_start: a finished mcdiff file whose future frame to go on from.
+        vae: SD 1.5's VAE, or one that image-vae trained; the small model's without it.
+        prediction: what G predicts; default: eps, as published.
+        zero_terminal_snr: G's last timestep is pure noise; needs v prediction.
+        width: channels of the first level; default: 64 for F, 192 for G.
+        levels: each level's channels, in widths; default: 1,2,3,4 for F, 1,2,4 for G.
+        blocks: residual blocks a level; default: 1 for F, 2 for G.
+    """
+
+    pace: Range | None = None
+    apart: bool = False
+    flow_start: Path | None = None
+    frame_start: Path | None = None
+    vae: Path | None = None
+    prediction: str | None = None
+    zero_terminal_snr: bool = False
+    width: Width | None = None
+    levels: Numbers | None = None
+    blocks: Count | None = None
 
 
 def _network_arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,52 +127,13 @@ def _network_arguments(parser: argparse.ArgumentParser) -> None:
         help="flow: F, flow completion; frame: G, the future frame, on true flow; together: both, "
         "G's loss through F; sparse: G on strokes alone, the paper's ablation",
     )
-    group.add_argument(
-        "--apart", action="store_true", help="of together: G's loss does not reach F"
-    )
-    for name, text in (
-        ("--flow-start", "a finished mcdiff file whose flow completion to go on from"),
-        ("--frame-start", "a finished mcdiff file whose future frame to go on from"),
-        ("--vae", "SD 1.5's VAE, or one that image-vae trained; the small model's without it"),
-    ):
-        group.add_argument(name, type=Path, metavar="FILE", help=text)
-    group.add_argument(
-        "--prediction", choices=PREDICTIONS, help=f"what G predicts; default: {EPS}, as published"
-    )
-    group.add_argument(
-        "--zero-terminal-snr",
-        action="store_true",
-        help="G's last timestep is pure noise; needs v prediction",
-    )
-    levels = read_with("a list of whole numbers as 1,2,4", whole_numbers)
-    for name, of, kind, text in (
-        ("--width", "width", _width, "channels of the first level"),
-        ("--levels", "mult", levels, "each level's channels, in widths"),
-        ("--blocks", "blocks", TYPES["Count"], "residual blocks a level"),
-    ):
-        usual = "default: {} for F, {} for G".format(
-            *(_told(getattr(shape, of)) for shape in (FLOW_SHAPE, FRAME_SHAPE))
-        )
-        group.add_argument(name, dest=of, metavar="N", type=kind, help=f"{text}; {usual}")
+    add_options(group, McdiffOptions)
     add_options(group, McdiffInputs, ("moving", "coded", "dropped", "blurred"))
-
-
-def _told(value: int | tuple[int, ...]) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _unit(text: str) -> int:
-    if int(text) % WIDTH_UNIT:
-        raise ValueError
-    return int(text)
-
-
-_width = bounded(f"a multiple of {WIDTH_UNIT}", _unit, WIDTH_UNIT)
 
 
 def run(args: argparse.Namespace) -> int:
     """Trains one step of MCDiff."""
-    settings = settings_of(args)
+    settings = options.settings_of(args)
     _check(args)
     if args.workers:
         # Threads of OpenCV do not survive the fork of a worker, which would wait for them.
@@ -167,18 +142,13 @@ def run(args: argparse.Namespace) -> int:
     make = _batches(args)
     trial = make(0, 0, 1) if settings.report_every else None
     vae = pretrained.load_vae(args.vae)
-    inputs = read_options(
-        args,
-        McdiffInputs,
-        image=partial(pretrained.encoded, vae),
-        decode=partial(pretrained.decoded, vae),
-        schedule=Schedule(starts.trained.prediction, starts.trained.zero_terminal_snr),
-    )
-    metadata = _metadata(args, starts.trained)
+    image, decode = partial(pretrained.encoded, vae), partial(pretrained.decoded, vae)
+    schedule = Schedule(starts.trained.prediction, starts.trained.zero_terminal_snr)
+    inputs = read_options(args, McdiffInputs, image=image, decode=decode, schedule=schedule)
+    told: Any = {"metadata": _metadata(args, starts.trained), "trial": trial}
     begin(settings.seed)
-    objective = McdiffObjective(
-        args.step, starts.flow(args), starts.frame(args), inputs, args.apart, metadata, trial
-    )
+    flow, frame = starts.flow(args), starts.frame(args)
+    objective = McdiffObjective(args.step, flow, frame, inputs, args.apart, **told)
     return 0 if train(objective, make, settings, args.out) else 1
 
 
@@ -192,22 +162,21 @@ class _Starts:
 
     def flow(self, args: argparse.Namespace) -> Any:
         """F, where the step trains it."""
-        if args.step not in (FLOW, TOGETHER):
+        if F not in NEEDED[args.step]:
             return None
-        if self.completion is None:
-            return networks.flow_completion(_shaped(args, FLOW_SHAPE))
-        assert self.completion.completion_shape is not None
-        net = networks.flow_completion(self.completion.completion_shape)
-        return networks.filled(net, self.completion.completion)
+        file = self.completion
+        shape: Any = file.completion_shape if file else _shaped(args, FLOW_SHAPE)
+        network = networks.flow_completion(shape)
+        return networks.filled(network, file.completion) if file else network
 
     def frame(self, args: argparse.Namespace) -> Any:
         """G, where the step trains it."""
-        if args.step == FLOW:
+        if G not in NEEDED[args.step]:
             return None
-        if self.future is None:
-            return networks.future_frame(_shaped(args, FRAME_SHAPE))
-        assert self.future.frame_shape is not None
-        return networks.filled(networks.future_frame(self.future.frame_shape), self.future.future)
+        file = self.future
+        shape: Any = file.frame_shape if file else _shaped(args, FRAME_SHAPE)
+        network = networks.future_frame(shape)
+        return networks.filled(network, file.future) if file else network
 
 
 def _starts(args: argparse.Namespace) -> _Starts:
@@ -240,7 +209,7 @@ def _starts(args: argparse.Namespace) -> _Starts:
 
 
 def _shaped(args: argparse.Namespace, usual: Any) -> Any:
-    given = {name: getattr(args, name) for name in ("width", "mult", "blocks")}
+    given = {"width": args.width, "mult": args.levels, "blocks": args.blocks}
     return replace(usual, **{name: value for name, value in given.items() if value is not None})
 
 
@@ -250,8 +219,8 @@ def _batches(args: argparse.Namespace) -> MakeBatch:
     Raises:
         ValueError: for options that cannot be, or videos that cannot be used, naming them all.
     """
-    paces = args.pace or (SYNTHETIC_PACES if args.synthetic else PACES)
-    options = StepOptions(args.size, args.frames, paces, args.crop, args.data_seed)
+    paces = args.pace or (SYNTHETIC_PACES if args.synthetic else VIDEO_PACES)
+    clips = StepOptions(args.size, args.frames, paces, args.crop, args.data_seed)
     sampling = read_options(args, Sampling, half_size=(args.half_size, args.half_size))
     steps = args.frames - 1
     if args.synthetic:
@@ -266,12 +235,15 @@ def _batches(args: argparse.Namespace) -> MakeBatch:
         return SyntheticSteps(
             scenes, args.data_seed, sizes, args.frames, pictures, sampling, (low, high)
         )
-    drawn = Drawn(read_options(args, Correction, prefix="keypoint_"), sampling)
+    drawn: Any = {
+        "correction": read_options(args, Correction, prefix="keypoint_"),
+        "sampling": sampling,
+    }
     cache = cache_of(args, StepFields)
-    videos = usable_videos(list_videos(args.videos), options.needed, args.skip_broken)
+    videos = usable_videos(list_videos(args.videos), clips.needed, args.skip_broken)
     logger.info("%d videos", len(videos))
     each, skip = args.clips_per_video, args.skip_broken
-    return StepFolder(videos, cache, options, {}, each, args.batch, skip, drawn=drawn).make_batch
+    return StepFolder(videos, cache, clips, {}, each, args.batch, skip, **drawn).make_batch
 
 
 def _metadata(args: argparse.Namespace, trained: Trained) -> dict[str, str]:

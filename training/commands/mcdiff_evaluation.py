@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,26 +19,35 @@ LONG = {"growth", "drift"}
 FILES = ("model", "sparse", "apart")
 
 
+@dataclass(frozen=True)
+class RolloutOptions:
+    """What is judged.
+
+    Args:
+        model: F and G.
+        sparse: G of the ablation: without F.
+        apart: F and G without end to end.
+        image_vae: that G paints in.
+        long: frames for growth and drift.
+        threads: torch's on a CPU; 0: its choice.
+    """
+
+    model: Path = SMALL / "mcdiff.safetensors"
+    sparse: Path | None = None
+    apart: Path | None = None
+    image_vae: Path = SMALL / "image_vae.safetensors"
+    long: int = 32
+    threads: int = 0
+
+
 class McdiffEvaluation(Evaluation):
     """Of MCDiff: F's flow, rollouts, their drift."""
 
     judged = judges.JUDGED
+    own = RolloutOptions
     least = {"scenes": 1, "frames": 3, "long": 3, "steps": 1, "seed": 0, "threads": 0}
     steps = 4
     told = ("scenes", "size", "frames", "long", "steps", "cfg", "seed")
-
-    def own_arguments(self, parser: argparse.ArgumentParser) -> None:
-        for name, default, text in (
-            ("model", SMALL / "mcdiff.safetensors", "F and G"),
-            ("sparse", None, "G of the ablation: without F"),
-            ("apart", None, "F and G without end to end"),
-            ("image-vae", SMALL / "image_vae.safetensors", "that G paints in"),
-        ):
-            parser.add_argument(f"--{name}", type=Path, default=default, metavar="FILE", help=text)
-        parser.add_argument("--long", type=int, default=32, help="frames for growth and drift")
-        parser.add_argument(
-            "--threads", type=int, default=0, help="torch's on a CPU; 0: its choice"
-        )
 
     def check(self, args: argparse.Namespace) -> None:
         for name in (*FILES, "image_vae"):

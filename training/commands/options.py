@@ -10,18 +10,40 @@ import inspect
 import math
 import os
 import re
-from collections.abc import Callable, Container
-from dataclasses import MISSING, fields
+from collections.abc import Callable, Container, Sequence
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..data.clip_plans import CROPS
+from ...models.files.trained import PREDICTIONS
+from ...models.trackers.methods import WITHOUT_WEIGHTS
+from ..data.clip_plans import CROPS, EVEN, RANDOM
+from ..data.ranges import WIDTH_UNIT, Folder
+from ..data.video_fields import DOT
 from ..loop import PRECISIONS, SCHEDULES, LoopSettings
 
-CHOICES = {"schedule": SCHEDULES, "precision": PRECISIONS, "crop": CROPS}
+CHOICES: dict[str, Sequence[str]] = {
+    "schedule": SCHEDULES,
+    "precision": PRECISIONS,
+    "crop": CROPS,
+    "tracker": (*WITHOUT_WEIGHTS, DOT),
+    "prediction": PREDICTIONS,
+    "encoder": ("learned", "linear"),
+}
 
 Group = argparse._ActionsContainer
 Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where a training lives.
+
+    Args:
+        out: checkpoints, finished files and logs; a training in it goes on where it stopped.
+    """
+
+    out: Folder
 
 
 def loop_arguments(parser: argparse.ArgumentParser, **defaults: Any) -> None:
@@ -31,14 +53,7 @@ def loop_arguments(parser: argparse.ArgumentParser, **defaults: Any) -> None:
         defaults: other defaults than LoopSettings', such as steps=10_000.
     """
     group = parser.add_argument_group("training")
-    group.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        default=argparse.SUPPRESS,
-        metavar="FOLDER",
-        help="checkpoints, finished files and logs; a training in it goes on where it stopped",
-    )
+    add_options(group, RunOptions)
     # What `accelerate launch` was told.
     precision = os.environ.get("ACCELERATE_MIXED_PRECISION", LoopSettings.precision)
     add_options(group, LoopSettings, **{"precision": precision, **defaults})
@@ -71,13 +86,14 @@ def add_options(
         if item.type == "bool":
             more["action"] = argparse.BooleanOptionalAction
         else:
-            more |= {"type": TYPES[str(item.type)], "metavar": "N"}
+            kind = str(item.type).removesuffix(" | None")
+            more |= {"type": TYPES[kind], "metavar": METAVARS.get(kind, "N")}
         if item.name in CHOICES:
             more |= {"choices": CHOICES[item.name], "metavar": None}
         if default is MISSING:
             more |= {"required": True, "default": None}
         elif isinstance(default, tuple):
-            more["default"] = "-".join(map(str, default))
+            more["default"] = BETWEEN[str(item.type)].join(map(str, default))
         group.add_argument(flag, **more)
 
 
@@ -141,15 +157,35 @@ def _range(text: str) -> tuple[int, int]:
     return found
 
 
-def whole_numbers(text: str) -> tuple[int, ...]:
-    """Such as 1,2,4."""
+def _part(text: str) -> tuple[int, int]:
+    part, parts = (int(number) for number in text.split("/"))
+    if not 1 <= part <= parts:
+        raise ValueError
+    return part, parts
+
+
+def _width(text: str) -> int:
+    if int(text) % WIDTH_UNIT:
+        raise ValueError
+    return int(text)
+
+
+def _strides(text: str) -> str | tuple[int, ...]:
+    return text if text in (EVEN, RANDOM) else _numbers(text)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
     found = tuple(int(part) for part in text.split(","))
     if min(found) < 1:
         raise ValueError
     return found
 
 
+BETWEEN = {"Part": "/", "Range": "-", "Size": "x"}
+METAVARS = {"Path": "FILE", "Folder": "FOLDER", "Range": "LOW-HIGH"}
 TYPES: dict[str, Callable[[str], Any]] = {
+    "Path": Path,
+    "Folder": Path,
     "int": int,
     "float": float,
     "str": str,
@@ -157,6 +193,10 @@ TYPES: dict[str, Callable[[str], Any]] = {
     "Amount": bounded("a number, 0 or above", float, 0),
     "Whole": bounded("a whole number, 0 or above", int, 0),
     "Count": bounded("a whole number above 0", int, 1),
+    "Numbers": read_with("a list of whole numbers as 1,2,4", _numbers),
+    "Strides": read_with(f"{EVEN}, {RANDOM} or numbers as 8,16,24", _strides),
+    "Width": bounded(f"a multiple of {WIDTH_UNIT}", _width, WIDTH_UNIT),
     "Range": read_with("a range of whole numbers as 1-6", _range),
     "Size": read_with("a size as 512x320", _size),
+    "Part": read_with("a part as 2/8", _part),
 }

@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -32,7 +33,8 @@ from ..data.seeds import begin
 from ..data.text_vectors import construct_text, encode_captions
 from ..loop import LoopSettings, train
 from ..objective import Objective
-from ..objectives.linear_vae import Pca, blocks_of, encode_linear, fit_pca
+from ..objectives.denoising import Frozen
+from ..objectives.linear_vae import Pca, blocks_of, decode_linear, encode_linear, fit_pca
 from ..objectives.noise import Schedule
 from .options import add_options
 
@@ -61,25 +63,36 @@ SETTINGS = LoopSettings(
 )
 
 
+Training = tuple[Objective, MakeBatch]
+
+
 @dataclass(frozen=True)
 class RecipePart:
     """One training of the recipe.
 
     Args:
         name: of its folder.
-        files: what it gives to the small model.
+        files: what it gives to the small model, without their ending.
         needs: parts that must be there before it.
         seconds: what a step costs on one core of a CPU of 2024, about.
-        settings: of the loop.
-        make: (foundation, folder of all parts) -> its objective and its batches.
+        steps: of the loop.
+        make: (this, foundation, folder of all parts) -> its objective and its batches.
+        rate, ema: the loop's learning rate, and the decay of its average.
     """
 
     name: str
     files: tuple[str, ...]
     needs: tuple[str, ...]
     seconds: float
-    settings: LoopSettings
-    make: Callable[[Foundation, Path], tuple[Objective, MakeBatch]]
+    steps: int
+    make: Callable[[RecipePart, Foundation, Path], Training]
+    rate: float = SETTINGS.learning_rate
+    ema: float = SETTINGS.ema
+
+    @property
+    def settings(self) -> LoopSettings:
+        """Of the loop."""
+        return replace(SETTINGS, steps=self.steps, learning_rate=self.rate, ema=self.ema)
 
 
 @dataclass(frozen=True)
@@ -92,14 +105,18 @@ class Foundation:
     flow: Pca
     text: dict[str, torch.Tensor]
 
-    def encode_image(self, pictures: torch.Tensor) -> torch.Tensor:
-        return encode_linear(self.image, pictures)
-
-    def encode_flow(self, fields: torch.Tensor) -> torch.Tensor:
-        return encode_linear(self.flow, fields)
-
-    def encode_text(self, captions: list[str]) -> torch.Tensor:
-        return encode_captions(self.text, captions)
+    def frozen(self, at_end: float) -> Frozen:
+        """What networks are fed from, and seen through; with v-prediction and zero terminal SNR,
+        leaning towards noise, a share of the samples at pure noise."""
+        image, flow = self.image, self.flow
+        return Frozen(
+            partial(encode_linear, image),
+            partial(encode_linear, flow),
+            partial(encode_captions, self.text),
+            Schedule("v", zero_terminal_snr=True, at_end=at_end, late=0.5),
+            partial(decode_linear, image),
+            partial(decode_linear, flow),
+        )
 
 
 def foundation(folder: Path, seed: int) -> Foundation:
@@ -130,11 +147,6 @@ def told(part: str, recipe: str, trained: Trained) -> dict[str, str]:
         "motion_i2v.configuration": json.dumps({"recipe": recipe, "part": part}),
         "motion_i2v.licence": LICENCE,
     }
-
-
-def schedule(at_end: float) -> Schedule:
-    """v-prediction with zero terminal SNR, leaning towards noise."""
-    return Schedule("v", zero_terminal_snr=True, at_end=at_end, late=0.5)
 
 
 @dataclass(frozen=True)
@@ -170,18 +182,18 @@ def run(args: argparse.Namespace, recipe: Recipe) -> int:
         return 0
     parts = [part for part in recipe.parts if not args.part or part.name in args.part]
     for part in parts:
-        minutes = part.settings.steps * part.seconds / 60
-        logger.info("%s: %d steps, about %.0f minutes", part.name, part.settings.steps, minutes)
+        minutes = part.steps * part.seconds / 60
+        logger.info("%s: %d steps, about %.0f minutes", part.name, part.steps, minutes)
     # Threads of OpenCV do not survive the fork of a worker process, which would wait for them.
     cv2.setNumThreads(0)
     base = foundation(args.out, seed=0)
     for part in parts:
         _check_needs(part, args.out)
-        steps = args.steps or part.settings.steps
+        steps = args.steps or part.steps
         settings = replace(part.settings, minutes=args.minutes, threads=args.threads, steps=steps)
         began = time.monotonic()
         begin(settings.seed)
-        objective, data = part.make(base, args.out)
+        objective, data = part.make(part, base, args.out)
         reached = train(objective, data, settings, args.out / part.name)
         logger.info("%s: %.0f minutes", part.name, (time.monotonic() - began) / 60)
         if reached < settings.steps:
@@ -206,10 +218,10 @@ def gather(
     target.mkdir(parents=True, exist_ok=True)
     for part in parts:
         for file in part.files:
-            source = folder / part.name / "files" / file
+            source = folder / part.name / "files" / f"{file}.safetensors"
             if not source.is_file():
                 raise TrainingError(f"{source} is not there: train the part '{part.name}' first")
-            with whole(target / names.get(file, file)) as copy:
+            with whole(target / f"{names.get(file, file)}.safetensors") as copy:
                 shutil.copyfile(source, copy)
     total = sum(path.stat().st_size for path in target.glob("*.safetensors"))
     logger.info("%s: %.1f MB", target, total / 1e6)

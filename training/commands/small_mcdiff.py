@@ -12,21 +12,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ...models.files.trained import Trained
 from ...models.host.mcdiff_file import read_mcdiff
 from ...models.host.mcdiff_networks import FlowCompletion, FutureFrameUNet
 from ...models.networks.mcdiff_shapes import CompletionShape, FrameShape
-from ..data.batches import MakeBatch
 from ..data.sparse_flow import USUAL, Sampling
 from ..data.step_clips import SyntheticSteps
-from ..loop import LoopSettings
-from ..objective import Objective
 from ..objectives import networks
-from ..objectives.linear_vae import decode_linear
 from ..objectives.mcdiff import FILE, FLOW, FRAME, SPARSE, TOGETHER, McdiffInputs, McdiffObjective
 from . import recipe
-from .recipe import COARSE, FINE, Foundation, Recipe, RecipePart, gather, schedule
+from .recipe import COARSE, FINE, Foundation, Recipe, RecipePart, Training, gather
 
 COMPLETION = CompletionShape(96, (1, 1, 1), attention=2, fold=4)
 FUTURE = FrameShape(64, (1, 1, 1), blocks=1)
@@ -54,35 +51,29 @@ class StepTraining:
     """One part of the recipe.
 
     Args:
-        part: its name.
         step: see `McdiffObjective`.
-        before: the parts that the networks go on from.
         sizes, pictures, frames: of a batch, see `SyntheticSteps`.
         sampling: of strokes.
         apart: see `McdiffObjective`.
     """
 
-    part: str
     step: str
-    before: tuple[str, ...] = ()
     sizes: tuple[tuple[int, int], ...] = FINE
     pictures: int = 32
     frames: int = 3
     sampling: Sampling = USUAL
     apart: bool = False
 
-    def __call__(self, base: Foundation, folder: Path) -> tuple[Objective, MakeBatch]:
+    def __call__(self, part: RecipePart, base: Foundation, folder: Path) -> Training:
         completion = networks.flow_completion(COMPLETION) if self.step in (FLOW, TOGETHER) else None
         future = networks.future_frame(FUTURE) if self.step != FLOW else None
-        for part in self.before:
-            go_on(completion, future, folder / part / "files" / FILE)
-        inputs = McdiffInputs(
-            base.encode_image, partial(decode_linear, base.image), schedule(AT_END)
-        )
+        for before in part.needs:
+            go_on(completion, future, folder / before / "files" / FILE)
+        frozen = base.frozen(AT_END)
+        inputs = McdiffInputs(frozen.image, frozen.picture, frozen.schedule)
         trial = SyntheticSteps(base.held_out, 12, self.sizes[:1], pictures=64)(0)
-        objective = McdiffObjective(
-            self.step, completion, future, inputs, self.apart, metadata(self.part), trial
-        )
+        told: Any = {"metadata": metadata(part.name), "trial": trial}
+        objective = McdiffObjective(self.step, completion, future, inputs, self.apart, **told)
         make = SyntheticSteps(
             base.photographs, 11, self.sizes, self.frames, self.pictures, self.sampling
         )
@@ -97,28 +88,21 @@ def go_on(completion: FlowCompletion | None, future: FutureFrameUNet | None, pat
             networks.filled(network, tensors)
 
 
-AFTER = ("fine", "frame")
-SETTINGS: LoopSettings = replace(recipe.SETTINGS, ema=0.998)
-
-
-def _part(
-    training: StepTraining, seconds: float, steps: int, rate: float, files: tuple[str, ...] = ()
-) -> RecipePart:
-    settings = replace(SETTINGS, steps=steps, learning_rate=rate)
-    return RecipePart(training.part, files, training.before, seconds, settings, training)
-
-
-_SPREAD = StepTraining("spread", FLOW, sizes=COARSE, pictures=16, sampling=MANY)
-_TOGETHER = StepTraining("together", TOGETHER, AFTER, pictures=16, sampling=FEW)
-_FRAME = StepTraining("frame", FRAME, pictures=64, frames=5)
+EMA = 0.998
+_NAME = (FILE.removesuffix(".safetensors"),)
+_SPREAD = StepTraining(FLOW, COARSE, 16, sampling=MANY)
+_FLOW = replace(_SPREAD, sampling=FEW)
+_FRAME = StepTraining(FRAME, pictures=64, frames=5)
+_TOGETHER = StepTraining(TOGETHER, pictures=16, sampling=FEW)
+_SPARSE, _APART = replace(_FRAME, step=SPARSE), replace(_TOGETHER, apart=True)
 PARTS = (
-    _part(_SPREAD, 0.5, 1400, 1e-3),
-    _part(StepTraining("flow", FLOW, ("spread",), COARSE, 16, sampling=FEW), 0.5, 1000, 8e-4),
-    _part(StepTraining("fine", FLOW, ("flow",), pictures=16, sampling=FEW), 0.8, 1500, 8e-4),
-    _part(_FRAME, 0.7, 2000, 1e-3),
-    _part(replace(_FRAME, part="sparse", step=SPARSE), 0.7, 2000, 1e-3),
-    _part(_TOGETHER, 0.9, 220, 2e-4, (FILE,)),
-    _part(replace(_TOGETHER, part="apart", apart=True), 0.9, 220, 2e-4),
+    RecipePart("spread", (), (), 0.5, 1400, _SPREAD, 1e-3, EMA),
+    RecipePart("flow", (), ("spread",), 0.5, 1000, _FLOW, 8e-4, EMA),
+    RecipePart("fine", (), ("flow",), 0.8, 1500, replace(_FLOW, sizes=FINE), 8e-4, EMA),
+    RecipePart("frame", (), (), 0.7, 2000, _FRAME, 1e-3, EMA),
+    RecipePart("sparse", (), (), 0.7, 2000, _SPARSE, 1e-3, EMA),
+    RecipePart("together", _NAME, ("fine", "frame"), 0.9, 220, _TOGETHER, 2e-4, EMA),
+    RecipePart("apart", (), ("fine", "frame"), 0.9, 220, _APART, 2e-4, EMA),
 )
 
 

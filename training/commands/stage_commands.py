@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,18 @@ from ..loop import train
 from ..objective import Objective
 from ..objectives import networks
 from ..objectives.pretrained import Pretrained, load_file_into, load_pretrained, start_stage1
-from ..objectives.stage1 import STEPS, Stage1Inputs, Stage1Objective
+from ..objectives.stage1 import STEPS, Stage1Objective
 from ..objectives.stage2 import ImageObjective, MotionObjective
 from ..objectives.warp_start import look_at_warp
-from .data_options import batches_of, data_arguments, told_of
-from .options import Group, loop_arguments, settings_of
+from .data_options import SourceOptions, batches_of, folder_arguments, told_of
+from .options import Group, add_options, loop_arguments, settings_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the four take."""
     command = parser.get_default("command")
-    data_arguments(parser, batch=1)
+    folder_arguments(parser)
+    add_options(parser, SourceOptions)
     given = parser.add_argument_group("what is given")
     _file(given, "--checkpoint", "a whole SD 1.5 checkpoint; the small model without it")
     _file(given, "--flow-vae", "the VAE of fields; the small model's without")
@@ -61,8 +63,8 @@ def run(args: argparse.Namespace) -> int:
         "motion-module": _motion_module,
     }
     begin(settings.seed)
-    metadata = base.metadata(told_of(args.synthetic))
-    objective = making[args.command](args, base, metadata, trial)
+    told = {"metadata": base.metadata(told_of(args.synthetic)), "trial": trial}
+    objective = making[args.command](args, base, told)
     return 0 if train(objective, make, settings, args.out) else 1
 
 
@@ -73,55 +75,41 @@ def _check_step(args: argparse.Namespace) -> None:
         raise ValueError(f"step '{args.step}' goes on from an earlier one: name its file (--start)")
 
 
-def _stage1(args: argparse.Namespace, base: Pretrained, *told: Any) -> Objective:
+def _stage1(args: argparse.Namespace, base: Pretrained, told: Any) -> Objective:
     unet: Any = start_stage1(base)
     if args.motion:
         load_file_into(unet.motion_modules, args.motion, "motion_modules")
     if args.start:
         load_file_into(unet, args.start, "stage1_unet")
-    return Stage1Objective(unet, None, _inputs(base), args.step, *told)
+    return Stage1Objective(unet, None, base.frozen(), args.step, **told)
 
 
-def _controlnet(args: argparse.Namespace, base: Pretrained, *told: Any) -> Objective:
+def _controlnet(args: argparse.Namespace, base: Pretrained, told: Any) -> Objective:
     unet: Any = start_stage1(base)
     load_file_into(unet, args.stage1, "stage1_unet")
-    shape = networks.UNetShape(base.shape.widths, base.shape.context, 8)
-    control = networks.stage1_control(shape, base.heads)
+    control = networks.stage1_control(replace(base.shape, kind="stage1_controlnet"))
     networks.copy_encoder(control, unet)
     if args.start:
         load_file_into(control, args.start, "stage1_controlnet")
-    return Stage1Objective(unet, control, _inputs(base), "control", *told)
+    return Stage1Objective(unet, control, base.frozen(), "control", **told)
 
 
-def _image_unet(_: argparse.Namespace, base: Pretrained, *told: Any) -> Objective:
-    return ImageObjective(_painter(base), base.image, base.text(), base.schedule, told[0])
+def _image_unet(_: argparse.Namespace, base: Pretrained, told: Any) -> Objective:
+    return ImageObjective(_painter(base), base.frozen(), metadata=told["metadata"])
 
 
-def _motion_module(args: argparse.Namespace, base: Pretrained, *told: Any) -> Objective:
+def _motion_module(args: argparse.Namespace, base: Pretrained, told: Any) -> Objective:
     layers = networks.motion_layers(base.shape.widths)
     look_at_warp(layers)
     if args.start:
         load_file_into(layers, args.start, "motion_modules")
-    return MotionObjective(
-        _painter(base),
-        layers,
-        base.image,
-        base.text(),
-        base.schedule,
-        metadata=told[0],
-        decode=base.picture,
-        trial=told[1],
-    )
+    return MotionObjective(_painter(base), base.frozen(), layers, **told)
 
 
 def _painter(base: Pretrained) -> nn.Module:
-    unet = networks.image_unet(base.shape, base.heads)
+    unet = networks.image_unet(base.shape)
     unet.load_state_dict(base.unet)
     return unet
-
-
-def _inputs(base: Pretrained) -> Stage1Inputs:
-    return Stage1Inputs(base.image, base.flow, base.text(), base.schedule, base.field)
 
 
 def _file(group: Group, name: str, text: str, required: bool = False) -> None:

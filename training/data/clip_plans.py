@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
 
-from .ranges import Size
+from .ranges import Size, Strides
 from .seeds import python_of
-from .videos import Crop, Video, VideoError, center_crop, random_crop
+from .videos import Crop, Video, center_crop, check_length, random_crop
 
 EVEN, RANDOM = "even", "random"
 CENTER = "center"
 CROPS = (CENTER, RANDOM)
 MULTIPLE = 8
+VIDEO_PACES = (1, 8)
+"""The least and the greatest number of video frames from one frame of a clip to the next."""
 POOL = 15
 """With random strides, so many are tracked at once; each sample takes some of them."""
 
@@ -40,18 +42,6 @@ class ClipPlan:
         return sorted(draw.sample(range(len(self.strides)), count))
 
 
-class Plans(Protocol):
-    """What the clips of a folder are like: `ClipOptions`, or `step_folder.StepOptions`."""
-
-    @property
-    def frames(self) -> int: ...
-
-    @property
-    def seed(self) -> int: ...
-
-    def plan(self, video: Video, number: int, attempt: int = 0) -> ClipPlan: ...
-
-
 @dataclass(frozen=True)
 class ClipOptions:
     """What the clips of a folder are like.
@@ -59,9 +49,10 @@ class ClipOptions:
     Args:
         size: (W, H) of a clip.
         frames: of a clip, the reference included.
-        strides: "even": equal steps that end as near to `longest` as the video allows (stage 1's
-            temporal layers: 8, 16, ..., 120); "random": different ones up to `longest` (stage 1's
-            single fields: one of 1 to 120); or the strides themselves, ascending. None: "random"
+        strides: how far ahead the other frames are. "even": equal steps that end as near to
+            `longest` as the video allows (stage 1's temporal layers: 8, 16, ..., 120); "random":
+            different ones up to `longest` (stage 1's single fields: one of 1 to 120); or numbers as
+            8,16,24, the strides themselves, ascending. None: "random"
             for 2 frames, else "even".
         longest: the largest stride.
         crop: "center", or "random" for a random place and scale.
@@ -73,7 +64,7 @@ class ClipOptions:
 
     size: Size = (512, 320)
     frames: int = 16
-    strides: str | tuple[int, ...] | None = None
+    strides: Strides | None = None
     longest: int = 120
     crop: str = CENTER
     seed: int = 0
@@ -125,10 +116,7 @@ class ClipOptions:
         Raises:
             VideoError: where the video is too short.
         """
-        if video.frames < self.needed:
-            raise VideoError(
-                f"{video.path} is too short: {video.frames} frames, but {self.needed} are needed"
-            )
+        check_length(video, self.needed)
         draw = python_of(self.seed, video.digest, number, attempt)
         # Shots may be short: every second attempt halves what is asked of them. Of a short video,
         # a third is left for different beginnings.
@@ -158,3 +146,56 @@ class ClipOptions:
             )
         if strides[0] < 1 or any(a >= b for a, b in pairwise(strides)):
             raise ValueError(f"strides ascend from 1 at least, but they are {list(strides)}")
+
+
+@dataclass(frozen=True)
+class StepOptions:
+    """What the clips of a folder are like.
+
+    Args:
+        size: (W, H) of a clip.
+        frames: of a clip.
+        paces: bounds of how many video frames a step takes; drawn evenly in the logarithm.
+        crop: see `ClipOptions`.
+        seed: of all that is drawn.
+
+    Raises:
+        ValueError: for options that fit no video.
+    """
+
+    size: Size
+    frames: int = 3
+    paces: tuple[int, int] = VIDEO_PACES
+    crop: str = CENTER
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        low, high = self.paces
+        if not 1 <= low <= high:
+            raise ValueError(
+                f"a step takes 1 frame of the video or more, and at most as many as at least; not "
+                f"{low} to {high}"
+            )
+        self._at(low)
+
+    @property
+    def needed(self) -> int:
+        """How many frames a video must have."""
+        return self._at(self.paces[0]).needed
+
+    def plan(self, video: Video, number: int, attempt: int = 0) -> ClipPlan:
+        """The `number`-th clip of a video; see `ClipOptions.plan`."""
+        low, high = self.paces
+        draw = python_of(self.seed, video.digest, number, "pace")
+        drawn = round(math.exp(draw.uniform(math.log(low), math.log(high))))
+        # Shots may be short, as whole videos may be.
+        pace = min(drawn >> attempt // 2, (video.frames - 1) // (self.frames - 1))
+        return self._at(max(low, pace)).plan(video, number, attempt)
+
+    def _at(self, pace: int) -> ClipOptions:
+        strides = tuple(pace * i for i in range(1, self.frames))
+        return ClipOptions(self.size, self.frames, strides, crop=self.crop, seed=self.seed)
+
+
+Plans = ClipOptions | StepOptions
+"""What the clips of a folder are like."""

@@ -1,4 +1,8 @@
-"""Batches of synthetic clips: a step decides their shape, a seed and an index each clip."""
+"""Batches of synthetic clips: a step decides their shape, a seed and an index each clip.
+
+Autoencoders get batches of `pixels`: pictures in -1..1 and fields as flow01 in 0..1, as they enter
+the encoder.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...models.types.motion_field import encode
 from ...scenes.photographs import Photographs
-from .batches import Batch
+from .batches import Batch, MakeBatch
 from .clip import TrainingClip, pictures_of, stack
 from .scenes import LAST_STRIDE, render
-from .seeds import numpy_of, short_seed_of, spread
+from .seeds import numpy_of, seed_of, short_seed_of, spread
 
 Sizes = Sequence[tuple[int, int]]
 """(W, H) each."""
@@ -151,3 +156,48 @@ def random_crops(
         else:
             out[i] = pictures_of(photographs.texture(random, size)[0][None])[0]
     return out
+
+
+@dataclass(frozen=True)
+class PicturePixels:
+    """Batches of `count` pictures, crops and frames of scenes, in sizes taken in turn."""
+
+    photographs: Photographs
+    seed: int
+    count: int = 8
+    sizes: Sizes = SIZES
+
+    def __call__(self, step: int, rank: int, world: int) -> Batch:
+        size, seed = self.sizes[step % len(self.sizes)], seed_of(self.seed, step, rank)
+        return {"pixels": random_crops(seed, self.count, size, self.photographs) * 2 - 1}
+
+
+@dataclass(frozen=True)
+class FieldPixels:
+    """Batches of fields: `frames` random times of each of `clips` scenes, sizes taken in turn."""
+
+    photographs: Photographs
+    seed: int
+    clips: int = 2
+    frames: int = 4
+    sizes: Sizes = SIZES
+
+    def __call__(self, step: int, rank: int, world: int) -> Batch:
+        size, seed = self.sizes[step % len(self.sizes)], seed_of(self.seed, step, rank)
+        times = RandomTimes(self.frames + 1)
+        made = make_clips(seed, range(self.clips), size, times, self.photographs)
+        return {"pixels": encode(torch.cat([clip.flow[1:] for clip in made]))}
+
+
+@dataclass(frozen=True)
+class ClipPixels:
+    """Batches of clips as batches of an autoencoder: their pictures, or their fields."""
+
+    kind: str
+    make: MakeBatch
+
+    def __call__(self, step: int, rank: int, world: int) -> Batch:
+        clips = self.make(step, rank, world)
+        if self.kind == "image_vae":
+            return {"pixels": clips["frames"].flatten(0, 1) * 2 - 1}
+        return {"pixels": encode(clips["flow"][:, 1:].flatten(0, 1))}

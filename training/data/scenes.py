@@ -55,9 +55,15 @@ def render(
 
 
 @dataclass(frozen=True)
-class RenderedSteps:
-    """A clip as `render_steps` makes it: F frames [F, 3, H, W] in 0..1, the flow [F - 1, 2, H, W]
-    px of each frame's pixels to the next frame, and the sprite int64 [F - 1, H, W] of each."""
+class Steps:
+    """F frames of H x W pixels, and where each frame's pixels go in the next.
+
+    Args:
+        frames: [F, 3, H, W] float32 in 0..1.
+        flow: [F - 1, 2, H, W] float32 px, of the pixels of frame i to frame i + 1.
+        objects: int64 [F - 1, H, W], which thing each pixel shows: 0 the background, k the k-th
+            sprite; all 0 where it is not known.
+    """
 
     frames: torch.Tensor
     flow: torch.Tensor
@@ -65,11 +71,8 @@ class RenderedSteps:
 
 
 def render_steps(
-    seed: int,
-    size: tuple[int, int],
-    times: Sequence[float],
-    photographs: Photographs,
-) -> RenderedSteps:
+    seed: int, size: tuple[int, int], times: Sequence[float], photographs: Photographs
+) -> Steps:
     """Renders the scene of a seed with the motion from each frame to the next.
 
     Args:
@@ -90,7 +93,7 @@ def render_steps(
         for i in range(len(at) - 1)
     ]
     objects = torch.from_numpy(scene.sprites(front[:-1]))
-    return RenderedSteps(_lit(scene, pictures, at), torch.from_numpy(np.stack(flow)), objects)
+    return Steps(_lit(scene, pictures, at), torch.from_numpy(np.stack(flow)), objects)
 
 
 def _lit(scene: Scene, pictures: np.ndarray, times: np.ndarray) -> torch.Tensor:

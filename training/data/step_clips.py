@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...scenes.photographs import Photographs
 from .scene_batches import SIZES
-from .scenes import render_steps
+from .scenes import Steps, render_steps
 from .seeds import numpy_of, spread, torch_of
 from .sparse_flow import USUAL, Sampling, keypoints, sparse_flow
 
@@ -20,20 +20,13 @@ PACES = (1 / 32, 1 / 4)
 
 
 @dataclass(frozen=True)
-class StepClip:
-    """F frames of H x W pixels, and where each frame's pixels go in the next.
+class StepClip(Steps):
+    """Steps, and what was followed of them.
 
     Args:
-        frames: [F, 3, H, W] float32 in 0..1.
-        flow: [F - 1, 2, H, W] float32 px, of the pixels of frame i to frame i + 1.
-        objects: int64 [F - 1, H, W], which thing each pixel shows: 0 the background, k the k-th
-            sprite; all 0 where it is not known.
         keypoints: int64 [P_i, 2] for each i, the pixels (x, y) of frame i that were followed.
     """
 
-    frames: Tensor
-    flow: Tensor
-    objects: Tensor
     keypoints: tuple[Tensor, ...]
 
 
@@ -63,7 +56,7 @@ def step_clip(
     """Renders a scene; arguments as for `scenes.render_steps`."""
     made = render_steps(seed, size, times, photographs)
     corners = tuple(keypoints(frame) for frame in made.frames[:-1])
-    return StepClip(made.frames, made.flow, made.objects, corners)
+    return StepClip(**vars(made), keypoints=corners)
 
 
 def drawn_on(clips: Sequence[StepClip], seed: int, sampling: Sampling) -> dict[str, Tensor]:

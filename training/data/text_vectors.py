@@ -78,11 +78,12 @@ def encode_captions(tensors: Mapping[str, torch.Tensor], captions: list[str]) ->
     """
     check_text(tensors, "the text encoder")
     tokens = len(tensors["places"])
-    known = tuple(tensors["token_ids"].tolist())
+    slot_of = {token: slot for slot, token in enumerate(tensors["token_ids"].tolist())}
     table = torch.cat([tensors["rows"], tensors["neutral"][None]]).float()
-    slots = torch.full((len(captions), tokens), len(known))
+    slots = torch.full((len(captions), tokens), len(slot_of))
     for caption, row in zip(captions, slots, strict=True):
-        found = _slots_of(caption, known)[: tokens - 2]
+        known = (slot_of[token] for token in _tokens_of(caption) if token in slot_of)
+        found = list(known)[: tokens - 2]
         row[1 : 1 + len(found)] = torch.tensor(found, dtype=torch.long)
     return F.layer_norm(table[slots] + tensors["places"].float(), (table.shape[1],))
 
@@ -95,16 +96,6 @@ def _tokenizer() -> Any:
 @lru_cache(maxsize=4096)
 def _tokens_of(text: str) -> tuple[int, ...]:
     return tuple(_tokenizer()(text)["input_ids"][1:-1])
-
-
-@lru_cache(maxsize=4)
-def _slots(known: tuple[int, ...]) -> dict[int, int]:
-    return {token: slot for slot, token in enumerate(known)}
-
-
-def _slots_of(caption: str, known: tuple[int, ...]) -> list[int]:
-    slots = _slots(known)
-    return [slots[token] for token in _tokens_of(caption) if token in slots]
 
 
 def _kept(words: Iterable[str]) -> list[str]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -54,7 +53,7 @@ class TrackerSettings:
         name: "accurate" or "fast" (no weights needed), or "DOT".
         step: frames further apart than this are tracked by way of frames between them; None: 4,
             and for DOT, which Motion-I2V was trained with, 8.
-        raft, cotracker, refiner: DOT's files.
+        raft, cotracker, refiner: one of DOT's three files of weights.
         device: on which DOT runs.
     """
 
@@ -97,12 +96,9 @@ class TrackerSettings:
         if self.name != DOT:
             return without_weights(self.name)
         networks = DotNetworks()
-        kinds = {
-            "estimator": weights.RAFT,
-            "tracker": weights.COTRACKER,
-            "refiner": weights.REFINER,
-        }
-        for (name, kind), file in zip(kinds.items(), self._files, strict=True):
+        kinds = (weights.RAFT, weights.COTRACKER, weights.REFINER)
+        names = ("estimator", "tracker", "refiner")
+        for name, kind, file in zip(names, kinds, self._files, strict=True):
             assert file is not None
             setattr(networks, name, weights.load(file, kind))
         return Dot(networks.train(False).to(self.device))
@@ -129,7 +125,7 @@ def extract(
     """
     numbers = waypoints(plan.strides, settings.stride)
     frames = read_frames(video, [plan.start + n for n in numbers], plan.crop, work_size(plan))
-    clip = ClipFrames(_Pictures(frames))
+    clip = ClipFrames(torch.from_numpy(frames).to(torch.float32) / 255)
     try:
         check_trackable(clip, [plan.start + n for n in numbers], False, nothing)
     except ValueError as error:
@@ -170,18 +166,3 @@ def inside(flow: Tensor) -> Tensor:
     x = torch.arange(w) + flow[..., 0, :, :]
     y = torch.arange(h)[:, None] + flow[..., 1, :, :]
     return (x >= -0.5) & (x < w - 0.5) & (y >= -0.5) & (y < h - 0.5)
-
-
-class _Pictures(Sequence[Tensor]):
-    """uint8 frames [F, H, W, 3], each made float32 in 0..1 when it is read."""
-
-    def __init__(self, frames: np.ndarray) -> None:
-        self.frames = frames
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def __getitem__(self, i: Any) -> Any:
-        if isinstance(i, slice):
-            return _Pictures(self.frames[i])
-        return torch.from_numpy(self.frames[i]).to(torch.float32) / 255

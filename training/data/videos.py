@@ -199,7 +199,10 @@ def problems(videos: Sequence[Path], frames: int, on_step: OnStep | None = None)
     found = {}
     for done, path in enumerate(videos, start=1):
         try:
-            check(path, frames)
+            video = probe(path)
+            check_length(video, frames)
+            numbers = sorted({video.frames // 2, video.frames - 1})
+            read_frames(video, numbers, center_crop(video, (1, 1)), (1, 1))
         except VideoError as error:
             found[path] = str(error)
         if on_step is not None:
@@ -207,14 +210,12 @@ def problems(videos: Sequence[Path], frames: int, on_step: OnStep | None = None)
     return found
 
 
-def check(path: Path, frames: int) -> Video:
-    """Raises VideoError unless the video can be read and has at least `frames` frames."""
-    video = probe(path)
+def check_length(video: Video, frames: int) -> None:
+    """Raises VideoError for a video of fewer frames."""
     if video.frames < frames:
-        raise VideoError(f"{path} is too short: {video.frames} frames, but {frames} are needed")
-    numbers = sorted({video.frames // 2, video.frames - 1})
-    read_frames(video, numbers, center_crop(video, (1, 1)), (1, 1))
-    return video
+        raise VideoError(
+            f"{video.path} is too short: {video.frames} frames, but {frames} are needed"
+        )
 
 
 def _largest(video: Video, size: tuple[int, int]) -> tuple[int, int]:

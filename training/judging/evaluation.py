@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,18 +12,9 @@ from ...models.densify.densify import PathsOutside, densify
 from ...models.picture.warp import warp_picture
 from ...models.types.motion_field import MotionField, still
 from ...scenes import metrics
-from . import baselines
-from .judges import (
-    FACTORS,
-    Scores,
-    Workbench,
-    judge_brush,
-    judge_field,
-    judge_lengths,
-    judge_video,
-    mean_rows,
-)
-from .report import AIM, MUST, Judged, Rows, Tables, Wanted
+from . import baselines, judges
+from .judges import CEILING, DENSE, FACTORS, REPEATED, STILL, Rows, Scores, Tables
+from .report import AIM, MUST, Judged, Wanted
 from .trials import Trial
 
 if TYPE_CHECKING:
@@ -33,13 +22,8 @@ if TYPE_CHECKING:
 
 OURS = "small model"
 RIGHT, ZERO, OTHER = f"{OURS}, right field", f"{OURS}, zero field", f"{OURS}, another clip's field"
-STILL, INVERSE, DENSE, CODEC = "no motion", "inverse distance", "Densify Tracks", "true field coded"
-REPEATED, SPLATTED, WARPED, CEILING = (
-    "frame 0 repeated, through the VAE",
-    "latent of frame 0 splatted",
-    "picture warped, holes filled, through the VAE",
-    "VAE ceiling",
-)
+CODEC, SPLATTED = "true field coded", "latent of frame 0 splatted"
+WARPED = "picture warped, holes filled, through the VAE"
 LINEAR = "8x8 blocks, 4 linear components"
 CHAIN = f"{OURS}, both stages"
 HALF = 0.5
@@ -47,6 +31,38 @@ HALF = 0.5
 
 IGNORE: PathsOutside = "ignore"
 FREE, CONTROLLED, MULTIPLIED = "no brush", "brush as control", "brush as control, field multiplied"
+
+
+LEAD = 1.5
+"""By how many dB stage 2 has to be better."""
+FARTHER = 0.1
+"""By how much of the true length points have to go farther for an arrow longer by half of it."""
+_AT_HALF, _AT_TRUE, _AT_LONGER = (f"at {factor:g}" for factor in FACTORS)
+_OVER, _NEW = "PSNR all", "PSNR uncovered"
+_POINTS, _DRIVEN = ("stage1", OURS, "points"), ("stage1", OURS, "driven")
+WANTED = (
+    Wanted(MUST, "image VAE on held-out crops, dB", "vae", OURS, "PSNR", lead=23.5),
+    Wanted(MUST, "drawn points nearer than half of no motion's, px", *_POINTS, STILL, True, 0.5),
+    Wanted(AIM, "driven objects nearer than Densify Tracks', px", *_DRIVEN, DENSE, True),
+    *(
+        Wanted(MUST, what, "arrows", OURS, longer, OURS, lead=FARTHER, other_column=shorter)
+        for what, longer, shorter in (
+            ("arrow of the true length farther than of half", _AT_TRUE, _AT_HALF),
+            ("half as long again farther still", _AT_LONGER, _AT_TRUE),
+        )
+    ),
+    *(
+        Wanted(MUST, f"{what} + 1.5, dB", "stage2", RIGHT, _OVER, other, lead=LEAD)
+        for what, other in (
+            ("stage 2 over frame 0 repeated", REPEATED),
+            ("right field over zero field", ZERO),
+            ("right field over another clip's", OTHER),
+        )
+    ),
+    Wanted(AIM, "stage 2 over the splatted latent, dB", "stage2", RIGHT, _OVER, SPLATTED),
+    Wanted(AIM, "over hole filling on uncovered pixels, dB", "stage2", RIGHT, _NEW, WARPED),
+)
+JUDGED = Judged(WANTED)
 
 
 @dataclass(frozen=True)
@@ -66,8 +82,7 @@ class LinearCodecs:
         """To training pictures [B, 3, H, W] and fields."""
         flow01 = torch.cat([each.encoded() for each in fields])
         return LinearCodecs(
-            baselines.BlockCodec(pictures.movedim(1, -1)),
-            baselines.BlockCodec(flow01.movedim(1, -1)),
+            *(baselines.BlockCodec(samples.movedim(1, -1)) for samples in (pictures, flow01))
         )
 
     def coded(self, field: MotionField) -> MotionField:
@@ -77,17 +92,16 @@ class LinearCodecs:
 
 
 @dataclass(frozen=True)
-class Bench(Workbench):
+class Bench(judges.Workbench[Trial]):
     """What is judged, and on what.
 
     Args:
-        trials: held-out scenes.
+        scenes: held-out ones.
         crops: [B, 3, H, W], of held-out photographs.
         linear: codecs without training, which stand in for the VAEs where there are none.
         networks: None: baselines alone.
     """
 
-    trials: list[Trial]
     crops: Tensor
     linear: LinearCodecs
     networks: Networks | None = None
@@ -101,12 +115,6 @@ class Bench(Workbench):
         """The true field through the flow VAE."""
         return self.networks.coded(trial) if self.networks else self.linear.coded(trial.field)
 
-    def dense(self, trial: Trial) -> MotionField:
-        """Densify Tracks, as its node does it; kept once computed."""
-        return self.once(
-            ("dense", trial.seed), lambda: densify(trial.tracks, trial.size, pixels(trial))
-        )
-
     def run(
         self, network: Networks, trial: Trial, factor: float = 1.0, brush: bool = False
     ) -> Tensor:
@@ -117,34 +125,11 @@ class Bench(Workbench):
             lambda: network.field(trial, trial.stretched(factor), region).flow,
         )
 
-    def repeated(self, trial: Trial) -> Tensor:
-        """A trial's picture through the VAE, as a still video; kept once computed."""
-        return self.once(
-            ("repeated", trial.seed),
-            lambda: baselines.repeated(self.codec, trial.picture, trial.frames),
-        )
 
-
-Judge = Callable[[Bench], Tables]
-
-
-def of_trials(table: str, what: str, share: float = 1.0) -> Callable[..., Judge]:
-    """A judge of a bench out of one of a trial: the means over trials, or the first share of
-    them, of the rows that are made of each."""
-
-    def judge(rows: Callable[[Bench, Trial], Rows]) -> Judge:
-        def all_rows(bench: Bench) -> Tables:
-            kept = bench.trials[: math.ceil(share * len(bench.trials))]
-            return {table: mean_rows([rows(bench, trial) for trial in bench.over(what, kept)])}
-
-        return all_rows
-
-    return judge
-
-
+@JUDGED.whole("vae")
 def judge_vae(bench: Bench) -> Tables:
-    """The image VAE on held-out crops: means over crops, and the PSNR of the mean error, which
-    counts the finest textures most."""
+    """Image VAE: dB on crops of held-out photographs."""
+    # Means over crops, and the PSNR of the mean error, which counts the finest textures most.
     bench.tell("image VAE")
 
     def row(codec: baselines.Codec) -> Scores:
@@ -160,34 +145,29 @@ def judge_vae(bench: Bench) -> Tables:
     return {"vae": {**rows, OURS: row(bench.networks.vae)} if bench.networks else rows}
 
 
-@of_trials("flow_vae", "flow VAE")
+@JUDGED.by_scene("vae", "flow VAE", "flow_vae")
 def judge_flow_vae(bench: Bench, trial: Trial) -> Rows:
-    """True fields through the flow VAE."""
+    """Flow VAE: error of true fields in px, and share of pixels (PCK) within so many px."""
     fields = {STILL: still(trial.frames, trial.size), LINEAR: bench.linear.coded(trial.field)}
     if bench.networks:
         fields[OURS] = bench.coded(trial)
-    return {name: judge_field(each.flow, trial) for name, each in fields.items()}
+    return {name: judges.judge_field(each.flow, trial) for name, each in fields.items()}
 
 
-@of_trials("stage1", "stage 1")
+@JUDGED.by_scene("stage1", "stage 1")
 def judge_stage1(bench: Bench, trial: Trial) -> Rows:
-    """Fields from drawn points."""
-    flows = {
-        STILL: still(trial.frames, trial.size).flow,
-        INVERSE: baselines.inverse_distance(trial.tracks).flow,
-        DENSE: bench.dense(trial).flow,
-        CODEC: bench.coded(trial).flow,
-    }
+    """Stage 1: end-point error in px, and share of points (PCK) within so many px."""
+    fields = {**bench.fields(trial), CODEC: bench.coded(trial)}
+    flows = {name: field.flow for name, field in fields.items()}
     if bench.networks:
         flows[OURS] = bench.run(bench.networks, trial)
-    return {name: judge_field(flow, trial) for name, flow in flows.items()}
+    return {name: judges.judge_field(flow, trial) for name, flow in flows.items()}
 
 
-@of_trials("leakage", "brush", HALF)
+@JUDGED.by_scene("stage1", "brush", "leakage", HALF)
 def judge_leakage(bench: Bench, trial: Trial) -> Rows:
-    """Motion outside a brush about the driven objects, with and without it."""
-    picture = pixels(trial)
-    inside = densify(trial.tracks, trial.size, picture, trial.brush, paths_outside=IGNORE)
+    """Motion brush, half of the scenes: motion outside and inside it, driven error, px."""
+    inside = densify(trial.tracks, trial.size, trial.pixels, trial.brush, paths_outside=IGNORE)
     flows = {
         "truth": trial.clip.flow,
         f"{DENSE}, {FREE}": bench.dense(trial).flow,
@@ -198,22 +178,22 @@ def judge_leakage(bench: Bench, trial: Trial) -> Rows:
         flows[f"{OURS}, {FREE}"] = bench.run(bench.networks, trial)
         flows[f"{OURS}, {CONTROLLED}"] = controlled
         flows[f"{OURS}, {MULTIPLIED}"] = controlled * trial.brush
-    return {name: judge_brush(flow, trial) for name, flow in flows.items()}
+    return {name: judges.judge_brush(flow, trial) for name, flow in flows.items()}
 
 
-@of_trials("arrows", "arrows", HALF)
+@JUDGED.by_scene("stage1", "arrows", "arrows", HALF)
 def judge_arrows(bench: Bench, trial: Trial) -> Rows:
-    """How far points go for arrows of several lengths."""
+    """Longer arrows, half of the scenes: how far points go, in parts of the true length."""
     flows = {DENSE: {f: densify(trial.stretched(f), trial.size).flow for f in FACTORS}}
     if bench.networks:
         networks = bench.networks
         flows[OURS] = {f: bench.run(networks, trial, f) for f in FACTORS}
-    return {name: judge_lengths(each, trial) for name, each in flows.items()}
+    return {name: judges.judge_lengths(each, trial) for name, each in flows.items()}
 
 
-@of_trials("stage2", "stage 2")
+@JUDGED.by_scene("stage2", "stage 2")
 def judge_stage2(bench: Bench, trial: Trial) -> Rows:
-    """Videos along the true field, a still one and another clip's."""
+    """Stage 2 along the true field: dB, SSIM, and change along true motion (of 255)."""
     codec, picture = bench.codec, trial.picture
     videos = {
         REPEATED: bench.repeated(trial),
@@ -225,17 +205,17 @@ def judge_stage2(bench: Bench, trial: Trial) -> Rows:
         paint = bench.networks.video
         videos[RIGHT] = paint(trial, trial.field)
         videos[ZERO] = paint(trial, still(trial.frames, trial.size))
-        other = bench.trials[(bench.trials.index(trial) + 1) % len(bench.trials)]
+        other = bench.scenes[(bench.scenes.index(trial) + 1) % len(bench.scenes)]
         videos[OTHER] = paint(trial, other.field)
     videos["truth"] = trial.clip.frames
-    return {name: judge_video(video, trial) for name, video in videos.items()}
+    return {name: judges.judge_video(video, trial) for name, video in videos.items()}
 
 
-@of_trials("chain", "whole chain")
+@JUDGED.by_scene("chain", "whole chain")
 def judge_chain(bench: Bench, trial: Trial) -> Rows:
-    """From drawn points to frames, beside Densify Tracks with a warp."""
+    """Whole chain, from drawn points: the same."""
     dense = bench.dense(trial)
-    frames, _ = warp_picture(pixels(trial), dense)
+    frames, _ = warp_picture(trial.pixels, dense)
     warped = baselines.warped(bench.codec, trial.picture, dense)
     videos = {
         REPEATED: bench.repeated(trial),
@@ -245,66 +225,4 @@ def judge_chain(bench: Bench, trial: Trial) -> Rows:
     if bench.networks:
         made = MotionField(bench.run(bench.networks, trial))
         videos[CHAIN] = bench.networks.video(trial, made)
-    return {name: judge_video(video, trial) for name, video in videos.items()}
-
-
-def pixels(trial: Trial) -> Tensor:
-    """A trial's picture [H, W, 3], as nodes take it."""
-    return trial.picture.movedim(0, -1)
-
-
-LEAD = 1.5
-"""By how many dB stage 2 has to be better."""
-FARTHER = 0.1
-"""By how much of the true length points have to go farther for an arrow longer by half of it."""
-_AT_HALF, _AT_TRUE, _AT_LONGER = (f"at {factor:g}" for factor in FACTORS)
-_OVER, _NEW = "PSNR all", "PSNR uncovered"
-WANTED = (
-    Wanted(MUST, "image VAE on held-out crops, dB", "vae", OURS, "PSNR", lead=23.5),
-    Wanted(
-        *(MUST, "drawn points nearer than half of no motion's, px", "stage1", OURS, "points"),
-        *(STILL, True, 0.5),
-    ),
-    Wanted(
-        *(AIM, "driven objects nearer than Densify Tracks', px", "stage1", OURS, "driven"),
-        *(DENSE, True),
-    ),
-    *(
-        Wanted(MUST, what, "arrows", OURS, longer, OURS, lead=FARTHER, other_column=shorter)
-        for what, longer, shorter in (
-            ("arrow of the true length farther than of half", _AT_TRUE, _AT_HALF),
-            ("half as long again farther still", _AT_LONGER, _AT_TRUE),
-        )
-    ),
-    *(
-        Wanted(MUST, f"{what} + 1.5, dB", "stage2", RIGHT, _OVER, other, lead=LEAD)
-        for what, other in (
-            ("stage 2 over frame 0 repeated", REPEATED),
-            ("right field over zero field", ZERO),
-            ("right field over another clip's", OTHER),
-        )
-    ),
-    Wanted(AIM, "stage 2 over the splatted latent, dB", "stage2", RIGHT, _OVER, SPLATTED),
-    Wanted(AIM, "over hole filling on uncovered pixels, dB", "stage2", RIGHT, _NEW, WARPED),
-)
-JUDGED = Judged(
-    {
-        "vae": (judge_vae, judge_flow_vae),
-        "stage1": (judge_stage1, judge_leakage, judge_arrows),
-        "stage2": (judge_stage2,),
-        "chain": (judge_chain,),
-    },
-    {
-        "vae": "Image VAE: dB on crops of held-out photographs",
-        "flow_vae": "Flow VAE: error of true fields in px, and share of pixels (PCK) within so "
-        "many px",
-        "stage1": "Stage 1: end-point error in px, and share of points (PCK) within so many px",
-        "leakage": "Motion brush, half of the scenes: motion outside and inside it, driven error, "
-        "px",
-        "arrows": "Longer arrows, half of the scenes: how far points go, in parts of the true "
-        "length",
-        "stage2": "Stage 2 along the true field: dB, SSIM, and change along true motion (of 255)",
-        "chain": "Whole chain, from drawn points: the same",
-    },
-    WANTED,
-)
+    return {name: judges.judge_video(video, trial) for name, video in videos.items()}

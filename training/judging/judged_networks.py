@@ -15,22 +15,14 @@ from ...models.files.checkpoints import Checkpoint, read_checkpoint
 from ...models.files.safetensors_files import read_safetensors
 from ...models.host import loading
 from ...models.host import small_networks as small_model
+from ...models.host import stage1_sampling as stage1
+from ...models.host import stage2_sampling as stage2
 from ...models.host.apply_control import apply_control
 from ...models.host.hints import TrackHint
 from ...models.host.motion_module import load_motion_module
 from ...models.host.reference import encode_picture
 from ...models.host.sampling import Settings
 from ...models.host.small_text import load_small_text
-from ...models.host.stage1_sampling import (
-    Frames,
-    decode_field,
-    encode_field,
-    make_clip,
-    sample_flow,
-    with_clip,
-)
-from ...models.host.stage2_sampling import TRAINED, make_motion, sample_video
-from ...models.host.stage2_sampling import with_schedule as with_noise_schedule
 from ...models.types.motion_field import MotionField
 from ...models.types.tracks import Tracks
 from ...scenes.scene_captions import VOCABULARY
@@ -111,7 +103,8 @@ class Networks:
     def coded(self, trial: Trial) -> MotionField:
         """The true field through the flow VAE."""
         view = self._clip(trial).view
-        return decode_field(self.flow_vae, encode_field(self.flow_vae, trial.field, view), view)
+        coded = stage1.encode_field(self.flow_vae, trial.field, view)
+        return stage1.decode_field(self.flow_vae, coded, view)
 
     def field(
         self, trial: Trial, tracks: Tracks | None = None, region: Tensor | None = None
@@ -128,21 +121,18 @@ class Networks:
         positive, negative = apply_control(
             self._text(trial.clip.caption), self._text(""), self.control, hint, 1.0, (0.0, 1.0)
         )
-        conditioned = with_clip(positive, clip), with_clip(negative, clip)
+        conditioned = stage1.with_clip(positive, clip), stage1.with_clip(negative, clip)
         with quiet():
-            latents = sample_flow(self.stage1, *conditioned, self.field_settings)
-        return decode_field(self.flow_vae, latents, clip.view)
+            latents = stage1.sample_flow(self.stage1, *conditioned, self.field_settings)
+        return stage1.decode_field(self.flow_vae, latents, clip.view)
 
     def video(self, trial: Trial, field: MotionField) -> Tensor:
         """The frames [F, 3, H, W] that stage 2 paints of a trial's picture along a field."""
-        motion = make_motion(field, encode_picture(self.vae, _pixels(trial)))
+        motion = stage2.make_motion(field, encode_picture(self.vae, trial.one_picture))
         with quiet():
-            latents = sample_video(
-                with_noise_schedule(self.model, TRAINED, self.motion_module),
-                self.motion_module,
-                motion,
-                self._text(trial.clip.caption),
-                self._text(""),
+            latents = stage2.sample_video(
+                stage2.with_schedule(self.model, stage2.TRAINED, self.motion_module),
+                *(self.motion_module, motion, self._text(trial.clip.caption), self._text("")),
                 self.video_settings,
             )
         return decoded(self.vae, latents)
@@ -150,7 +140,8 @@ class Networks:
     def _clip(self, trial: Trial) -> Any:
         strides = ", ".join(f"{stride:g}" for stride in trial.clip.strides.tolist())
         width, height = trial.size
-        return make_clip(_pixels(trial), self.vae, Frames(trial.frames, strides, width, height))
+        frames = stage1.Frames(trial.frames, strides, width, height)
+        return stage1.make_clip(trial.one_picture, self.vae, frames)
 
     def _text(self, words: str) -> list:
         return self.clip.encode_from_tokens_scheduled(self.clip.tokenize(words))
@@ -159,11 +150,6 @@ class Networks:
 def quiet() -> redirect_stderr:
     """Without the samplers' own progress bars, of which there would be hundreds."""
     return redirect_stderr(io.StringIO())
-
-
-def _pixels(trial: Trial) -> Tensor:
-    """[1, H, W, 3]"""
-    return trial.picture.movedim(0, -1)[None].contiguous()
 
 
 def _located(folder: Path, name: str, kind: str) -> Path:

@@ -1,20 +1,28 @@
-"""Scores of one trial's field or video, and their means over trials."""
+"""What benches share, scores of one trial's field or video, and their means over trials."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
+from ...models.densify.densify import densify
+from ...models.types.motion_field import MotionField, still
 from ...scenes import metrics
+from . import baselines
 from .trials import Trial
 
 Scores = dict[str, float]
-Scene = TypeVar("Scene")
+Rows = dict[str, Scores]
+Tables = dict[str, Rows]
+Scene = TypeVar("Scene", bound=Trial)
 Made = TypeVar("Made")
+
+STILL, INVERSE, DENSE = "no motion", "inverse distance", "Densify Tracks"
+REPEATED, CEILING = "frame 0 repeated, through the VAE", "VAE ceiling"
 
 WITHIN = (1, 2, 4, 8)
 """Pixels of PCK."""
@@ -26,16 +34,42 @@ ENOUGH = 64
 """Uncovered pixels that a clip must have for its figure on them to count."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Workbench:
-    """What benches share.
+@dataclass(frozen=True)
+class Workbench(Generic[Scene]):
+    """What is judged, and on what.
 
     Args:
+        scenes: held-out ones.
         tell: told of progress, a line at a time.
     """
 
-    tell: Callable[[str], None] = lambda line: None
-    _kept: dict[Hashable, Any] = field(default_factory=dict)
+    scenes: list[Scene]
+    tell: Callable[[str], None] = field(default=lambda line: None, kw_only=True)
+    _kept: dict[Hashable, Any] = field(default_factory=dict, kw_only=True)
+
+    @property
+    def codec(self) -> baselines.Codec:
+        """The VAE for pictures."""
+        raise NotImplementedError
+
+    def dense(self, trial: Trial) -> MotionField:
+        """Densify Tracks, as its node does it; kept once computed."""
+        key = "dense", trial.seed
+        return self.once(key, lambda: densify(trial.tracks, trial.size, trial.pixels))
+
+    def fields(self, trial: Trial) -> dict[str, MotionField]:
+        """The fields that need no network."""
+        return {
+            STILL: still(trial.frames, trial.size),
+            INVERSE: baselines.inverse_distance(trial.tracks),
+            DENSE: self.dense(trial),
+        }
+
+    def repeated(self, trial: Trial) -> Tensor:
+        """A trial's picture through the VAE, as a still video; kept once computed."""
+        key = "repeated", trial.seed
+        make = baselines.repeated
+        return self.once(key, lambda: make(self.codec, trial.picture, trial.frames))
 
     def over(self, what: str, scenes: Sequence[Scene]) -> Iterator[Scene]:
         """The scenes, telling of each."""
@@ -50,7 +84,7 @@ class Workbench:
         return self._kept[key]
 
 
-def mean_rows(scenes: Sequence[dict[str, Scores]]) -> dict[str, Scores]:
+def mean_rows(scenes: Sequence[Rows]) -> Rows:
     """The means over scenes of tables with the same rows."""
     return {name: means([rows[name] for rows in scenes]) for name in scenes[0]}
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from .judges import Scores
-
-Rows = dict[str, Scores]
-Tables = dict[str, Rows]
+from .judges import Rows, Tables, Workbench, mean_rows
 
 MUST, AIM = "must", "aim"
 
@@ -85,19 +82,64 @@ class Wanted:
         return Goal(self.kind, what, rows[self.row][column], bound, self.below)
 
 
+JudgeScene = Callable[[Any, Any], Rows]
+"""(a bench, one of its scenes) -> the rows that are made of it."""
+JudgeBench = Callable[[Any], Tables]
+
+
 @dataclass(frozen=True)
 class Judged:
-    """An evaluation.
+    """An evaluation: what its judges make of a bench, and its goals.
+
+    Judges enter it by the decorators. The docstring of one is the title of its table.
 
     Args:
-        parts: what makes the tables of each part, from a bench.
-        titles: of the tables.
         wanted: its goals.
+        parts: what makes the tables of each part.
+        titles: of the tables.
     """
 
-    parts: Mapping[str, Sequence[Callable[[Any], Tables]]]
-    titles: Mapping[str, str]
     wanted: Sequence[Wanted]
+    parts: dict[str, list[JudgeBench]] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
+
+    def by_scene(
+        self, part: str, what: str, table: str = "", share: float = 1.0
+    ) -> Callable[[JudgeScene], JudgeBench]:
+        """A judge out of one of a scene: the means over scenes, or the first share of them.
+
+        Args:
+            what: is judged, for those who wait.
+            table: where it is not called as the part is.
+        """
+
+        def entered(rows: JudgeScene) -> JudgeBench:
+            def judge(bench: Workbench[Any]) -> Tables:
+                kept = bench.scenes[: math.ceil(share * len(bench.scenes))]
+                made = [rows(bench, scene) for scene in bench.over(what, kept)]
+                return {table or part: mean_rows(made)}
+
+            judge.__doc__ = rows.__doc__
+            return self.whole(part, table)(judge)
+
+        return entered
+
+    def whole(
+        self, part: str, table: str = "", **others: str
+    ) -> Callable[[JudgeBench], JudgeBench]:
+        """A judge of a whole bench.
+
+        Args:
+            others: further tables of it, and their titles.
+        """
+
+        def entered(judge: JudgeBench) -> JudgeBench:
+            self.parts.setdefault(part, []).append(judge)
+            self.titles[table or part] = " ".join((judge.__doc__ or "").split()).rstrip(".")
+            self.titles.update(others)
+            return judge
+
+        return entered
 
     def tables(self, bench: Any, parts: Sequence[str]) -> Tables:
         """The tables of some parts, without those in which there is nothing."""
@@ -128,9 +170,7 @@ def as_json(tables: Tables, goals: Sequence[Goal]) -> dict[str, Any]:
         for goal in goals
     ]
     figures = {
-        key: {
-            row: dict(zip(of, map(_finite, of.values()), strict=True)) for row, of in rows.items()
-        }
+        key: {row: {name: _finite(each) for name, each in of.items()} for row, of in rows.items()}
         for key, rows in tables.items()
     }
     return {"tables": figures, "goals": told}

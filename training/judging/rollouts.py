@@ -25,32 +25,25 @@ from ...models.host.sampling import Settings
 from ...models.types.motion_field import MotionField
 from ...models.types.tracks import Tracks
 from ...scenes.photographs import Photographs
-from ..data.scenes import RenderedSteps, render, render_steps
+from ..data.scenes import Steps, render, render_steps
 from .judged_networks import quiet
 from .trials import Trial, trials
 
 
-@dataclass(frozen=True)
-class Course:
+@dataclass(frozen=True, eq=False)
+class Course(Trial):
     """A trial with its motion from each frame to the next.
 
     Args:
-        trial: the scene, and what is drawn on it.
         steps: the same scene at the same times.
     """
 
-    trial: Trial
-    steps: RenderedSteps
-
-    @property
-    def frames(self) -> int:
-        return self.trial.frames
+    steps: Steps
 
     @cached_property
-    def driven(self) -> Tensor:
+    def driven_steps(self) -> Tensor:
         """bool [F - 1, H, W], the objects with a moving point, in each frame but the last."""
-        numbers = self.trial.clip.objects[self.trial.driven].unique()
-        return torch.isin(self.steps.objects, numbers)
+        return torch.isin(self.steps.objects, self.clip.objects[self.driven].unique())
 
     @property
     def pictures(self) -> Tensor:
@@ -59,7 +52,7 @@ class Course:
 
     def inside(self, points: Tensor) -> Tensor:
         """bool [...], which of the points [..., 2] lie in the picture."""
-        return ((points >= 0) & (points <= torch.tensor(self.trial.size) - 1)).all(-1)
+        return ((points >= 0) & (points <= torch.tensor(self.size) - 1)).all(-1)
 
     def _things(self, points: Tensor, step: int) -> Tensor:
         """Which thing is seen at points [P, 2] in the frame before a step."""
@@ -75,7 +68,7 @@ class Course:
         """The drawing's part of one step as tracks of two frames, as a person would draw it on that
         frame: without the points that have left the picture, are covered by another thing there,
         or have come on top of another point."""
-        tracks = self.trial.tracks
+        tracks = self.tracks
         points = tracks.points[step : step + 2]
         inside = self.inside(points[0])
         near = torch.cdist(points[0], points[0]) <= 1
@@ -96,10 +89,11 @@ def courses(count: int, frames: int, size: tuple[int, int], seed: int) -> list[C
     """
     photographs, times = Photographs("held_out"), np.linspace(0, 1, frames).tolist()
     scene = partial(render, size=size, times=times, photographs=photographs)
-    return [
-        Course(trial, render_steps(trial.seed, size, times, photographs))
-        for trial in trials(scene, count, seed)
-    ]
+    made = []
+    for each in trials(scene, count, seed):
+        steps = render_steps(each.seed, size, times, photographs)
+        made.append(Course(each.clip, each.tracks, each.driven, each.seed, steps))
+    return made
 
 
 @dataclass(frozen=True)
@@ -149,12 +143,12 @@ class RolloutNetworks:
         """
         assert self.completer is not None
         pictures = course.frame(0) if warped else course.pictures
-        return complete_steps(self.completer, pictures, StepRange(course.trial.tracks))[1]
+        return complete_steps(self.completer, pictures, StepRange(course.tracks))[1]
 
     def drawn(self, course: Course) -> Rollout:
         """The full model's video: F makes flow of what is drawn, G the next frame, and so on."""
         assert self.completer is not None
-        return self._run(course, by_strokes(self.completer, course.trial.tracks))
+        return self._run(course, by_strokes(self.completer, course.tracks))
 
     def told(self, course: Course) -> Rollout:
         """G's video along the true flow."""
@@ -166,11 +160,11 @@ class RolloutNetworks:
 
     def sparse(self, course: Course) -> Rollout:
         """G's video where it is told of what is drawn alone."""
-        tracks = course.trial.tracks
+        tracks = course.tracks
         return self._run(course, lambda step, picture: momentary(tracks, step, self.stroke))
 
     def _run(self, course: Course, directions: Directions) -> Rollout:
-        settings = replace(self.settings, seed=self.settings.seed + course.trial.seed)
+        settings = replace(self.settings, seed=self.settings.seed + course.seed)
         picture = course.frame(0)
         with quiet():
             return rollout(self.model, self.vae, picture, directions, course.frames, settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -74,6 +74,16 @@ class Trial:
         """[3, H, W]"""
         return self.clip.frames[0]
 
+    @property
+    def pixels(self) -> Tensor:
+        """[H, W, 3], the picture as nodes take it."""
+        return self.picture.movedim(0, -1)
+
+    @property
+    def one_picture(self) -> Tensor:
+        """[1, H, W, 3], a batch of it."""
+        return self.pixels[None].contiguous()
+
     @cached_property
     def field(self) -> MotionField:
         return MotionField(self.clip.flow)
@@ -91,7 +101,7 @@ class Trial:
     @property
     def drawn(self) -> Tensor:
         """[F, 2, P] displacements of the points."""
-        return displacements(self.tracks)
+        return (self.tracks.points - self.tracks.points[:1]).movedim(2, 1)
 
     @property
     def leaving(self) -> Tensor:
@@ -105,11 +115,6 @@ class Trial:
         return Tracks(points, self.tracks.visibility, self.size)
 
 
-def displacements(tracks: Tracks) -> Tensor:
-    """[F, 2, P] of tracks' points."""
-    return (tracks.points - tracks.points[:1]).movedim(2, 1)
-
-
 def trials(render: Callable[[int], TrainingClip], count: int, seed: int = 0) -> list[Trial]:
     """The first so many held-out scenes in which something moves, from a seed on.
 
@@ -118,14 +123,10 @@ def trials(render: Callable[[int], TrainingClip], count: int, seed: int = 0) -> 
         count: at least 1.
         seed: from 0; other seeds give other scenes.
     """
-    found = (draw(render(scene), scene) for scene in _seeds(seed))
+    first = HELD_OUT + 1_000_000 * seed
+    found = (draw(render(scene), scene) for scene in range(first, first + 1_000_000))
     kept = (trial for trial in found if trial is not None)
     return [next(kept) for _ in range(count)]
-
-
-def _seeds(seed: int) -> Iterator[int]:
-    first = HELD_OUT + 1_000_000 * seed
-    yield from range(first, first + 1_000_000)
 
 
 def draw(clip: TrainingClip, seed: int) -> Trial | None:

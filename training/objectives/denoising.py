@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from dataclasses import dataclass
+from functools import cached_property, wraps
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..data.batches import Batch, placed
-from ..data.seeds import following, torch_of
-from ..objective import Objective
+from ..data.batches import Batch
+from ..data.seeds import following
 from .networks import recompute
 from .noise import RELEASED, Schedule
-from .samples import Predict, sample, weights_of
+from .samples import Predict, Reporting, sample
 
 Encode = Callable[[Tensor], Tensor]
 """A frozen VAE's encoder: [B, C, H, W] -> the posterior's mean [B, 4, H / 8, W / 8]."""
@@ -22,8 +22,25 @@ Encode = Callable[[Tensor], Tensor]
 Text = Callable[[list[str]], Tensor]
 """Captions -> [B, tokens, width]."""
 
-Shown = tuple[dict[str, Tensor], dict[str, Tensor]]
-"""What a report tells: figures, and pictures [N, 3, H, W] with the truth below."""
+
+@dataclass(frozen=True)
+class Frozen:
+    """What the networks of both stages are fed from, and seen through; none of it is trained.
+
+    Args:
+        image: encodes pictures in -1..1, unscaled latents.
+        flow: encodes flow01, unscaled latents.
+        text: captions -> [B, tokens, width].
+        schedule: of the noise.
+        picture, field: the decoders, of unscaled latents, for reports; None: no reports.
+    """
+
+    image: Encode
+    flow: Encode
+    text: Text
+    schedule: Schedule = RELEASED
+    picture: Encode | None = None
+    field: Encode | None = None
 
 
 def exactly(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,28 +54,24 @@ def exactly(function: Callable[..., Any]) -> Callable[..., Any]:
     return torch.no_grad()(wrapped)
 
 
-class Denoising(Objective):
-    """Networks that predict noise, or v, in latents. Subclasses give `example`.
-
-    Args:
-        schedule: of the noise.
-        metadata: of the files.
-        trial: a batch for reports; None: no reports.
-    """
+@dataclass(eq=False, kw_only=True)
+class Denoising(Reporting):
+    """Networks that predict noise, or v, in latents. Subclasses give `example` and `schedule`."""
 
     recomputes = True
     """Whether the backward pass can make activations anew."""
     known = 0
     """How many frames at the beginning of a clip are given, and not asked for."""
 
-    def __init__(
-        self,
-        schedule: Schedule = RELEASED,
-        metadata: dict[str, str] | None = None,
-        trial: Batch | None = None,
-    ) -> None:
-        self.schedule, self.metadata, self.trial = schedule, metadata or {}, trial
-        self.levels = schedule.levels()
+    @property
+    def schedule(self) -> Schedule:
+        """Of the noise."""
+        raise NotImplementedError
+
+    @cached_property
+    def levels(self) -> Tensor:
+        """See `Schedule.levels`."""
+        return self.schedule.levels()
 
     def example(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Predict]:
         """Clean latents [B, ...], and the network's answer for noisy ones."""
@@ -84,33 +97,8 @@ class Denoising(Objective):
         noise = torch.randn(clean.shape, generator=generator).to(clean)
         return sample(predict, noise, self.schedule, generator, steps)
 
-    def shown(self, batch: Batch, generator: torch.Generator) -> Shown:
-        """What a report tells of a batch."""
-        raise NotImplementedError
-
-    def report(self, modules: Any, writer: Any, step: int) -> None:
-        """What the averaged networks make of the trial, beside the truth."""
-        if self.trial is None:
-            return
-        batch = placed(self.trial, next(modules.parameters()).device)
-        with weights_of(modules, self.modules):
-            figures, pictures = self.shown(batch, torch_of(0))
-        for name, value in figures.items():
-            writer.add_scalar(f"trial/{name}", float(value), step)
-        for name, made in pictures.items():
-            writer.add_images(f"trial/{name}, truth below", made.cpu(), step)
-
     def gradient_checkpointing(self) -> None:
         if self.recomputes:
             recompute(self.modules)
         else:
             super().gradient_checkpointing()
-
-    def told(self, kind: str) -> dict[str, str]:
-        """The metadata of a file of that kind."""
-        return {**self.metadata, "motion_i2v.kind": kind}
-
-
-def decibels(frames: Tensor, truth: Tensor) -> Tensor:
-    """The PSNR of frames in 0..1."""
-    return -10 * torch.log10((frames - truth).square().mean())

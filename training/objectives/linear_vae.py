@@ -16,7 +16,8 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional
 
-from ...models.files import layout
+from ...models.files.layout import entries
+from ...models.files.network_shapes import VAEShape
 
 BLOCK = 8
 LATENT = 4
@@ -130,7 +131,7 @@ def construct_encoder(pca: Pca, widths: tuple[int, ...]) -> dict[str, Tensor]:
         raise ValueError(f"the widths {widths} must be at least {least}")
     tensors = {
         entry.name: torch.zeros(entry.shape)
-        for entry in layout.autoencoder(widths, channels)
+        for entry in entries(VAEShape(widths, channels))
         if entry.name.startswith(("encoder.", "quant_conv."))
     }
     for name, tensor in tensors.items():

@@ -15,14 +15,16 @@ from torch import Tensor, nn
 
 from ...models.fields.flow_colors import flow_to_color
 from ...models.host.mcdiff_networks import CHANGE, FlowCompletion, FutureFrameUNet, folded, longest
+from ...scenes import metrics
 from ..data.batches import Batch
 from ..data.ranges import Amount, Share
 from ..data.seeds import following
 from ..data.sparse_flow import MOVES
 from ..objective import Files
-from .denoising import Denoising, Encode, Shown, decibels, exactly
+from .denoising import Denoising, Encode, exactly
 from .linear_vae import FACTOR
 from .noise import RELEASED, Schedule
+from .samples import Shown
 
 FLOW, FRAME, SPARSE, TOGETHER = "flow", "frame", "sparse", "together"
 F, G = "flow_completion", "future_frame"
@@ -76,6 +78,7 @@ class _Pairs:
         return _Pairs(*(part.flatten(0, 1) for part in parts))
 
 
+@dataclass(eq=False)
 class McdiffObjective(Denoising):
     """The loss of F, of G, or of both.
 
@@ -86,31 +89,30 @@ class McdiffObjective(Denoising):
         completion, future: the networks; None where the step does not need it.
         inputs: the frozen rest.
         apart: in "together", G is given the true flow: the same steps without the end to end.
-        metadata: of the file.
-        trial: a batch for reports.
     """
 
     recomputes = False
 
-    def __init__(
-        self,
-        step: str,
-        completion: FlowCompletion | None,
-        future: FutureFrameUNet | None,
-        inputs: McdiffInputs,
-        apart: bool = False,
-        metadata: dict[str, str] | None = None,
-        trial: Batch | None = None,
-    ) -> None:
-        if step not in STEPS:
-            raise ValueError(f"MCDiff is trained in the steps {', '.join(STEPS)}, not '{step}'")
-        given: dict[str, Any] = {F: completion, G: future}
-        missing = [name for name in NEEDED[step] if given[name] is None]
+    step: str
+    completion: FlowCompletion | None
+    future: FutureFrameUNet | None
+    inputs: McdiffInputs
+    apart: bool = False
+
+    def __post_init__(self) -> None:
+        if self.step not in STEPS:
+            raise ValueError(
+                f"MCDiff is trained in the steps {', '.join(STEPS)}, not '{self.step}'"
+            )
+        given: dict[str, Any] = {F: self.completion, G: self.future}
+        missing = [name for name in NEEDED[self.step] if given[name] is None]
         if missing:
-            raise ValueError(f"step '{step}' trains {', '.join(missing)}, which is not given")
-        super().__init__(inputs.schedule, metadata, trial)
-        self.step, self.inputs, self.apart = step, inputs, apart
-        self.modules = nn.ModuleDict({name: given[name] for name in NEEDED[step]})
+            raise ValueError(f"step '{self.step}' trains {', '.join(missing)}, which is not given")
+        self.modules = nn.ModuleDict({name: given[name] for name in NEEDED[self.step]})
+
+    @property
+    def schedule(self) -> Schedule:
+        return self.inputs.schedule
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Any]]:
         """The loss of a batch of `training.data.step_clips.drawn_on`."""
@@ -191,7 +193,7 @@ class McdiffObjective(Denoising):
         """Flow and frames beside the truth, with their errors beside those of no motion."""
         pairs = _Pairs.of(batch)
         flow, known = self._told(pairs)
-        figures: dict[str, Tensor] = {}
+        figures: dict[str, Any] = {}
         pictures: dict[str, Tensor] = {}
         if F in self.modules:
             made = self.modules[F](pairs.drawn, pairs.known, pairs.before).float()
@@ -210,7 +212,7 @@ class McdiffObjective(Denoising):
             painted = self._decoded((before + CHANGE * change) / FACTOR)
             rest, ceiling = (self._through_vae(each) for each in (pairs.before, pairs.after))
             for name, frames in (("psnr", painted), ("psnr of rest", rest), ("ceiling", ceiling)):
-                figures[name] = decibels(frames, pairs.after)
+                figures[name] = metrics.decibels(float((frames - pairs.after).square().mean()))
             pictures["frames"] = torch.cat([painted[:4], pairs.after[:4]])
         return figures, pictures
 

@@ -14,11 +14,13 @@ import comfy.ops
 import torch
 from comfy.ldm.models.autoencoder import AutoencoderKL
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
+from einops import rearrange
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from ...models.files import layout
-from ...models.files.layout import Entry, UNetShape
+from ...models.files.layout import Entry
+from ...models.files.network_shapes import UNetShape, VAEShape, shape_of
 from ...models.host.flow_vae import autoencoder_config
 from ...models.host.mcdiff_networks import FlowCompletion, FutureFrameUNet, future_config
 from ...models.host.motion_module import PREFIX
@@ -40,7 +42,7 @@ def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, heads: int) -> tor
     On a GPU torch's fused attention is faster; on a CPU its backward pass takes several times as
     long as these products do.
     """
-    q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
+    q, k, v = (rearrange(x, "b l (head c) -> b head l c", head=heads) for x in (q, k, v))
     if q.device.type != "cpu":
         out = nn.functional.scaled_dot_product_attention(q, k, v)
     else:
@@ -48,7 +50,7 @@ def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, heads: int) -> tor
         with torch.autocast("cpu", enabled=False):
             scores = (q * q.shape[-1] ** -0.5) @ k.to(q.dtype).transpose(-1, -2)
             out = torch.softmax(scores, dim=-1) @ v.to(q.dtype)
-    return out.transpose(1, 2).flatten(2)
+    return rearrange(out, "b head l c -> b l (head c)")
 
 
 def host_options(
@@ -80,37 +82,26 @@ def host_options(
     return options
 
 
-def image_unet(shape: UNetShape, heads: int) -> UNetModel:
-    """SD 1.5's UNet of any widths, which paints frames.
-
-    Args:
-        shape: with 4 input channels.
-        heads: of the attention over pixels.
-    """
-    return _start(_of_host(UNetModel, shape, heads, without=("num_classes", "adm_in_channels")))
+def image_unet(shape: UNetShape) -> UNetModel:
+    """SD 1.5's UNet of any widths, which paints frames; of the kind "sd15_unet"."""
+    return _start(_of_host(UNetModel, shape))
 
 
-def stage1_unet(shape: UNetShape, heads: int) -> MotionFieldUNet:
+def stage1_unet(shape: UNetShape) -> MotionFieldUNet:
     """The UNet of stage 1 with its temporal layers (`motion_modules`), which add nothing yet."""
-    return _start(_of_host(MotionFieldUNet, shape, heads))
+    return _start(_of_host(MotionFieldUNet, shape))
 
 
-def stage1_control(shape: UNetShape, heads: int) -> TrajectoryControlModel:
+def stage1_control(shape: UNetShape) -> TrajectoryControlModel:
     """The sparse-trajectory ControlNet, whose residuals are 0 yet."""
-    net = _of_host(TrajectoryControlModel, shape, heads, without=("out_channels",), device=None)
-    _start(net)
+    net = _start(_of_host(TrajectoryControlModel, shape, device=None))
     for conv in (*net.zero_convs, net.middle_block_out):
         zero(conv[0])
     return net
 
 
-def _of_host(
-    network: Any, shape: UNetShape, heads: int, without: tuple[str, ...] = (), **more: Any
-) -> Any:
-    """A network of the host's configuration, without the keys that it does not take."""
-    config = {key: value for key, value in unet_config(shape).items() if key not in without}
-    config |= {"num_heads": heads, "num_head_channels": -1}
-    return network(**config, operations=ORDINARY, dtype=torch.float32, **more)
+def _of_host(network: Any, shape: UNetShape, **more: Any) -> Any:
+    return network(**unet_config(shape), operations=ORDINARY, dtype=torch.float32, **more)
 
 
 def motion_layers(widths: tuple[int, ...]) -> nn.ModuleList:
@@ -144,7 +135,7 @@ def filled(network: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
 
 def autoencoder(widths: tuple[int, ...], channels: int) -> AutoencoderKL:
     """SD's autoencoder with `channels` in and out."""
-    return _initialise(AutoencoderKL(**autoencoder_config(widths, channels)["params"]))
+    return _initialise(AutoencoderKL(**autoencoder_config(VAEShape(widths, channels))["params"]))
 
 
 def widths_of(unet: Any) -> tuple[int, ...]:
@@ -154,15 +145,7 @@ def widths_of(unet: Any) -> tuple[int, ...]:
 
 def entries(kind: str, widths: tuple[int, ...], context: int = 768) -> list[Entry]:
     """Every tensor of a kind of file (`models.files.kinds.KINDS`): its names and shape."""
-    made = {
-        "stage1_unet": lambda: layout.unet(UNetShape(widths, context, 8), True, True),
-        "stage1_controlnet": lambda: layout.controlnet(UNetShape(widths, context, 8)),
-        "motion_modules": lambda: layout.motion_modules(UNetShape(widths), PREFIX.rstrip(".")),
-        "sd15_unet": lambda: layout.unet(UNetShape(widths, context, 4), False, False),
-        "flow_vae": lambda: layout.autoencoder(widths, 2),
-        "image_vae": lambda: layout.autoencoder(widths, 3),
-    }
-    return list(made[kind]())
+    return layout.entries(shape_of(kind, widths, context))
 
 
 def tensors_of(network: Any, kind: str) -> dict[str, torch.Tensor]:

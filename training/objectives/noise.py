@@ -57,10 +57,8 @@ class Schedule:
 
     def timesteps(self, count: int, generator: torch.Generator) -> torch.Tensor:
         """Random timesteps [count], int64 in 0..999; spread evenly over the batch."""
-        u = (
-            torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)
-        ) / count
-        t = ((TIMESTEPS - 1) * u**self.late).round().long()
+        u = torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)
+        t = ((TIMESTEPS - 1) * (u / count) ** self.late).round().long()
         end = torch.rand(count, generator=generator) < self.at_end
         return torch.where(end, TIMESTEPS - 1, t)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,13 @@ from torch import nn
 
 from ...models.files.checkpoint_files import load_tensors
 from ...models.files.checkpoints import read_checkpoint
-from ...models.files.layout import UNetShape
+from ...models.files.network_shapes import UNetShape
 from ...models.files.trained import HEADS, Trained
 from ...models.host.flow_vae import FlowVAE
 from ...models.host.loading import load_flow_vae
 from ...models.host.small_networks import FOLDER, PARTS, load_image_vae, load_small_model
 from . import networks
+from .denoising import Frozen
 from .noise import Schedule
 
 logger = logging.getLogger(__name__)
@@ -40,8 +41,7 @@ class Pretrained:
 
     Args:
         unet: the image UNet's tensors under the host's names, float32 on the CPU.
-        shape: its widths, and the width of the text.
-        heads: of its attention over pixels.
+        shape: its widths, the width of the text, its heads.
         schedule: what it predicts, on which noise levels.
         vae, clip: the host's.
         flow_vae: ours; None where a command does without.
@@ -50,31 +50,24 @@ class Pretrained:
 
     unet: dict[str, torch.Tensor]
     shape: UNetShape
-    heads: int
     schedule: Schedule
     vae: Any
     clip: Any
     flow_vae: FlowVAE | None
     source: str
 
-    def image(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Pictures [B, 3, H, W] in -1..1 -> unscaled latents."""
-        return encoded(self.vae, pictures)
+    def frozen(self) -> Frozen:
+        """What it feeds, and what is seen through it; fields need a flow VAE once coded."""
+        image, picture = partial(encoded, self.vae), partial(decoded, self.vae)
+        return Frozen(image, self._flow, self.text(), self.schedule, picture, self._field)
 
-    def picture(self, latents: torch.Tensor) -> torch.Tensor:
-        """The reverse, in -1..1."""
-        return decoded(self.vae, latents)
+    def _flow(self, flow01: torch.Tensor) -> torch.Tensor:
+        return self._coder().encode_flow(flow01).to(flow01)
 
-    def flow(self, flow01: torch.Tensor) -> torch.Tensor:
-        """flow01 [B, 2, H, W] -> unscaled latents."""
-        return self.given_flow_vae.encode_flow(flow01).to(flow01)
+    def _field(self, latents: torch.Tensor) -> torch.Tensor:
+        return self._coder().decode_flow(latents).to(latents)
 
-    def field(self, latents: torch.Tensor) -> torch.Tensor:
-        """The reverse."""
-        return self.given_flow_vae.decode_flow(latents).to(latents)
-
-    @property
-    def given_flow_vae(self) -> FlowVAE:
+    def _coder(self) -> FlowVAE:
         if self.flow_vae is None:
             raise ValueError("this needs a flow VAE: name its file with --flow-vae")
         return self.flow_vae
@@ -98,7 +91,7 @@ class Pretrained:
     def metadata(self, data: str) -> dict[str, str]:
         """What a file that is trained on this base says of itself."""
         made = self.schedule
-        trained = Trained(made.prediction, made.zero_terminal_snr, self.heads)
+        trained = Trained(made.prediction, made.zero_terminal_snr, self.shape.heads)
         return {
             **trained.metadata(),
             "motion_i2v.data": data,
@@ -189,14 +182,14 @@ def _of_host(
     zero = float(sampling.sigma_max) > 1000
     state = model.model.diffusion_model.state_dict()
     tensors = {name: tensor.float().cpu() for name, tensor in state.items()}
-    shape = UNetShape(widths, config["context_dim"], 4)
+    shape = UNetShape("sd15_unet", widths, config["context_dim"], heads)
     schedule = Schedule("v" if v else "eps", zero)
-    return Pretrained(tensors, shape, heads, schedule, vae, clip, flow_vae, source)
+    return Pretrained(tensors, shape, schedule, vae, clip, flow_vae, source)
 
 
 def start_stage1(base: Pretrained) -> nn.Module:
     """Stage 1's UNet, begun as the image UNet: it does not see the reference, nor strides yet."""
-    unet = networks.stage1_unet(UNetShape(base.shape.widths, base.shape.context, 8), base.heads)
+    unet = networks.stage1_unet(replace(base.shape, kind="stage1_unet"))
     own, given = unet.state_dict(), dict(base.unet)
     # The host has the noisy latent's four channels first.
     first = "input_blocks.0.0.weight"

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
 
+from ..data.batches import Batch, placed
+from ..data.seeds import torch_of
+from ..objective import Objective
 from .noise import TIMESTEPS, Schedule
 
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -64,3 +69,40 @@ def weights_of(other: nn.Module, network: nn.Module) -> Iterator[None]:
         yield
     finally:
         network.load_state_dict(own)
+
+
+Shown = tuple[dict[str, Any], dict[str, torch.Tensor]]
+"""What a report tells: figures, and pictures [N, 3, H, W] with the truth below."""
+
+
+@dataclass(eq=False, kw_only=True)
+class Reporting(Objective):
+    """An objective that shows what its networks make of a trial. Subclasses give `shown`.
+
+    Args:
+        metadata: of the files.
+        trial: a batch for reports; None: no reports.
+    """
+
+    metadata: dict[str, str] = field(default_factory=dict)
+    trial: Batch | None = None
+
+    def shown(self, batch: Batch, generator: torch.Generator) -> Shown:
+        """What a report tells of a batch."""
+        raise NotImplementedError
+
+    def report(self, modules: Any, writer: Any, step: int) -> None:
+        """What the averaged networks make of the trial, beside the truth."""
+        if self.trial is None:
+            return
+        batch = placed(self.trial, next(modules.parameters()).device)
+        with weights_of(modules, self.modules):
+            figures, pictures = self.shown(batch, torch_of(0))
+        for name, value in figures.items():
+            writer.add_scalar(f"trial/{name}", float(value), step)
+        for name, made in pictures.items():
+            writer.add_images(f"trial/{name}, truth below", made.cpu(), step)
+
+    def told(self, kind: str) -> dict[str, str]:
+        """The metadata of a file of that kind."""
+        return {**self.metadata, "motion_i2v.kind": kind}

@@ -19,69 +19,48 @@ from torch import Tensor, nn
 from ...models.fields.flow_colors import flow_to_color
 from ...models.types.motion_field import decode, encode
 from ..data.batches import Batch
+from ..data.seeds import chance
 from ..data.strokes import USUAL, Drawing, draw
 from ..objective import Files
-from .denoising import Denoising, Encode, Shown, Text, exactly
+from .denoising import Denoising, Frozen, exactly
 from .linear_vae import FACTOR
 from .networks import host_options, tensors_of
-from .noise import RELEASED, Schedule
-from .samples import Predict
+from .noise import Schedule
+from .samples import Predict, Shown
 
 STEPS = ("field", "temporal", "whole")
 
 
-@dataclass(frozen=True)
-class Stage1Inputs:
-    """What the networks are fed from, all frozen.
-
-    Args:
-        image: encodes pictures in -1..1, unscaled latents.
-        flow: encodes flow01, unscaled latents.
-        text: captions -> [B, tokens, width].
-        schedule: of the noise.
-        decode: the flow VAE's decoder, of unscaled latents, for reports; None: no reports.
-        drawing: what is drawn; None: the ControlNet is left out.
-        no_caption: share of the clips whose caption is dropped.
-    """
-
-    image: Encode
-    flow: Encode
-    text: Text
-    schedule: Schedule = RELEASED
-    decode: Encode | None = None
-    drawing: Drawing | None = USUAL
-    no_caption: float = 0.1
-
-
+@dataclass(eq=False)
 class Stage1Objective(Denoising):
     """The loss of stage 1's networks.
 
     Args:
         unet, control: as `objectives.networks` makes them; control None: text and picture alone.
-        inputs: the frozen rest.
+        frozen: the rest.
         step: one of STEPS: what is trained. With "control", only the ControlNet is.
-        metadata: of the files.
-        trial: a batch for reports.
+        drawing: what is drawn; None: the ControlNet is left out.
+        no_caption: share of the clips whose caption is dropped.
     """
 
-    def __init__(
-        self,
-        unet: nn.Module,
-        control: nn.Module | None,
-        inputs: Stage1Inputs,
-        step: str = "whole",
-        metadata: dict[str, str] | None = None,
-        trial: Batch | None = None,
-    ) -> None:
-        if step not in (*STEPS, "control"):
-            raise ValueError(f"stage 1 is trained in the steps {', '.join(STEPS)}, not '{step}'")
-        if step == "control" and control is None:
+    unet: nn.Module
+    control: nn.Module | None
+    frozen: Frozen
+    step: str = "whole"
+    drawing: Drawing | None = USUAL
+    no_caption: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.step not in (*STEPS, "control"):
+            steps = ", ".join(STEPS)
+            raise ValueError(f"stage 1 is trained in the steps {steps}, not '{self.step}'")
+        if self.step == "control" and self.control is None:
             raise ValueError("there is no ControlNet to train")
-        super().__init__(inputs.schedule, metadata, trial if inputs.decode else None)
-        self.step, self.inputs = step, inputs
-        self.modules = nn.ModuleDict({"unet": unet})
-        if control is not None:
-            self.modules["control"] = control
+        if self.frozen.field is None:
+            self.trial = None
+        self.modules = nn.ModuleDict({"unet": self.unet})
+        if self.control is not None:
+            self.modules["control"] = self.control
         for name, parameter in self.modules.named_parameters():
             temporal = ".motion_modules." in name
             wanted = {
@@ -90,8 +69,12 @@ class Stage1Objective(Denoising):
                 "whole": True,
                 "control": name.startswith("control."),
             }
-            parameter.requires_grad_(wanted[step])
-        self.leaves_out = control is not None and inputs.drawing is None
+            parameter.requires_grad_(wanted[self.step])
+        self.leaves_out = self.control is not None and self.drawing is None
+
+    @property
+    def schedule(self) -> Schedule:
+        return self.frozen.schedule
 
     def example(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Predict]:
         """Of a batch with frames [B, F, 3, H, W], flow [B, F, 2, H, W], strides [B, F - 1] and
@@ -138,24 +121,23 @@ class Stage1Objective(Denoising):
     @exactly
     def _encoded(self, batch: Batch, generator: torch.Generator) -> tuple[Any, ...]:
         """Scaled latents [B, N, 4, h, w], the reference's [B, 4, h, w], the hint, the text."""
-        inputs, flow = self.inputs, batch["flow"]
+        frozen, flow = self.frozen, batch["flow"]
         clips = flow.shape[0]
-        clean = inputs.flow(encode(flow[:, 1:]).flatten(0, 1)).unflatten(0, (clips, -1)) * FACTOR
+        clean = frozen.flow(encode(flow[:, 1:]).flatten(0, 1)).unflatten(0, (clips, -1)) * FACTOR
         # The reference enters the image VAE in 0..1 in this stage.
-        reference = inputs.image(batch["frames"][:, 0]) * FACTOR
+        reference = frozen.image(batch["frames"][:, 0]) * FACTOR
         captions = [
-            "" if float(torch.rand((), generator=generator)) < inputs.no_caption else caption
-            for caption in batch["caption"]
+            "" if chance(generator) < self.no_caption else caption for caption in batch["caption"]
         ]
-        context = inputs.text(captions).to(clean)
-        if inputs.drawing is None or "control" not in self.modules:
+        context = frozen.text(captions).to(clean)
+        if self.drawing is None or "control" not in self.modules:
             return clean, reference, None, context
         objects = batch.get("objects")
         things = [None] * clips if objects is None else objects.cpu()
         pairs = zip(flow.cpu(), things, strict=True)
-        drawn = [draw(one, generator, inputs.drawing, thing) for one, thing in pairs]
+        drawn = [draw(one, generator, self.drawing, thing) for one, thing in pairs]
         flow01, mask = (torch.stack(parts) for parts in zip(*drawn, strict=True))
-        latent = inputs.flow(flow01.to(flow.device).flatten(0, 1)).unflatten(0, (clips, -1))
+        latent = frozen.flow(flow01.to(flow.device).flatten(0, 1)).unflatten(0, (clips, -1))
         return clean, reference, torch.cat([latent, mask.to(clean)], dim=2), context
 
     def sampled(self, batch: Batch, generator: torch.Generator, steps: int = 8) -> Tensor:
@@ -164,19 +146,18 @@ class Stage1Objective(Denoising):
         Raises:
             ValueError: where the objective has no decoder.
         """
-        if self.inputs.decode is None:
+        if self.frozen.field is None:
             raise ValueError("fields are sampled in latents; give a decoder to see them")
         latents = self.latents(*self.example(batch, generator), generator, steps) / FACTOR
-        flow = decode(self.inputs.decode(latents.flatten(0, 1))).unflatten(0, latents.shape[:2])
+        flow = decode(self.frozen.field(latents.flatten(0, 1))).unflatten(0, latents.shape[:2])
         return torch.cat([torch.zeros_like(flow[:, :1]), flow], dim=1)
 
     def shown(self, batch: Batch, generator: torch.Generator) -> Shown:
         """Fields beside the truth, and their error next to that of no motion."""
         made, truth = self.sampled(batch, generator), batch["flow"]
-        errors = {
-            "epe": _mean_error(made, truth),
-            "epe of no motion": _mean_error(torch.zeros_like(truth), truth),
-        }
+        flows = {"epe": made, "epe of no motion": torch.zeros_like(truth)}
+        # Over all predicted pixels, px.
+        errors = {name: (each - truth)[:, 1:].norm(dim=2).mean() for name, each in flows.items()}
         last = torch.cat([made[:4, -1], truth[:4, -1]]).cpu()
         colours = flow_to_color(last, float(truth[:4, -1].norm(dim=1).max()))
         return errors, {"fields": colours.movedim(-1, 1)}
@@ -200,8 +181,3 @@ def _resting_temporal(networks: Any, resting: bool) -> Iterator[None]:
     finally:
         for network in networks.values():
             network.clip.resting = False
-
-
-def _mean_error(flow: Tensor, truth: Tensor) -> Tensor:
-    """End-point error over all predicted pixels, px."""
-    return (flow - truth)[:, 1:].norm(dim=2).mean()

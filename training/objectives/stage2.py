@@ -6,6 +6,7 @@ its place (AnimateDiff, arXiv 2307.04725); a small model trained from nothing en
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,13 +16,14 @@ from torch import Tensor, nn
 from ...models.files.layout import sites
 from ...models.host.temporal_layers import follow
 from ...models.networks.reference_warp import ReferenceWarp
+from ...scenes import metrics
 from ..data.batches import Batch
 from ..objective import Files
-from .denoising import Denoising, Encode, Shown, Text, decibels, exactly
+from .denoising import Denoising, Frozen, exactly
 from .linear_vae import FACTOR
 from .networks import entries, host_options, released_tensors, tensors_of, widths_of
-from .noise import RELEASED, Schedule
-from .samples import Predict
+from .noise import Schedule
+from .samples import Predict, Shown
 
 
 class Warps:
@@ -47,41 +49,37 @@ class Warps:
 
 
 @exactly
-def encoded(image: Encode, text: Text, batch: Batch) -> tuple[Tensor, Tensor]:
+def encoded(frozen: Frozen, batch: Batch) -> tuple[Tensor, Tensor]:
     """Scaled latents [B, F, 4, h, w] and text [B, F, tokens, width] of a batch."""
     clips, frames = batch["frames"].shape[:2]
-    clean = image(batch["frames"].flatten(0, 1) * 2 - 1).unflatten(0, (clips, frames)) * FACTOR
-    context = text(batch["caption"]).to(clean)
+    pictures = batch["frames"].flatten(0, 1) * 2 - 1
+    clean = frozen.image(pictures).unflatten(0, (clips, frames)) * FACTOR
+    context = frozen.text(batch["caption"]).to(clean)
     return clean, context[:, None].expand(-1, frames, -1, -1)
 
 
+@dataclass(eq=False)
 class ImageObjective(Denoising):
     """The loss of an image UNet on single pictures.
 
     Args:
         unet: as `training.objectives.networks.image_unet` makes it.
-        image: the frozen VAE's encoder, of pictures in -1..1.
-        text: captions -> [B, tokens, width].
-        schedule: of the noise.
-        metadata: of the file.
+        frozen: the rest.
     """
 
-    def __init__(
-        self,
-        unet: Any,
-        image: Encode,
-        text: Text,
-        schedule: Schedule = RELEASED,
-        metadata: dict[str, str] | None = None,
-        trial: Batch | None = None,
-    ) -> None:
-        super().__init__(schedule, metadata, trial)
-        self.modules = nn.ModuleDict({"unet": unet})
-        self.image, self.text = image, text
+    unet: Any
+    frozen: Frozen
+
+    def __post_init__(self) -> None:
+        self.modules = nn.ModuleDict({"unet": self.unet})
+
+    @property
+    def schedule(self) -> Schedule:
+        return self.frozen.schedule
 
     def example(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Predict]:
         """Of a batch with frames [B, F, 3, H, W] and caption."""
-        clean, context = (part.flatten(0, 1) for part in encoded(self.image, self.text, batch))
+        clean, context = (part.flatten(0, 1) for part in encoded(self.frozen, batch))
 
         def predict(seen: Tensor, t: Tensor) -> Tensor:
             options = host_options(1)
@@ -97,37 +95,29 @@ class ImageObjective(Denoising):
         return {"image_unet.safetensors": (tensors_of(modules["unet"], kind), self.told(kind))}
 
 
+@dataclass(eq=False)
 class MotionObjective(ImageObjective):
     """The loss of a motion module: frame 0 is known and clean, at timestep 1, as when sampling.
 
     Args:
-        unet: an image UNet.
+        unet, frozen: see `ImageObjective`.
         layers: as `training.objectives.networks.motion_layers` makes them, or from AnimateDiff v2.
         whole: whether the image UNet is trained along with the module, or stays frozen.
-        decode: the image VAE's decoder, of unscaled latents to -1..1, for reports; None: none.
-        trial: a batch for reports.
     """
 
     known = 1
 
-    def __init__(
-        self,
-        unet: Any,
-        layers: nn.ModuleList,
-        image: Encode,
-        text: Text,
-        schedule: Schedule = RELEASED,
-        whole: bool = False,
-        metadata: dict[str, str] | None = None,
-        decode: Encode | None = None,
-        trial: Batch | None = None,
-    ) -> None:
-        super().__init__(unet, image, text, schedule, metadata, trial if decode else None)
-        self.modules["motion"] = layers
-        self.decode, self.whole = decode, whole
-        unet.requires_grad_(whole)
+    layers: nn.ModuleList
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.frozen.picture is None:
+            self.trial = None
+        self.modules["motion"] = self.layers
+        self.unet.requires_grad_(self.whole)
         self._clip: tuple[int, Warps] | None = None
-        follow(unet, sites(widths_of(unet)), layers, self._follow)
+        follow(self.unet, sites(widths_of(self.unet)), self.layers, self._follow)
 
     def _follow(self, layer: nn.Module, output: Tensor) -> Tensor:
         if self._clip is None:
@@ -137,7 +127,7 @@ class MotionObjective(ImageObjective):
 
     def example(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Predict]:
         """Of a batch with frames, flow and caption."""
-        clean, context = encoded(self.image, self.text, batch)
+        clean, context = encoded(self.frozen, batch)
         warps = Warps(batch["flow"])
 
         def predict(seen: Tensor, t: Tensor) -> Tensor:
@@ -166,12 +156,9 @@ class MotionObjective(ImageObjective):
             self._clip = None
         return said.unflatten(0, (clips, frames))
 
-    def sampled(
-        self, batch: Batch, generator: torch.Generator, steps: int = 8, flow: Tensor | None = None
-    ) -> Tensor:
+    def sampled(self, batch: Batch, generator: torch.Generator, steps: int = 8) -> Tensor:
         """Scaled latents [B, F, 4, h, w] of the videos that the networks paint along a batch's
-        fields, or along `flow`."""
-        batch = batch if flow is None else {**batch, "flow": flow}
+        fields."""
         clean, predict = self.example(batch, generator)
         made = self.latents(clean, predict, generator, steps)
         return torch.cat([clean[:, :1], made[:, 1:]], dim=1)
@@ -179,17 +166,20 @@ class MotionObjective(ImageObjective):
     def shown(self, batch: Batch, generator: torch.Generator) -> Shown:
         """Frames beside the true ones, and PSNR next to that of a repeated frame 0."""
         made = self.sampled(batch, generator)
-        clean, _ = encoded(self.image, self.text, batch)
+        clean, _ = encoded(self.frozen, batch)
         ways = {"psnr": made, "psnr of frame 0": clean[:, :1].expand_as(clean), "ceiling": clean}
         frames = {name: self._pictures(latents) for name, latents in ways.items()}
         truth = batch["frames"]
-        errors = {name: decibels(each[:, 1:], truth[:, 1:]) for name, each in frames.items()}
+        errors = {
+            name: metrics.decibels(float((each - truth)[:, 1:].square().mean()))
+            for name, each in frames.items()
+        }
         return errors, {"frames": torch.cat([frames["psnr"][0, ::2], truth[0, ::2]])}
 
     def _pictures(self, latents: Tensor) -> Tensor:
         """[B, F, 3, H, W] in 0..1"""
-        assert self.decode is not None
-        frames = self.decode(latents.flatten(0, 1) / FACTOR)
+        assert self.frozen.picture is not None
+        frames = self.frozen.picture(latents.flatten(0, 1) / FACTOR)
         return ((frames + 1) / 2).clamp(0, 1).unflatten(0, latents.shape[:2])
 
     def files(self, modules: Any) -> Files:

@@ -7,6 +7,7 @@ flow01 in 0..1.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -16,9 +17,10 @@ from ...models.fields.flow_colors import flow_to_color
 from ...models.files.checkpoints import Checkpoint
 from ...models.types.motion_field import decode as pixels_moved
 from ..data.batches import Batch
-from ..objective import Files, Objective
+from ..objective import Files
 from . import networks
 from .linear_vae import FACTOR, Pca, construct_encoder, encode_linear
+from .samples import Reporting, Shown
 from .soft_norms import hardened, soften, softened
 from .vae_network import VALUES, Values, decode, moments, start_decoder, with_values, without_values
 
@@ -47,43 +49,31 @@ def reconstruction(kind: str, out: Tensor, pixels: Tensor) -> tuple[Tensor, dict
     return loss, {"epe": px.norm(dim=1).mean()}
 
 
-class _Autoencoder(Objective):
+@dataclass(eq=False)
+class _Autoencoder(Reporting):
     """What objectives of autoencoders share.
 
     Args:
         kind: "image_vae" or "flow_vae".
         widths: of the four levels.
-        metadata: of the file, besides what is known here.
-        trial: pixels that reports show; none: no reports.
+        facts: what the file tells of the networks.
     """
 
-    facts: dict[str, Any]
+    kind: str
+    widths: tuple[int, ...]
+    facts: dict[str, Any] = field(init=False)
 
-    def __init__(
-        self,
-        kind: str,
-        widths: tuple[int, ...],
-        metadata: dict[str, str] | None = None,
-        trial: Tensor | None = None,
-    ) -> None:
-        self.kind, self.widths, self.trial = kind, tuple(widths), trial
-        self.metadata = metadata or {}
-        self.facts = {"widths": list(self.widths)}
-
-    def decoded(self, modules: Any, pixels: Tensor) -> Tensor:
+    def decoded(self, pixels: Tensor) -> Tensor:
         """Pixels through the latents and back; no sampling."""
         raise NotImplementedError
 
-    def report(self, modules: Any, writer: Any, step: int) -> None:
-        """Writes figures and pictures of the trial."""
-        if self.trial is None:
-            return
-        pixels = self.trial.to(next(modules.parameters()).device)
-        out = self.decoded(modules, pixels)
-        for name, value in reconstruction(self.kind, out, pixels)[1].items():
-            writer.add_scalar(f"report/{name}", float(value), step)
-        both = torch.cat([pixels[:4], out[:4].float()]).cpu()
-        writer.add_images("pixels and decoded", visible(self.kind, both), step)
+    def shown(self, batch: Batch, generator: torch.Generator) -> Shown:
+        """Figures, and what becomes of the pixels."""
+        pixels = batch["pixels"]
+        out = self.decoded(pixels).float()
+        both = torch.cat([out[:4], pixels[:4]]).cpu()
+        figures = reconstruction(self.kind, out, pixels)[1]
+        return figures, {"decoded": visible(self.kind, both)}
 
     def _file(self, tensors: dict[str, Tensor]) -> Files:
         metadata = {
@@ -95,27 +85,23 @@ class _Autoencoder(Objective):
         return {f"{self.kind}.safetensors": (whole, metadata)}
 
 
+@dataclass(eq=False)
 class DecoderObjective(_Autoencoder):
     """A decoder learns to undo a linear encoder, which is constructed and stays.
 
     Args:
-        kind, widths, metadata, trial: see `_Autoencoder`.
+        kind, widths: see `_Autoencoder`.
         pca: the linear code.
     """
 
-    def __init__(
-        self,
-        kind: str,
-        widths: tuple[int, ...],
-        pca: Pca,
-        metadata: dict[str, str] | None = None,
-        trial: Tensor | None = None,
-    ) -> None:
-        super().__init__(kind, widths, metadata, trial)
+    pca: Pca
+
+    def __post_init__(self) -> None:
+        kind, pca = self.kind, self.pca
         if pca.channels != CHANNELS[kind]:
             raise ValueError(f"{kind} has {CHANNELS[kind]} channels, the code {pca.channels}")
-        self.pca = pca
-        self.facts |= {"encoder": "linear", "scales": pca.scales.tolist()}
+        scales = pca.scales.tolist()
+        self.facts = {"widths": list(self.widths), "encoder": "linear", "scales": scales}
         self.encoder = construct_encoder(pca, self.widths)
         self.modules = networks.autoencoder(self.widths, CHANNELS[kind]).decoder
         start_decoder(self.modules, VALUES[kind], means_of(pca, VALUES[kind]))
@@ -124,11 +110,11 @@ class DecoderObjective(_Autoencoder):
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch; nothing in it is random."""
         pixels = batch["pixels"].float()
-        return reconstruction(self.kind, self.decoded(self.modules, pixels), pixels)
+        return reconstruction(self.kind, self.decoded(pixels), pixels)
 
-    def decoded(self, modules: Any, pixels: Tensor) -> Tensor:
+    def decoded(self, pixels: Tensor) -> Tensor:
         # Training decodes FACTOR z, which has unit variance; the file decodes z.
-        return decode(modules, encode_linear(self.pca, pixels) * FACTOR, VALUES[self.kind])
+        return decode(self.modules, encode_linear(self.pca, pixels) * FACTOR, VALUES[self.kind])
 
     def files(self, modules: Any) -> Files:
         """The autoencoder as the nodes load it."""
@@ -142,29 +128,26 @@ class DecoderObjective(_Autoencoder):
         return self._file({**self.encoder, **networks.released_tensors(state, self.kind, half)})
 
 
+@dataclass(eq=False)
 class AutoencoderObjective(_Autoencoder):
     """Both halves learn; the posterior is held near a normal one (arXiv 2112.10752).
 
     Args:
-        kind, widths, metadata, trial: see `_Autoencoder`.
+        kind, widths: see `_Autoencoder`.
         kl: weight of the divergence, both terms taken by pixel.
         start: a file to begin with. One that this objective wrote has soft norms, others have not.
     """
 
-    def __init__(
-        self,
-        kind: str,
-        widths: tuple[int, ...],
-        metadata: dict[str, str] | None = None,
-        trial: Tensor | None = None,
-        kl: float = KL,
-        start: Checkpoint | None = None,
-    ) -> None:
-        super().__init__(kind, widths, metadata, trial)
-        self.kl = kl
-        self.soft = start is None or _configuration(start).get("norms") == "soft"
+    kl: float = KL
+    start: Checkpoint | None = None
+
+    def __post_init__(self) -> None:
+        kind, start = self.kind, self.start
+        told = start.metadata.get("motion_i2v.configuration", "{}") if start else None
+        self.soft = told is None or json.loads(told).get("norms") == "soft"
         self.values = VALUES[kind] if self.soft else Values()
-        self.facts |= {"encoder": "learned", "norms": "soft" if self.soft else "usual"}
+        norms = "soft" if self.soft else "usual"
+        self.facts = {"widths": list(self.widths), "encoder": "learned", "norms": norms}
         net = networks.autoencoder(self.widths, CHANNELS[kind])
         self.table = networks.entries(kind, self.widths)
         if start is None:
@@ -190,9 +173,9 @@ class AutoencoderObjective(_Autoencoder):
         spread = (FACTOR * mean.detach()).square().mean().sqrt()
         return value + self.kl * divergence, {**figures, "kl": divergence, "latents": spread}
 
-    def decoded(self, modules: Any, pixels: Tensor) -> Tensor:
-        mean, _ = moments(modules, pixels)
-        return decode(modules.decoder, modules.post_quant_conv(mean), self.values)
+    def decoded(self, pixels: Tensor) -> Tensor:
+        mean, _ = moments(self.modules, pixels)
+        return decode(self.modules.decoder, self.modules.post_quant_conv(mean), self.values)
 
     def files(self, modules: Any) -> Files:
         """The autoencoder as the nodes load it."""
@@ -212,7 +195,3 @@ def visible(kind: str, pixels: Tensor) -> Tensor:
     if kind == "image_vae":
         return ((pixels + 1) / 2).clamp(0, 1)
     return flow_to_color(pixels_moved(pixels)).movedim(-1, 1)
-
-
-def _configuration(checkpoint: Checkpoint) -> dict[str, Any]:
-    return json.loads(checkpoint.metadata.get("motion_i2v.configuration", "{}"))

@@ -141,3 +141,16 @@ def test_a_still_field_draws():
 def test_errors(options, message):
     with pytest.raises(ValueError, match=message):
         preview_field(field(), **options)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize(
+    ("longest", "scale"), [(12, 1e-300), (0, 1e-300), (3e38, 0), (3e38, 1e-300)]
+)
+def test_the_longest_and_the_shortest_of_numbers_give_colours(style, longest, scale):
+    flow = torch.zeros(2, 2, 32, 48)
+    flow[1, :, 8:16] = longest
+    frames = preview_field(MotionField(flow), style, scale=scale)
+    assert frames.shape == (2, 32, 48, 3)
+    assert frames.isfinite().all()
+    assert torch.equal(frames[0], preview_field(MotionField(0 * flow), style)[0])

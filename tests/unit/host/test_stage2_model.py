@@ -734,9 +734,10 @@ def test_other_models_are_refused(nets, change, words):
 def test_modules_of_other_widths_are_refused(nets):
     from motion_i2v.models.files import layout
     from motion_i2v.models.files.checkpoints import checkpoint_of
+    from motion_i2v.models.files.network_shapes import UNetShape
     from motion_i2v.models.host.motion_module import load_motion_module
 
-    entries = layout.motion_modules(layout.UNetShape((32, 32, 32, 64)), "motion_modules")
+    entries = layout.entries(UNetShape("motion_modules", (32, 32, 32, 64)))
     tensors = {entry.name: torch.zeros(entry.shape) for entry in entries}
     module = load_motion_module(checkpoint_of(tensors, "other.bin", "motion_modules"))
     with pytest.raises(ValueError, match=r"other.bin are for a UNet of widths \[32, 32, 32, 64\]"):

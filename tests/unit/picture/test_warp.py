@@ -8,7 +8,7 @@ from motion_i2v.models.picture.warp import warp_picture
 from motion_i2v.models.types import progress
 from motion_i2v.models.types.motion_field import MotionField
 
-from tests.tolerances import ACCUMULATED, RELATIVE, Tolerance, close
+from tests.tolerances import ACCUMULATED, FLOAT32, RELATIVE, Tolerance, close
 
 WIDTH, HEIGHT = 96, 64
 RED = torch.tensor([0.9, 0.1, 0.1])
@@ -383,7 +383,7 @@ def test_a_large_picture_is_drawn_in_parts_that_do_not_show(options, around, mon
     monkeypatch.setattr(splat_strips, "BOUND", 5 * WIDTH)
     monkeypatch.setattr(progress, "LONG", 1)
     for part, expected in zip(warp_picture(noise(), field, **options), whole, strict=True):
-        torch.testing.assert_close(part, expected, atol=1e-6, rtol=0)
+        close(part, expected, FLOAT32)
 
 
 def test_spread_keeps_what_is_known_and_continues_it():

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from motion_i2v.models.trackers import cotracker, queries, weights
+from motion_i2v.models.trackers import correlation, cotracker, queries, weights
 from motion_i2v.models.trackers import cotracker_windows as windows
 from motion_i2v.models.trackers.clip_frames import ClipFrames
 from motion_i2v.models.trackers.correlation import Correlation
@@ -53,6 +53,35 @@ def test_a_correlation_in_parts_is_the_whole(tmp_path):
     theirs = CorrBlock()
     theirs.build_pyramid(source[None], target[None])
     close(whole, theirs.index_pyramid(places[None])[0], ACCUMULATED)
+
+
+@pytest.mark.parametrize("size", [(64, 96), (61, 83)])
+def test_tiles_look_at_a_part_of_the_target_and_find_the_same(size, monkeypatch):
+    monkeypatch.setattr(correlation, "TILE", 8)
+    source, target = torch.randn(16, *size), torch.randn(16, *size)
+    row, column = torch.meshgrid(*(torch.arange(float(side)) for side in size), indexing="ij")
+    places = torch.stack([column, row]) + 3 * torch.randn(2, *size)
+    places[:, :5, :5] = -200.0
+    places[0, 40:, 40:] += 60
+    tiled = Correlation(source, target, most_bytes=1 << 20)
+    assert tiled._kept is None
+    seen, _ = tiled._seen(places[:, :8, 10:18])
+    assert seen[0].numel() < target[0].numel()
+    torch.testing.assert_close(
+        tiled(places), Correlation(source, target)(places), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_dot_in_tiles_is_dot_without_seams(networks, clip, monkeypatch):
+    tracks = torch.rand(6, 40, 3, generator=torch.Generator().manual_seed(0))
+    tracks = tracks * torch.tensor([70.0, 55.0, 1.0])
+    tracks[0, :, 2] = 1
+    whole = list(Dot(networks).refined(clip, tracks))
+    monkeypatch.setattr(correlation, "TILE", 4)
+    monkeypatch.setattr(Correlation, "_part", lambda self, target: 7)
+    for tiled, expected in zip(Dot(networks).refined(clip, tracks), whole, strict=True):
+        torch.testing.assert_close(tiled.flow, expected.flow, rtol=1e-3, atol=1e-3)
+        assert (tiled.visibility != expected.visibility).float().mean() < 1e-3
 
 
 @pytest.mark.parametrize("kind", [Chained, Direct])

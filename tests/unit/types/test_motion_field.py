@@ -260,6 +260,10 @@ def core_dict(frames=3, points=2):
     }
 
 
+ENDLESS = ((0, 8), (float("nan"), 8), (8, float("inf")), (8, 10**9), (-8, 8))
+NO_SIZES = ("text", 5, (8,), (8, 8, 8), ("a", "b"), (8, 10**400), {})
+
+
 def test_tracks_travel_as_the_core_s_dict():
     tracks = Tracks.from_dict(core_dict(), (64, 32))
     assert set(tracks.to_dict()) == {"track_path", "track_visibility", "size"}
@@ -282,7 +286,8 @@ def test_one_visibility_for_all_points_is_spread():
         ({"track_path": torch.zeros(3, 2)}, (8, 8), "frames, points, 2"),
         ({"track_path": torch.full((3, 2, 2), torch.inf)}, (8, 8), "track 0.*frame 0"),
         ({"track_visibility": torch.ones(3, 3, dtype=torch.bool)}, (8, 8), "visibility"),
-        ({"size": (0, 8)}, (8, 8), "size"),
+        *(({"size": size}, (8, 8), r"size is .*each side is 1 to 16384") for size in ENDLESS),
+        *(({"size": size}, (8, 8), r"size is \(width, height\) in pixels") for size in NO_SIZES),
     ],
 )
 def test_tracks_that_break_a_rule_are_refused(change, size, message):

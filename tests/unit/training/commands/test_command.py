@@ -157,7 +157,8 @@ def test_precision_is_what_accelerate_was_told(monkeypatch):
 
 def data_args(*given: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    data_options.data_arguments(parser)
+    data_options.folder_arguments(parser)
+    options.add_options(parser, data_options.SourceOptions)
     return parser.parse_args(list(given))
 
 

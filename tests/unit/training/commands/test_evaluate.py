@@ -69,11 +69,15 @@ def test_scenes_without_motion_are_passed_over():
     assert seen == [trials.HELD_OUT + i for i in range(6)]
 
 
+def displacements(tracks):
+    return (tracks.points - tracks.points[:1]).movedim(2, 1)
+
+
 def test_a_stretched_drawing_goes_so_many_times_as_far():
     trial = trials.draw(clip((9.0, 3.0)), 0)
     drawn = trial.stretched(1.5)
     torch.testing.assert_close(drawn.points[0], trial.tracks.points[0])
-    torch.testing.assert_close(trials.displacements(drawn), 1.5 * trial.drawn)
+    torch.testing.assert_close(displacements(drawn), 1.5 * trial.drawn)
 
 
 def test_the_brush_covers_driven_objects_and_a_little_more():
@@ -143,7 +147,7 @@ class Networks:
     def field(self, trial, tracks=None, region=None):
         if not self.right:
             return MotionField(torch.zeros_like(trial.clip.flow))
-        longer = trials.displacements(tracks)[-1].norm() / trial.drawn[-1].norm()
+        longer = displacements(tracks)[-1].norm() / trial.drawn[-1].norm()
         return MotionField(longer * trial.clip.flow)
 
     def video(self, trial, field):

@@ -2,16 +2,18 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from motion_i2v.models.types.tracks import Tracks
+from motion_i2v.scenes import drift
+from motion_i2v.scenes import video_distance as vd
 from motion_i2v.scenes.photographs import Photographs
 from motion_i2v.training.commands import command
 from motion_i2v.training.data.scenes import render
-from motion_i2v.training.judging import drift, report
-from motion_i2v.training.judging import video_distance as vd
+from motion_i2v.training.judging import report
 from scipy import linalg
 
 from tests.tolerances import DECOMPOSED, FLOAT32, HUNDREDS, RELATIVE, RELATIVE64, SOLVED, close
@@ -167,23 +169,21 @@ def course(frames: int = 4):
 
 def test_a_course_is_one_scene_in_both_views(host_env):
     made = course()
-    clip = made.trial.clip
+    clip = made.clip
     torch.testing.assert_close(made.steps.frames, clip.frames)
     close(made.steps.flow[0], clip.flow[1], HUNDREDS)
-    assert torch.equal(made.driven[0], made.trial.driven)
-    assert made.driven.shape == made.steps.objects.shape
+    assert torch.equal(made.driven_steps[0], made.driven)
+    assert made.driven_steps.shape == made.steps.objects.shape
     assert made.frame(2).shape == (1, 48, 64, 3)
 
 
 def test_points_outside_or_on_top_of_others_are_not_given_to_densify(host_env):
-    from motion_i2v.training.judging.rollouts import Course
 
     made = course(3)
     moves = torch.tensor([[0.0, 0.0], [3.0, 0.0], [6.0, 0.0]])[:, None]
     starts = torch.tensor([[10.0, 10.0], [10.5, 10.0], [-3.0, 5.0], [63.0, 40.0]])
     tracks = Tracks(starts + moves, torch.ones(3, 4, dtype=torch.bool), SIZE)
-    trial = type(made.trial)(made.trial.clip, tracks, made.trial.driven, 0)
-    there = Course(trial, made.steps)
+    there = replace(made, tracks=tracks)
     torch.testing.assert_close(there.momentary(0).points[0], starts[[0, 3]])
     torch.testing.assert_close(there.momentary(1).points[0], starts[[0, 2]] + moves[1])
     assert there.momentary(1).frames == 2
@@ -197,9 +197,9 @@ def test_scores_of_true_flow_and_of_none(host_env):
     assert best["all"] == best["driven"] == best["moving"] == best["resting"] == 0
     none = step_scores(torch.zeros_like(made.steps.flow), made)
     length = torch.linalg.vector_norm(made.steps.flow, dim=1)
-    close(none["driven"], float(length[made.driven].mean()), RELATIVE)
+    close(none["driven"], float(length[made.driven_steps].mean()), RELATIVE)
     assert none["moving"] > 0.25 >= none["resting"]
-    drawn = made.trial.tracks.points.diff(dim=0).norm(dim=2)[:, made.trial.leaving]
+    drawn = made.tracks.points.diff(dim=0).norm(dim=2)[:, made.leaving]
     close(none["points"], float(drawn.mean()), RELATIVE)
 
 

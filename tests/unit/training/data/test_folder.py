@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from motion_i2v.models.files import atomic
 from motion_i2v.models.trackers.steps import Tracked
 from motion_i2v.training.commands import data_options, field_commands
 from motion_i2v.training.data import field_cache, field_store, video_fields, videos
@@ -445,7 +446,7 @@ class TestFields:
         def full(_):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(field_store.os, "fsync", full)
+        monkeypatch.setattr(atomic.os, "fsync", full)
         with pytest.raises(DiskFull, match=r"disk is full.*--cache"):
             FieldCache(tmp_path).usable(videos.probe(slide), 0, SMALL)
         assert not [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -476,10 +477,9 @@ class TestFields:
         import os
 
         store = field_store.FieldStore(tmp_path)
-        old, new = (tmp_path / "ab" / f".{name}.tmp" for name in ("old", "new"))
-        old.parent.mkdir()
-        for file in (old, new):
-            file.touch()
+        old, new = (tmp_path / "ab" / f".{name}.part" for name in ("old", "new"))
+        for part in (old, new):
+            part.mkdir(parents=True)
         os.utime(old, (0, 0))
         store.clean()
         assert (old.exists(), new.exists()) == (False, True)

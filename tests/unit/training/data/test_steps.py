@@ -18,15 +18,14 @@ from motion_i2v.models.fields.neighbour_flow import advance
 from motion_i2v.models.types.motion_field import MotionField
 from motion_i2v.scenes.photographs import Photographs
 from motion_i2v.training.data import field_cache, keypoint_flow
+from motion_i2v.training.data.clip_plans import StepOptions
 from motion_i2v.training.data.keypoint_flow import Correction, annotated, corrected, followed
 from motion_i2v.training.data.scenes import render, render_steps
 from motion_i2v.training.data.sparse_flow import Sampling, keypoints, sparse_flow
 from motion_i2v.training.data.step_clips import SteadySteps, SyntheticSteps, step_clip
 from motion_i2v.training.data.step_folder import (
-    Drawn,
     StepFields,
     StepFolder,
-    StepOptions,
     steps_of,
 )
 from motion_i2v.training.data.video_fields import TrackerSettings
@@ -305,9 +304,7 @@ class TestFolder:
 
     def folder(self, slide, cache, **changes) -> StepFolder:
         fields = StepFields(cache, TrackerSettings("fast"))
-        return StepFolder(
-            [slide], fields, self.OPTIONS, drawn=Drawn(), clips_per_video=2, batch=2, **changes
-        )
+        return StepFolder([slide], fields, self.OPTIONS, clips_per_video=2, batch=2, **changes)
 
     def test_clips_follow_the_video(self, slide, cache):
         folder = self.folder(slide, cache)
@@ -396,4 +393,4 @@ class TestFolder:
 
 
 def test_correction_is_what_the_folder_uses():
-    assert Drawn().correction == keypoint_flow.USUAL
+    assert StepFolder([], None, None).correction == keypoint_flow.USUAL

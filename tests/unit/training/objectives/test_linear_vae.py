@@ -16,7 +16,7 @@ from motion_i2v.models.files.checkpoints import checkpoint_of
 from motion_i2v.models.host.flow_vae import FlowVAE
 from motion_i2v.scenes.photographs import Photographs
 from motion_i2v.training.commands import vae_commands
-from motion_i2v.training.data.vae_batches import FieldPixels, PicturePixels
+from motion_i2v.training.data.scene_batches import FieldPixels, PicturePixels
 from motion_i2v.training.objectives import networks, vae_objective
 from motion_i2v.training.objectives.linear_vae import (
     FACTOR,
@@ -190,11 +190,11 @@ def test_a_decoder_begins_with_the_means_of_blocks(kind, pixels, pca):
     x = pixels[kind][:4]
     linear = torch.nn.functional.avg_pool2d(decode_linear(pca, encode_linear(pca, x)), 8)
     blocks = linear.repeat_interleave(8, 2).repeat_interleave(8, 3)
-    out = objective.decoded(objective.modules, x)
+    out = objective.decoded(x)
     assert (out - blocks).norm() < 0.05 * (blocks - pca.mean[:, None, None]).norm()
     still = torch.full((1, 2, 32, 32), 0.5)
     if kind == "flow_vae":
-        assert (objective.decoded(objective.modules, still) == 0.5).all()
+        assert (objective.decoded(still) == 0.5).all()
 
 
 def train_a_little(objective, batch, steps=12, rate=2e-3):
@@ -228,7 +228,7 @@ def test_a_decoder_learns_and_its_file_is_what_was_trained(kind, pixels, pca):
     networks.load_released(net, kind, floats, networks.entries(kind, NARROW))
     with torch.no_grad():
         out = net.decode(net.encode(x))
-        trained = objective.decoded(objective.modules, x)
+        trained = objective.decoded(x)
     # float16 rounds the small weights of resnets: a hundredth of the contrast, no more.
     assert (out - trained).abs().mean() < 0.03 * (x - pca.mean[:, None, None]).abs().mean()
 
@@ -242,7 +242,7 @@ def test_the_flow_vae_node_reads_the_file(pixels):
     with torch.no_grad():
         z = vae.encode_flow(x)
         assert relative(z, encode_linear(pca, x)) < 1e-5
-        expected = objective.decoded(objective.modules, x)
+        expected = objective.decoded(x)
         close(vae.decode_flow(z), expected, HUNDREDS)
 
 
@@ -257,8 +257,8 @@ def test_both_halves_learn_and_go_on_from_their_file(pixels):
     start = checkpoint_of(tensors, "trained", "flow_vae", metadata)
     again = AutoencoderObjective("flow_vae", start.widths, start=start)
     with torch.no_grad():
-        out = again.decoded(again.modules, batch["pixels"])
-        close(out, objective.decoded(objective.modules, batch["pixels"]), ACCUMULATED)
+        out = again.decoded(batch["pixels"])
+        close(out, objective.decoded(batch["pixels"]), ACCUMULATED)
 
 
 def test_a_foreign_file_keeps_its_norms():
@@ -269,7 +269,7 @@ def test_a_foreign_file_keeps_its_norms():
     objective = AutoencoderObjective("image_vae", start.widths, start=start)
     x = torch.rand(1, 3, 32, 32) * 2 - 1
     with torch.no_grad():
-        assert objective.decoded(objective.modules, x) == pytest.approx(net.decode(net.encode(x)))
+        assert objective.decoded(x) == pytest.approx(net.decode(net.encode(x)))
     written, _ = objective.files(objective.modules)["image_vae.safetensors"]
     assert all(torch.equal(written[name], tensor) for name, tensor in tensors.items())
 

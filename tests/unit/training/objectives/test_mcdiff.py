@@ -75,7 +75,7 @@ def objective(step, apart=False, learned=True, **changes):
         frame = networks.future_frame(FrameShape(32, (1, 1)))
     inputs = McdiffInputs(encode, decode, **changes)
     given = {"motion_i2v.side": "32"}
-    return McdiffObjective(step, flow, frame, inputs, apart, given)
+    return McdiffObjective(step, flow, frame, inputs, apart, metadata=given)
 
 
 def loss_of(made, batch, seed=0):

@@ -29,10 +29,10 @@ def random_weights(network, seed=0):
     return network
 
 
-def shape(channels):
-    from motion_i2v.models.files.layout import UNetShape
+def shape(kind):
+    from motion_i2v.models.files.network_shapes import UNetShape
 
-    return UNetShape(WIDTHS, CONTEXT, channels)
+    return UNetShape(kind, WIDTHS, CONTEXT, HEADS)
 
 
 def batch(clips=2, frames=4, seed=0, size=SIZE):
@@ -67,21 +67,21 @@ def text(captions):
     return torch.cat(rows) / 10
 
 
-def inputs(**changes):
+def frozen():
+    from motion_i2v.training.objectives.denoising import Frozen
     from motion_i2v.training.objectives.noise import Schedule
-    from motion_i2v.training.objectives.stage1 import Stage1Inputs
 
     schedule = Schedule("v", zero_terminal_snr=True, at_end=0.3)
-    return Stage1Inputs(linear(3, 1), linear(2, 2), text, schedule, **changes)
+    return Frozen(linear(3, 1), linear(2, 2), text, schedule)
 
 
 def stage1(step="whole", control=True, **changes):
     from motion_i2v.training.objectives import networks
     from motion_i2v.training.objectives.stage1 import Stage1Objective
 
-    unet = networks.stage1_unet(shape(8), HEADS)
-    net = networks.stage1_control(shape(8), HEADS) if control else None
-    return Stage1Objective(unet, net, inputs(**changes), step)
+    unet = networks.stage1_unet(shape("stage1_unet"))
+    net = networks.stage1_control(shape("stage1_controlnet")) if control else None
+    return Stage1Objective(unet, net, frozen(), step, **changes)
 
 
 def gradients(objective, seed=0):
@@ -240,8 +240,8 @@ class TestStage1:
     def test_a_controlnet_starts_as_the_encoder_and_adds_nothing(self):
         from motion_i2v.training.objectives import networks
 
-        unet = random_weights(networks.stage1_unet(shape(8), HEADS))
-        control = networks.stage1_control(shape(8), HEADS)
+        unet = random_weights(networks.stage1_unet(shape("stage1_unet")))
+        control = networks.stage1_control(shape("stage1_controlnet"))
         networks.copy_encoder(control, unet)
         state, given = control.state_dict(), unet.state_dict()
         name = "input_blocks.4.0.in_layers.2.weight"
@@ -318,7 +318,7 @@ class TestTrainedIsWhatRuns:
             wide = context.expand(3, -1, -1)
             said = objective.predict(x, t, wide, one["strides"][0], hint[0], 1)
         sigma = objective.levels[999].expand(3)
-        expected = objective.inputs.schedule.clean(noise[0], said, sigma)
+        expected = objective.frozen.schedule.clean(noise[0], said, sigma)
 
         model = loading.load_motion_field_model(files["stage1_unet.safetensors"], torch.float32)
         control = loading.load_trajectory_control(
@@ -356,17 +356,15 @@ class TestTrainedIsWhatRuns:
         from motion_i2v.training.objectives.stage2 import MotionObjective, Warps, encoded
 
         objective = MotionObjective(
-            networks.image_unet(shape(4), HEADS),
+            networks.image_unet(shape("sd15_unet")),
+            frozen(),
             networks.motion_layers(WIDTHS),
-            linear(3, 1),
-            text,
-            inputs().schedule,
             whole=True,
         )
         random_weights(objective.modules)
         files = written(objective, tmp_path)
         one = batch(clips=1, size=LARGE)
-        clean, context = encoded(objective.image, text, one)
+        clean, context = encoded(objective.frozen, one)
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))
         with torch.no_grad():
             t = torch.full((1,), 999)
@@ -409,10 +407,8 @@ class TestStage2:
         from motion_i2v.training.objectives import networks
         from motion_i2v.training.objectives.stage2 import MotionObjective
 
-        unet, layers = networks.image_unet(shape(4), HEADS), networks.motion_layers(WIDTHS)
-        objective = MotionObjective(
-            unet, layers, linear(3, 1), text, inputs().schedule, whole=whole
-        )
+        unet, layers = networks.image_unet(shape("sd15_unet")), networks.motion_layers(WIDTHS)
+        objective = MotionObjective(unet, frozen(), layers, whole=whole)
         random_weights(objective.modules)
         _, trained = gradients(objective)
         assert any(name.startswith("motion.") for name in trained)
@@ -423,16 +419,15 @@ class TestStage2:
         from motion_i2v.training.objectives.stage2 import MotionObjective
 
         objective = MotionObjective(
-            networks.image_unet(shape(4), HEADS),
+            networks.image_unet(shape("sd15_unet")),
+            frozen(),
             networks.motion_layers(WIDTHS),
-            linear(3, 1),
-            text,
-            inputs().schedule,
         )
         random_weights(objective.modules)
         one = batch()
         right = objective.sampled(one, torch.Generator().manual_seed(0), steps=2)
-        wrong = objective.sampled(one, torch.Generator().manual_seed(0), steps=2, flow=-one["flow"])
+        turned = {**one, "flow": -one["flow"]}
+        wrong = objective.sampled(turned, torch.Generator().manual_seed(0), steps=2)
         assert torch.equal(right[:, 0], wrong[:, 0])
         assert (right - wrong)[:, 1:].abs().max() > 1e-3
 
@@ -487,6 +482,6 @@ def test_a_file_tells_its_base_whatever_the_base_is_called():
     from motion_i2v.training.objectives.pretrained import Pretrained
 
     name = 'my "best" \\ one.safetensors'
-    base = Pretrained({}, None, 8, Schedule("eps", False), None, None, None, name)
+    base = Pretrained({}, shape("sd15_unet"), Schedule("eps", False), None, None, None, name)
     told = json.loads(base.metadata("clips")["motion_i2v.configuration"])
     assert told == {"base": name}
