@@ -22,9 +22,14 @@ def taken(schema: io.Schema, given: dict[str, Any]) -> dict[str, Any]:
     link, such as a number or what a node of any type gives, nobody has.
 
     Raises:
-        ValueError: naming the input, what it is, and what it may be.
+        ValueError: naming the input, what it is, and what it may be; or one that there is not.
     """
     found = dict(given)
+    names = [described.id for described in schema.inputs]
+    for name in given.keys() - set(names):
+        # Of values the host leaves such out, but hands on what a link brings.
+        listed = ", ".join(names) or "none"
+        raise ValueError(f"{name} is no input of {schema.display_name}, whose are: {listed}")
     for described in schema.inputs:
         name = described.id
         if name not in given:
@@ -123,7 +128,7 @@ def _number(described: io.Int.Input | io.Float.Input, value: Any) -> int | float
 
 
 def _switch(name: str, value: Any) -> bool:
-    if not isinstance(value, Real):
+    if isinstance(value, str | list | tuple | dict | torch.Tensor):
         raise ValueError(f"{name} is {value!r:.60}, but true or false is needed")
     return bool(value)
 

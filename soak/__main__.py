@@ -1,22 +1,16 @@
-"""`python dev.py soak [--minutes N] [--seed S] [ROW ...]`: runs rows, prints and writes the table.
-
-Every row runs in a process of its own, so that one that ends it, or eats its memory, is a failure
-of that row and not the end of the others.
-"""
+"""`python dev.py soak [--minutes N] [--seed S] [ROW ...]`: runs rows and writes their table."""
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
-import multiprocessing
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 
 from devkit import places
-from soak.rows import Row, as_json, run_row, table
+from soak.apart import run_apart
+from soak.rows import as_json, table
 
 COUNTS = {
     "malformed": 10_000,
@@ -61,16 +55,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"no row {', '.join(unknown)}; there are {', '.join(present)}")
     options.rows = options.rows or present
     return options
-
-
-def run_apart(name: str, count: int, seconds: float, seed: int) -> Row:
-    """Runs one row in a process of its own; that it dies is a failure of the row."""
-    spawning = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawning) as pool:
-        try:
-            return pool.submit(run_row, name, count, seconds, seed).result()
-        except BrokenProcessPool as error:
-            return Row(name, "the process of the row lives", 0, (str(error),), "")
 
 
 if __name__ == "__main__":

@@ -54,14 +54,14 @@ class SoakAgain:
     """Gives what it is given; another number makes what follows run again."""
 
     RETURN_TYPES = (ANY,)
-    FUNCTION = "give"
+    FUNCTION = "run"
     CATEGORY = "soak"
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {"required": {"value": (ANY,), "number": ("INT", {"default": 0})}}
 
-    def give(self, value: Any, number: int) -> tuple[Any]:
+    def run(self, value: Any, number: int) -> tuple[Any]:
         return (value,)
 
 

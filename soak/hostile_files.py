@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import resource
-import shutil
 import sys
 import tempfile
 import time
@@ -44,15 +43,16 @@ def run(count: int, seconds: float, seed: int) -> Row:
             failures += [failure] if failure else []
         readers = readers_of(Path(folder))
         for reader in readers.values():  # what is loaded at first use is no growth
-            _outcome(reader, made.good, rng, Path(folder) / "good.bin", may_pass=True)
+            made.good(rng, Path(folder) / "good.bin")
+            _outcome(reader, Path(folder) / "good.bin", may_pass=True)
         for name, maker in _makers(rng):
-            if done + names >= count or time.monotonic() > deadline:
+            if done >= count or time.monotonic() > deadline:
                 break
             sort = rng.choice(tuple(readers))
-            hostile = maker is not made.damaged
             path = Path(folder) / f"{name[:40]}{rng.choice(_suffixes(sort))}"
+            maker(rng, path)
             before, began = peak(), time.monotonic()
-            failure = _outcome(readers[sort], maker, rng, path, not hostile)
+            failure = _outcome(readers[sort], path, may_pass=maker is made.damaged)
             grown, took = peak() - before, time.monotonic() - began
             largest, slowest, done = max(largest, grown), max(slowest, took), done + 1
             if grown > LARGEST:
@@ -126,12 +126,9 @@ def _makers(rng: random.Random) -> Iterator[tuple[str, made.Maker]]:
             yield "damaged", made.damaged
 
 
-def _outcome(
-    reader: Reader, maker: made.Maker, rng: random.Random, path: Path, may_pass: bool
-) -> str:
-    """What went wrong with one file; "" where nothing did."""
+def _outcome(reader: Reader, path: Path, may_pass: bool) -> str:
+    """What went wrong with one file, which is gone then; "" where nothing did."""
     try:
-        maker(rng, path)
         reader(path)
         return "" if may_pass else "it was read"
     except (ValueError, FileNotFoundError) as error:
@@ -139,6 +136,4 @@ def _outcome(
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     finally:
-        if path.is_dir():
-            shutil.rmtree(path)
         path.unlink(missing_ok=True)

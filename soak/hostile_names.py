@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 UP = "../" * 12
-ENDINGS = ("", ".safetensors", ".flo [output]", ".bin")
+ENDINGS = (".safetensors", ".flo [output]", ".bin")
 STEMS = (
     "",
     " ",
@@ -82,8 +82,9 @@ def names_that_lead_outside(folder: Path) -> Iterator[str]:
     folder_paths.folder_names_and_paths[folders.NAME] = ([str(inside["models"])], {".bin"})
     field = still(2, (8, 8))
     before = _listing(root)
-    names = [s.replace("{root}", str(root)) + ending for s in STEMS for ending in ENDINGS]
-    for name in (*names, *OTHERS):
+    stems = [stem.replace("{root}", str(root)) for stem in STEMS]
+    ended = [stem + ending for stem in stems for ending in ENDINGS]
+    for name in (*stems, *ended, *OTHERS):
         if name is not None:  # what comes over a link is not known yet
             yield _tried("Load Motion Field checks", name, lambda n: _must(Load.validate_inputs(n)))
         yield _tried("Load Motion Field", name, lambda n: Load.execute(n))
@@ -91,12 +92,13 @@ def names_that_lead_outside(folder: Path) -> Iterator[str]:
         yield _tried("a loader", name, lambda n: _outside(folders.path_of(n), root / "host"))
         yield _tried("a loader asks for changes", name, folders.fingerprint, any=True)
         yield _tried("Save Motion Field checks", name, Save.validate_inputs, any=True)
-        for format in ("safetensors", "flo"):
-            save = partial(_saved, Save, field, format)
-            yield _tried("Save Motion Field", name, save, any=True)
-        after = _listing(root)
-        yield f"{name!r:.80} wrote {sorted(after - before)}" if after != before else ""
-        before = after
+        if name not in ended:  # what is written gets an ending of its own
+            for format in ("safetensors", "flo"):
+                save = partial(_saved, Save, field, format)
+                yield _tried("Save Motion Field", name, save, any=True)
+            after = _listing(root)
+            yield f"{name!r:.80} wrote {sorted(after - before)}" if after != before else ""
+            before = after
     shutil.rmtree(root)
 
 

@@ -153,25 +153,21 @@ def treat(
 ) -> Row:
     """Interrupts a running host so many times at each slow node, until the time is over."""
     choose = random.Random(seed)
-    outputs = {kind: len(told["output"]) for kind, told in host.object_info().items()}
     stops: list[float] = []
     failures: list[str] = []
     kinds: set[str] = set()
     late = 0
-    for name in choose.sample(sorted(examples), len(examples)):
-        for target in _slow_nodes(host, examples[name], outputs):
-            for _ in range(rounds):
-                if len(stops) >= count or time.monotonic() > deadline:
-                    break
-                took, faults = target.interrupt(choose)
-                failures += [f"{name}: {fault}" for fault in faults]
-                if took is None:
-                    late += 1
-                else:
-                    stops.append(took)
-                    kinds.add(target.kind)
+    names = choose.sample(sorted(examples), len(examples))
+    for target in _targets(host, {name: examples[name] for name in names}, rounds, failures):
         if len(stops) >= count or time.monotonic() > deadline:
             break
+        took, faults = target.interrupt(choose)
+        failures += faults
+        if took is None:
+            late += 1
+        else:
+            stops.append(took)
+            kinds.add(target.kind)
     ordered = sorted(stops) or [0.0]
     measured = (
         f"{len(kinds)} kinds of nodes; half of them stopped within "
@@ -181,16 +177,22 @@ def treat(
     return Row(NAME, MUST, len(stops), tuple(failures), measured)
 
 
-def _slow_nodes(host: HostProcess, prompt: Prompt, outputs: dict[str, int]) -> Iterator[_Target]:
-    """Yields the nodes of a prompt that take long, give something, and are given something."""
-    watch = _Watch(host)
-    result = host.run(prompt, on_event=watch)
-    if not result.succeeded:
-        raise RuntimeError(f"an example fails: {result.errors}")
-    slow = [name for name, took in watch.seconds().items() if name and took > SLOW]
-    for name in slow:
-        entry = prompt[name]
-        if outputs[entry["class_type"]] and any(
-            isinstance(v, list) for v in entry["inputs"].values()
-        ):
-            yield _Target(host, prompt, name, outputs[entry["class_type"]])
+def _targets(
+    host: HostProcess, examples: dict[str, Prompt], rounds: int, failures: list[str]
+) -> Iterator[_Target]:
+    """Yields the slow nodes of examples that give something and are given something, each so often.
+
+    An example that fails by itself is one of the failures.
+    """
+    outputs = {kind: len(told["output"]) for kind, told in host.object_info().items()}
+    for name, prompt in examples.items():
+        watch = _Watch(host)
+        result = host.run(prompt, on_event=watch)
+        if not result.succeeded:
+            failures.append(f"the example {name} fails: {result.errors}")
+            continue
+        for key in [key for key, took in watch.seconds().items() if key and took > SLOW]:
+            count = outputs[prompt[key]["class_type"]]
+            if count and any(isinstance(v, list) for v in prompt[key]["inputs"].values()):
+                target = _Target(host, prompt, key, count)
+                yield from (target for _ in range(rounds))

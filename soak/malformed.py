@@ -30,6 +30,8 @@ QUEUED = 0.03
 """The part that goes through the queue of a host."""
 HANG = 10.0
 GROWTH = 0.05
+WARM = 1000
+"""Cases before memory is judged by: a few of each kind, with all that they load once."""
 SLICE = 100
 """Cases of one run of hypothesis, before the time is looked at."""
 
@@ -55,15 +57,16 @@ def run(count: int, seconds: float, seed: int) -> Row:
 def treat(strategy: st.SearchStrategy[cases.Case], count: int, deadline: float, seed: int) -> Tally:
     """Does cases in this process, until there were so many or the time is over."""
     tally = Tally()
+    third = time.monotonic() + (deadline - time.monotonic()) / 3
     for start in range(0, count, SLICE):
         _generate(strategy, min(SLICE, count - start), seed + start, tally)
         # What is loaded and made once is there after a third of them.
-        if not tally.settled and tally.done >= count // 3:
-            tally.settled = resident_memory()
+        if not tally.settled and (tally.done >= count // 3 or time.monotonic() > third):
+            tally.settled, tally.judged = resident_memory(), tally.done >= WARM
         if time.monotonic() > deadline:
             break
     tally.after = resident_memory()
-    if tally.settled and tally.after > tally.settled * (1 + GROWTH):
+    if tally.judged and tally.after > tally.settled * (1 + GROWTH):
         grown = f"memory grew from {tally.settled >> 20} to {tally.after >> 20} MB"
         tally.failures.append(grown)
     return tally
@@ -75,6 +78,7 @@ class Tally:
     def __init__(self) -> None:
         self.done = self.refused = self.settled = self.after = 0
         self.slowest = 0.0
+        self.judged = False
         self.failures: list[str] = []
         self._seen: set[str] = set()
 
@@ -84,6 +88,7 @@ class Tally:
             f"{self.done:,} in one process, {self.refused:,} refused, {self.slowest:.1f} s at "
             "most; "
             f"{self.settled >> 20} MB after a third of them, {self.after >> 20} MB after the last"
+            f"{'' if self.judged else ' (too few to judge by)'}"
         )
 
     def judge(self, case: cases.Case) -> None:

@@ -26,6 +26,8 @@ SLICE = 20
 LEAST = 10.0
 """Seconds that it has, however long the host took to start."""
 GROWTH = 0.05
+WARM = 60
+"""Prompts before memory is judged by: every node at least once."""
 SOURCES: Prompt = {
     "picture": node("EmptyImage", width=64, height=48, batch_size=2, color=0x336699),
     "mask": node("SolidMask", value=1.0, width=64, height=48),
@@ -54,17 +56,19 @@ def treat(host: HostProcess, count: int, deadline: float, seed: int) -> tuple[in
     prompts = _prompts(host.object_info())
     tally = _Tally(host, deadline)
     settled = after = 0
+    judged = False
+    third = time.monotonic() + (deadline - time.monotonic()) / 3
     for start in range(0, count, SLICE):
         _generate(prompts, min(SLICE, count - start), seed + start, tally)
         if not host.alive or time.monotonic() > deadline:
             break
-        if not settled and tally.done >= count // 3:
-            settled = resident_memory(host.process.pid)
+        if not settled and (tally.done >= count // 3 or time.monotonic() > third):
+            settled, judged = resident_memory(host.process.pid), tally.done >= WARM
     if host.alive:
         after = resident_memory(host.process.pid)
     else:
         tally.failures.append(f"the server died: {host.log_tail}")
-    if settled and after > settled * (1 + GROWTH):
+    if judged and after > settled * (1 + GROWTH):
         tally.failures.append(f"the server's memory grew from {settled >> 20} to {after >> 20} MB")
     told = (
         f"{tally.done} through the queue, {tally.refused} refused before they ran, "
@@ -80,10 +84,11 @@ class _Tally:
         self.host, self.deadline = host, deadline
         self.done = self.refused = self.stopped = 0
         self.failures: list[str] = []
+        self.answers = True
 
     def judge(self, prompt: Any) -> None:
         """Queues a prompt; one of them without damage must go through afterwards."""
-        if not self.host.alive or time.monotonic() > self.deadline:
+        if not self.answers or not self.host.alive or time.monotonic() > self.deadline:
             return
         self.done += 1
         try:
@@ -98,6 +103,7 @@ class _Tally:
             return
         except HostError as error:
             self.failures.append(f"{error} [{_told(prompt)}]")
+            self.answers = False
             return
         self.stopped += bool(result.errors)
         for told in result.errors:
@@ -154,11 +160,26 @@ def _generate(prompts: list[Prompt], count: int, seed: int, tally: _Tally) -> No
 
 @st.composite
 def _damaged_node(draw: st.DrawFn, prompt: Prompt) -> Any:
-    """A prompt with damage to the node that it is about, to another, or to the whole."""
+    """A prompt with damage to the node that it is about, to another, or to the whole.
+
+    Every node keeps its type and a dict of inputs: without, the host's queue itself ends (0.3.75).
+    """
     if draw(st.integers(0, 9)) == 0:
-        return draw(damaged(prompt))
+        whole = draw(damaged(prompt))
+        hypothesis.assume(isinstance(whole, dict) and all(map(_is_node, whole.values())))
+        return whole
     key = draw(st.sampled_from(("node", "node", "node", "tracks", "field")))
-    return {**prompt, key: draw(damaged(prompt[key]))}
+    inputs = draw(damaged(prompt[key]["inputs"]))
+    hypothesis.assume(isinstance(inputs, dict))
+    return {**prompt, key: {**prompt[key], "inputs": inputs}}
+
+
+def _is_node(entry: Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("class_type"), str)
+        and isinstance(entry.get("inputs"), dict)
+    )
 
 
 def _told(prompt: Any) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib import import_module
 
 SHOWN = 3
 """Failures that the table spells out; the JSON beside it has all."""
@@ -28,12 +27,6 @@ class Row:
     done: int
     failures: tuple[str, ...]
     measured: str
-
-
-def run_row(name: str, count: int, seconds: float, seed: int) -> Row:
-    """Runs the row of a module; here, because a new process finds no function of a `__main__`."""
-    run: Callable[[int, float, int], Row] = import_module(f"soak.{name}").run
-    return run(count, seconds, seed)
 
 
 def table(rows: Sequence[Row]) -> str:

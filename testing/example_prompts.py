@@ -24,7 +24,6 @@ IN_PLACE_OF = {
     ("MotionI2VLoadMotionModule", 0): MODULE,
     ("MotionI2VLoadMotionFieldModel", 0): FIELD_MODEL,
 }
-FAST = {"steps": 2, "width": 96, "height": 0, "frames": 6, "frames_used": 6}
 
 
 def twin(name: str) -> Prompt:
@@ -52,9 +51,3 @@ def on_the_small_model(prompt: Prompt) -> Prompt:
             if isinstance(value, list) and value[0] in loaders:
                 entry["inputs"][name] = ["small", IN_PLACE_OF[kinds[value[0]], value[1]]]
     return {"small": {"class_type": LOADER, "inputs": {}}, **kept}
-
-
-def node_of(prompt: Prompt, kind: str) -> str:
-    """The id of the one node of a kind."""
-    (found,) = [key for key, entry in prompt.items() if entry["class_type"] == kind]
-    return found

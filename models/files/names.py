@@ -48,8 +48,10 @@ def inside(root: str | Path, name: object, what: str) -> Path:
     text = check_name(name, what).replace("\\", "/")
     try:
         real_root, real = Path(root).resolve(), Path(root, text).resolve()
+        if any(path.is_symlink() for path in (real, *real.parents)):
+            raise OSError("a link leads to itself")  # of which later Pythons say nothing
         within = real.is_relative_to(real_root) and ".." not in text.split("/")
-    except (OSError, RuntimeError) as error:  # a link to itself
+    except (OSError, RuntimeError) as error:
         raise ValueError(f"{what} {text!r} cannot be followed to a file: {error}") from None
     if not within or Path(text).is_absolute() or re.match(r"[a-z]:", text, re.I):
         raise ValueError(

@@ -6,13 +6,18 @@ to the level of the weak clock, and until the strong clock what was directed is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import comfy.samplers
 import torch
 
+from .features import noises_itself
 from .sampling import UnitNoiseSampler
+
+Noising = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""(sigma, noise, latents) -> the latents noised to that level, as a sampler has them."""
 
 LEVEL = 1 + 1e-5
 """Sigmas closer than this are one: some samplers compute them anew."""
@@ -88,11 +93,18 @@ class TimeToMove(comfy.samplers.Sampler):
         """As the host calls it: noise and latents on its device, the latents as the model's."""
         base = model_wrap.inner_model
         sampling = base.model_sampling
+        by_itself = noises_itself(self.inner)
+        noising = _keeping_variance if by_itself else sampling.noise_scaling
         clip = _as_sampled(base, self.directed.clip, noise)
         whole = sigmas if self.schedule is None else self.schedule
         weak, strong = (float(whole[i]) for i in self.directed.clocks.steps(len(whole) - 1))
         own = torch.zeros_like(noise) if latent_image is None else latent_image
         goes_on = not bool(noise.any())
+        if goes_on and by_itself:
+            raise ValueError(
+                f"{type(self.inner).__name__} begins with the noise that it is given, but there is "
+                "none: switch the noise on (it cannot go on with another run's latents)"
+            )
         first = _first_step(sigmas, weak, goes_on)
         inner, mask = self.inner, self.directed.mask.to(noise)
         start, noise_of_clip = clip, noise
@@ -104,11 +116,12 @@ class TimeToMove(comfy.samplers.Sampler):
         if first:
             sigmas, inner = sigmas[first:], _from_within(inner)
             extra_args = _with_sigmas(extra_args, sigmas)
+        noised = noising(sigmas[0], noise, start)
         if len(sigmas) == 1:
-            noised = sampling.noise_scaling(sigmas[0], noise, start)
-            return sampling.inverse_noise_scaling(sigmas[0], noised)
+            return noised if by_itself else sampling.inverse_noise_scaling(sigmas[0], noised)
         if strong * LEVEL < float(sigmas[0]) and bool(mask.any()):
-            model_wrap = Held(model_wrap, Hold(clip, noise_of_clip, mask, strong))
+            model_wrap = Held(model_wrap, Hold(clip, noise_of_clip, mask, strong, noising))
+        noise = noised if by_itself else noise
         return inner.sample(
             model_wrap, sigmas, extra_args, callback, noise, start, denoise_mask, disable_pbar
         )
@@ -122,6 +135,7 @@ class Hold:
     noise: torch.Tensor
     mask: torch.Tensor
     strong: float
+    noising: Noising
 
 
 class Held:
@@ -145,9 +159,8 @@ class Held:
         hold = self.hold
         if float(sigma.max()) <= hold.strong * LEVEL:
             return self.guider(x, sigma, *args, **kwargs)
-        sampling = self.guider.inner_model.model_sampling
         level = sigma.reshape(-1, *[1] * (x.ndim - 1))
-        noised = sampling.noise_scaling(level, hold.noise, hold.clip).to(x)
+        noised = hold.noising(level, hold.noise, hold.clip).to(x)
         denoised = self.guider(torch.lerp(x, noised, hold.mask), sigma, *args, **kwargs)
         return torch.lerp(denoised, hold.clip.to(denoised), hold.mask)
 
@@ -168,6 +181,13 @@ def _as_sampled(base: Any, clip: torch.Tensor, noise: torch.Tensor) -> torch.Ten
             "model's own VAE (a video with sound in one latent cannot be led)"
         )
     return base.process_latent_in(latents)
+
+
+def _keeping_variance(
+    sigma: torch.Tensor, noise: torch.Tensor, latents: torch.Tensor
+) -> torch.Tensor:
+    """Latents noised as in the network's training, where noise and latents have variance 1."""
+    return (latents + sigma * noise) / (1 + sigma**2) ** 0.5
 
 
 def _first_step(sigmas: torch.Tensor, weak: float, goes_on: bool) -> int:

@@ -74,3 +74,12 @@ def latent_ratios(latent_format: Any) -> tuple[int, int]:
         return latent_format.spacial_downscale_ratio, latent_format.temporal_downscale_ratio
     kinds = (kind.__name__ for kind in type(latent_format).__mro__)
     return next((VIDEO_RATIOS[kind] for kind in kinds if kind in VIDEO_RATIOS), (8, 1))
+
+
+def noises_itself(sampler: Any) -> bool:
+    """Whether a sampler takes noised latents of variance 1, and not the host's, as its noise.
+
+    New in 0.33: that of VOID (CogVideoX), which its network was trained for. A SAMPLER tells no
+    more of itself than its class.
+    """
+    return type(sampler).__name__ == "VOID_DDIM"

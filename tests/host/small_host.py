@@ -15,19 +15,26 @@ from PIL import Image, ImageChops
 from devkit import base
 from testing.example_prompts import (
     CLIP,
-    FAST,
     LOADER,
     MODEL,
     VAE,
     changed,
-    node_of,
     on_the_small_model,
     twin,
 )
 from tests.host_process import HostProcess, Prompt
 
-__all__ = ["CLIP", "FAST", "LOADER", "MODEL", "VAE"]
-__all__ += ["changed", "node_of", "on_the_small_model", "twin"]
+__all__ = ["CLIP", "LOADER", "MODEL", "VAE"]
+__all__ += ["changed", "on_the_small_model", "twin"]
+
+
+FAST = {"steps": 2, "width": 96, "height": 0, "frames": 6, "frames_used": 6}
+
+
+def node_of(prompt: Prompt, kind: str) -> str:
+    """The id of the one node of a kind."""
+    (found,) = [key for key, entry in prompt.items() if entry["class_type"] == kind]
+    return found
 
 
 def put_small_picture(host: HostProcess, name: str, size: tuple[int, int]) -> str:

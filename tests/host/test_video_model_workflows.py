@@ -1,15 +1,12 @@
 """The example workflows of other video models, on narrow ones of the same classes."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from devkit import base
-from devkit.workflows import TWINS
-from tests.host.small_host import changed, node_of
+from testing.example_prompts import changed, node_of, twin
 from tests.host_process import Prompt
 from tests.tolerances import HUNDREDS, close
 
@@ -25,13 +22,13 @@ FRAMES = {"time-to-move-wan": 9, "wan-move": 9, "void-warped-noise": 13}
 
 def on_narrow_weights(led, name: str) -> Prompt:
     """A workflow's API twin, quick, with narrow networks in place of the loaders."""
-    twin = json.loads((TWINS / f"{name}.json").read_text("utf-8"))
-    lacking = {entry["class_type"] for entry in twin.values()} - led.info.keys()
+    workflow = twin(name)
+    lacking = {entry["class_type"] for entry in workflow.values()} - led.info.keys()
     if lacking:
         pytest.skip(f"this ComfyUI lacks the nodes {', '.join(sorted(lacking))}")
     frames = FRAMES[name]
-    prompt = changed(twin, **SMALL, frames=frames, length=frames)
-    for key, entry in twin.items():
+    prompt = changed(workflow, **SMALL, frames=frames, length=frames)
+    for key, entry in workflow.items():
         if entry["class_type"] == "UNETLoader":
             seed = len(entry["_meta"]["title"])  # two experts differ
             prompt[key] = led.node("NarrowVideoModel", family=MODELS[name], seed=seed)

@@ -1,5 +1,8 @@
 """Dual-clock denoising of the host's own model classes, narrow: latents, factors, checks."""
 
+import sys
+from types import ModuleType
+
 import pytest
 import torch
 
@@ -183,3 +186,50 @@ def test_two_experts_sample_as_one_would(host_env):
         # Another expert goes on from there as well as it does by itself.
         other = load_video_model("Wan 2.1", seed=1)
         assert bool(torch.isfinite(sample(other, first, sampler, sigmas[split:], 0 * noise)).all())
+
+
+@pytest.fixture(scope="module")
+def void(host_env):
+    """The narrow VOID, and its own sampler."""
+    from testing.video_models import known, load_video_model
+
+    if not known("VOID"):
+        pytest.skip("this ComfyUI has no classes for VOID")
+    with pytest.MonkeyPatch.context() as patch:
+        # Its schemas name the core's `nodes`, which here are this pack's.
+        patch.setitem(sys.modules, "nodes", ModuleType("nodes"))
+        from comfy_extras.nodes_void import VOID_DDIM
+    return load_video_model("VOID"), VOID_DDIM()
+
+
+VOID_FRAMES = 4
+
+
+def test_voids_own_sampler_is_led_too(void):
+    """It adds no noise: what it is given as noise is where it begins, of variance 1."""
+    from motion_i2v.models.host.directed import directed_by
+    from motion_i2v.models.host.dual_clock import TimeToMove
+
+    model, plain = void
+    clip, noise = (random(seed, 1, 16, VOID_FRAMES, HEIGHT, WIDTH) for seed in (1, 2))
+    mask, sigmas, seen = mask_of("CogVideoX", 4 * VOID_FRAMES - 3), schedule_of(model), []
+    latents = model.model.process_latent_in(clip)
+
+    def noised(sigma):
+        return (latents + sigma * noise) / (1 + sigma**2) ** 0.5
+
+    def led_by(mask, weak, strong):
+        directed = directed_by(model, clip, mask, weak / STEPS, strong / STEPS)
+        return TimeToMove(plain, directed)
+
+    begun = sample(model, clip, plain, sigmas[2:].clone(), noised(sigmas[2]))
+    for mask_, strong in ((mask, 2), (0 * mask, 5)):
+        led_video = sample(model, clip, led_by(mask_, 2, strong), sigmas.clone(), noise)
+        assert torch.equal(led_video, begun)
+    held = sample(model, clip, led_by(mask, 1, STEPS), sigmas.clone(), noise, seen)
+    assert (held - clip)[..., :2].abs().max() < 1e-4
+    assert (held - begun)[..., 2:].abs().max() > 1e-2
+    for sigma, x in seen:
+        assert (x - noised(torch.tensor(sigma)))[..., :2].abs().max() < 1e-4
+    with pytest.raises(ValueError, match="VOID_DDIM begins with the noise"):
+        sample(model, clip, led_by(mask, 1, 2), sigmas[1:].clone(), 0 * noise)

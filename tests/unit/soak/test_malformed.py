@@ -5,6 +5,7 @@ import time
 import pytest
 
 from soak import malformed
+from soak.apart import run_apart
 from soak.cases import Case
 from soak.rows import Row, as_json, table
 
@@ -57,3 +58,9 @@ def test_the_table_has_a_line_a_row_and_tells_the_first_failures():
     assert [line for line in lines if "three" in line] == ["- a|b: three"]
     assert "four" not in table(rows)
     assert "four" in as_json(rows)
+
+
+def test_a_row_that_fails_is_a_failure_and_no_more():
+    row = run_apart("rows", 1, 1, 0)  # a file without a row
+    assert row.done == 0
+    assert "has no attribute 'run'" in row.failures[0]

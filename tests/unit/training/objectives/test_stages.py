@@ -482,6 +482,6 @@ def test_a_file_tells_its_base_whatever_the_base_is_called():
     from motion_i2v.training.objectives.pretrained import Pretrained
 
     name = 'my "best" \\ one.safetensors'
-    base = Pretrained({}, None, 8, Schedule("eps", False), None, None, None, name)
+    base = Pretrained({}, shape("sd15_unet"), Schedule("eps", False), None, None, None, name)
     told = json.loads(base.metadata("clips")["motion_i2v.configuration"])
     assert told == {"base": name}
