@@ -115,11 +115,11 @@ def videos(stage: Stage2, clip: FilmedClip) -> dict[str, Tensor]:
 def scores(frames: Tensor, clip: FilmedClip) -> list[float]:
     """Flicker over all frames, from the first to the second, after it; and PSNR."""
 
-    def flicker(part: slice) -> float:
+    def changes(part: slice) -> float:
         return 255 * metrics.flicker(frames[part], clip.flow[part], clip.visible[part])
 
     parts = slice(0, None), slice(0, 2), slice(1, None)
-    return [*map(flicker, parts), metrics.psnr(frames, clip.frames)]
+    return [*map(changes, parts), metrics.psnr(frames, clip.frames)]
 
 
 @torch.inference_mode()

@@ -42,13 +42,16 @@ def draw(scene: WarpScene, flow: Tensor, abandoned: Tensor, frame: Tensor, hole:
 
 def _draw(scene: WarpScene, flow: Tensor, abandoned: Tensor, frame: Tensor, share: Tensor) -> None:
     still = (flow == 0).all(0)
+    scene.tick()
     right, down = tears.torn_edges(flow)
+    scene.tick()
     loose = tears.loose_pixels(right, down) | abandoned
     torn = tears.torn_cells(right, down) | tears.cells_of(abandoned)
     del right, down
     scene.tick()
     there = landed(scene, flow, loose, still & ~abandoned, frame, share)
     slopes = slopes_of(flow)
+    scene.tick()
     for rows in blocks(*share.shape):
         _draw_surfaces(scene, flow, slopes, torn, there, rows, frame, share)
         scene.tick()

@@ -47,10 +47,10 @@ class Correlation:
 
         Channels: levels, then the square with x as the slow index.
         """
+        h, w = places.shape[1:]
         if self._kept is not None:
             found = self._look_up(self._kept, places.flatten(1).T, self.offsets)
-            return rearrange(found, "(h w) k -> k h w", h=places.shape[1])
-        h, w = places.shape[1:]
+            return rearrange(found, "(h w) k -> k h w", h=h)
         rows = []
         for row in range(0, h, TILE):
             tiles = [(slice(row, row + TILE), slice(c, c + TILE)) for c in range(0, w, TILE)]
