@@ -55,6 +55,10 @@ def _checked(described: io.Input, value: Any, listed: bool = False) -> Any:
         return check(name, value)
     if isinstance(described, io.Int.Input | io.Float.Input):
         return _number(described, value)
+    if isinstance(described, io.String.Input) and isinstance(value, list | tuple):
+        # So spline nodes give several splines; a name or a drawing is one text.
+        if described.multiline and not described.socketless:
+            return value
     value = CHECKS[kind](name, value) if kind in CHECKS else value
     return single(name, value) if isinstance(described, OnePicture) else value
 
@@ -134,8 +138,7 @@ def _switch(name: str, value: Any) -> bool:
 
 
 def _text(name: str, value: Any) -> Any:
-    # Spline nodes give several splines as a list of texts.
-    if not isinstance(value, str | list | tuple):
+    if not isinstance(value, str):
         raise ValueError(f"{name} is {value!r:.60}, but a text is needed")
     return value
 
@@ -144,7 +147,7 @@ def _mask(name: str, value: Any) -> Any:
     shape = _shape(value)
     if not isinstance(shape, list) or len(shape) not in (2, 3, 4) or 0 in shape:
         raise ValueError(f"{name} is a MASK [masks, height, width], got {shape}")
-    return with_float64(value)
+    return with_float64(value[None] if len(shape) == 2 else value)
 
 
 def _field(name: str, value: Any) -> Any:
