@@ -55,12 +55,16 @@ def _checked(described: io.Input, value: Any, listed: bool = False) -> Any:
         return check(name, value)
     if isinstance(described, io.Int.Input | io.Float.Input):
         return _number(described, value)
-    if isinstance(described, io.String.Input) and isinstance(value, list | tuple):
-        # So spline nodes give several splines; a name or a drawing is one text.
-        if described.multiline and not described.socketless:
-            return value
+    if isinstance(value, list | tuple) and _takes_texts(described):
+        return value
     value = CHECKS[kind](name, value) if kind in CHECKS else value
     return single(name, value) if isinstance(described, OnePicture) else value
+
+
+def _takes_texts(described: io.Input) -> bool:
+    """Whether several texts may come, as spline nodes give them; names and drawings are one."""
+    is_text = isinstance(described, io.String.Input)
+    return bool(is_text and described.multiline and not described.socketless)
 
 
 def with_float64(value: Any) -> Any:
