@@ -87,9 +87,11 @@ class Stage2:
     def painted(self, steps: int, noise: Tensor | None = None, seed: int = 0) -> Tensor:
         """The latents."""
         settings = Settings(steps, 1.0, seed, "euler", "sgm_uniform")
-        module = self.small.motion_module
+        module, (positive, negative) = self.small.motion_module, self.texts
         with contextlib.redirect_stderr(io.StringIO()):
-            return sample_video(self.model, module, self.motion, *self.texts, settings, noise=noise)
+            return sample_video(
+                self.model, module, self.motion, positive, negative, settings, noise=noise
+            )
 
 
 def videos(stage: Stage2, clip: FilmedClip) -> dict[str, Tensor]:
@@ -113,11 +115,11 @@ def videos(stage: Stage2, clip: FilmedClip) -> dict[str, Tensor]:
 def scores(frames: Tensor, clip: FilmedClip) -> list[float]:
     """Flicker over all frames, from the first to the second, after it; and PSNR."""
 
-    def flicker(part: slice) -> float:
+    def changes(part: slice) -> float:
         return 255 * metrics.flicker(frames[part], clip.flow[part], clip.visible[part])
 
     parts = slice(0, None), slice(0, 2), slice(1, None)
-    return [*map(flicker, parts), metrics.psnr(frames, clip.frames)]
+    return [*map(changes, parts), metrics.psnr(frames, clip.frames)]
 
 
 @torch.inference_mode()
@@ -125,7 +127,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=int, default=8)
     told = parser.parse_args()
-    small, table = load_small_model(), {}
+    small = load_small_model()
+    table: dict[str, list[list[float]]] = {}
     for number in range(told.clips):
         clip = filmed(FIRST_SEED + number)
         for name, frames in videos(Stage2(small, clip), clip).items():

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .splat import EPSILON, SplatPlan
 
-BOUND = 1 << 19
+BOUND = 1 << 18
 """So many pixels a strip has at most, and so many land in it, as far as whole rows allow."""
 
 NOWHERE = -2

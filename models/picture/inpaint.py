@@ -74,7 +74,9 @@ def inpaint(picture: Tensor, hidden: Tensor, tick: Tick = nothing) -> Tensor:
 def _tone(picture: Tensor, unknown: Tensor, tick: Tick) -> Tensor:
     """[3, H, W] the smooth part of the picture, from known pixels alone."""
     known = (~unknown).to(picture)
-    blurred = _blurred(torch.cat([picture * known, known[None]]), SMOOTH, tick)
+    seen = torch.cat([picture * known, known[None]])
+    tick()
+    blurred = _blurred(seen, SMOOTH, tick)
     return blurred[:3] / blurred[3].clamp(min=1e-6)
 
 
@@ -84,8 +86,11 @@ def _blurred(x: Tensor, sigma: float, tick: Tick) -> Tensor:
 
     rows = x.permute(1, 2, 0).contiguous().cpu().numpy()
     size = 2 * int(3 * sigma) + 1
-    way = {"ksize": (size, size), "sigmaX": sigma, "borderType": cv2.BORDER_CONSTANT}
-    blurred = heard(lambda: cv2.GaussianBlur(rows, **way), rows[..., 0].size, tick)
+    blurred = heard(
+        lambda: cv2.GaussianBlur(rows, (size, size), sigma, borderType=cv2.BORDER_CONSTANT),
+        rows[..., 0].size,
+        tick,
+    )
     return torch.from_numpy(blurred.reshape(rows.shape)).permute(2, 0, 1).to(x)
 
 
@@ -168,14 +173,17 @@ def _membrane(values: Tensor, unknown: Tensor, tick: Tick) -> Tensor:
     else:
         share = halved(known[None])
         coarse = halved(values[None])[0] / share.clamp(min=1e-6)
+        tick()
         below = _membrane(torch.where(share[0] > 0, coarse, 0), share[0] == 0, tick)
         up = F.interpolate(below[None], (height, width), mode="bilinear", align_corners=False)[0]
+        tick()
         filled = torch.where(unknown, up, values)
+        tick()
         del up, values
     for _ in range(_SWEEPS if max(height, width) <= _LARGE else _SWEEPS_LARGE):
         for one in filled:
             one.copy_(_swept(one, unknown))
-        tick()
+            tick()
     return filled
 
 
@@ -196,9 +204,11 @@ def _grain(texture: Tensor, unknown: Tensor, rim: Tensor, tick: Tick) -> Tensor:
     height, width = unknown.shape
     distance = distance_to(rim).float().to(unknown.device)
     fading = 1 - distance / (distance.max() + 1)
+    tick()
     row, column = rim.mul_(2)
     row -= torch.arange(height, device=unknown.device)[:, None]
     column -= torch.arange(width, device=unknown.device)
+    tick()
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
     row.clamp_(0, height - 1)
     column.clamp_(0, width - 1)

@@ -213,9 +213,11 @@ def _pull_push(weighted: Tensor, weight: Tensor, tick: Tick) -> Tensor:
         coarse_weight = 4 * halved(weight)
         kept = coarse_weight.clamp(max=1)
         gain = kept / coarse_weight.clamp(min=1e-12)
+        tick()
         coarse = 4 * halved(weighted) * gain
         tick()
         coarse = _pull_push(coarse, kept, tick)
         behind = F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
+        tick()
         return weighted + (1 - weight) * behind
     return weighted / weight.clamp(min=1e-12)

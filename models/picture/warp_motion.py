@@ -56,6 +56,7 @@ class WarpMotion:
         square = torch.zeros_like(self.flow(0)[0])
         for i in range(1, self.field.frames):
             flow = self.flow(i)
+            tick()
             square = torch.maximum(square, flow[0].square().addcmul_(flow[1], flow[1]))
             tick()
         return square.sqrt_()
@@ -66,7 +67,9 @@ class WarpMotion:
         right, down = gone[:, 1:].clone(), gone[1:].clone()
         for i in range(1, self.field.frames):
             flow = self.flow(i)
+            tick()
             torn = tears.torn_edges(flow)
+            tick()
             right |= torn[0]
             down |= torn[1]
             gone |= self.abandoned(flow)

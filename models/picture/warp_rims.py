@@ -2,17 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from ..networks.splat_strips import parts
+from ..networks.splat_strips import blocks, parts
+from ..types.progress import Tick
 from .pixels import grown, read_at, spread
 from .warp_landed import Landed
 from .warp_places import Pixels, pixels_of, slope_of, sources
 from .warp_scene import WarpScene, moved_by
 
 
-def draw_rims(scene: WarpScene, flow: Tensor, there: Landed, frame: Tensor, share: Tensor) -> None:
+@dataclass(frozen=True)
+class Rims:
+    """The K pixels at which the outline of the foreground may lie, and what is there without it.
+
+    Args:
+        pixels: their rows and columns.
+        guess: [2, K] displacement from there back to the foreground, roughly.
+        importance, background, settled: [K], as in `Landed`.
+        behind: [3, K], what lies behind the foreground.
+    """
+
+    pixels: Pixels
+    guess: Tensor
+    importance: Tensor
+    background: Tensor
+    settled: Tensor
+    behind: Tensor
+
+
+def rims_of(there: Landed, tick: Tick) -> Rims | None:
+    """What of a frame's landings the outline needs; None where there is no outline."""
+    row, column = pixels = pixels_of(grown(there.rim, 3))
+    if not len(row):
+        return None
+    guess = []
+    for back in there.back:
+        guess.append(spread(back[None], there.core.float(), tick)[0, row, column])
+        tick()
+    behind = [there.behind.at((row[part], column[part])) for part in parts(len(row))]
+    return Rims(
+        pixels,
+        torch.stack(guess),
+        there.importance[row, column],
+        there.background[row, column],
+        there.settled[row, column],
+        torch.cat(behind, dim=1),
+    )
+
+
+def draw_rims(scene: WarpScene, flow: Tensor, rims: Rims, frame: Tensor, share: Tensor) -> None:
     """Draws the outline of the foreground over what is behind it, softly, into frame and share.
 
     The splat knows whole source pixels only, which makes steps where the outline turns or grows.
@@ -20,45 +62,27 @@ def draw_rims(scene: WarpScene, flow: Tensor, there: Landed, frame: Tensor, shar
     Of settled pixels only those are drawn that the outline covers by half: a stretched surface
     lands beside them.
     """
-    row, column = pixels = pixels_of(grown(there.rim, 3))
-    if not len(row):
-        return
-    place, solved = _places(scene, flow, there, pixels)
-    cut_out = _cut_out(scene, place)
-    for part in parts(len(row)):
-        some = row[part], column[part]
-        _draw(there, some, cut_out[:, part], solved[part], frame, share)
-        scene.tick()
-
-
-def _draw(
-    there: Landed, pixels: Pixels, cut_out: Tensor, solved: Tensor, frame: Tensor, share: Tensor
-) -> None:
-    """Draws K pixels of the outline, where they are solved for and not behind what is there."""
-    row, column = pixels
-    *_, level, slack, outline = cut_out
-    solved = solved & (level > there.importance[row, column] - slack)
+    place, solved = _places(scene, flow, rims)
+    *colour, level, slack, outline = _cut_out(scene, place)
+    solved &= level > rims.importance - slack
     alpha = outline.clamp(0, 1)
-    solved &= (alpha >= 0.5) | ~there.settled[row, column]
-    row, column = drawn = row[solved], column[solved]
+    solved &= (alpha >= 0.5) | ~rims.settled
+    row, column = (one[solved] for one in rims.pixels)
     alpha = alpha[solved]
-    tint = cut_out[:3, solved].clamp(0, 1)
-    frame[:, row, column] = torch.lerp(there.behind.at(drawn), tint, alpha)
-    share[row, column] = alpha + (1 - alpha) * there.background[row, column]
+    tint = torch.stack([one[solved] for one in colour]).clamp(0, 1)
+    frame[:, row, column] = torch.lerp(rims.behind[:, solved], tint, alpha)
+    share[row, column] = alpha + (1 - alpha) * rims.background[solved]
+    scene.tick()
 
 
-def _places(scene: WarpScene, flow: Tensor, there: Landed, pixels: Pixels) -> tuple[Tensor, Tensor]:
+def _places(scene: WarpScene, flow: Tensor, rims: Rims) -> tuple[Tensor, Tensor]:
     """Where in the picture the foreground is that reaches these pixels, as from `sources`."""
-    row, column = pixels
-    guess = []
-    for back in there.back:
-        guess.append(spread(back[None], there.core.float(), scene.tick)[0, row, column])
-        scene.tick()
-    first = torch.stack(guess)
-    own, slopes = _continued(scene, flow, first + torch.stack([column, row]))
+    row, column = rims.pixels
+    own, slopes = _continued(scene, flow, rims.guess + torch.stack([column, row]))
     found = []
     for part in parts(len(row)):
-        found.append(sources(own, slopes[:, part], (row[part], column[part]), first[:, part]))
+        some = row[part], column[part]
+        found.append(sources(own, slopes[:, part], some, rims.guess[:, part]))
         scene.tick()
     place, solved = zip(*found, strict=True)
     return torch.cat(place, 1), torch.cat(solved)
@@ -68,18 +92,19 @@ def _continued(scene: WarpScene, flow: Tensor, place: Tensor) -> tuple[Tensor, T
     """The foreground's motion [2, H, W], carried on linearly beyond it, and its slopes [4, K] at
     places [2, K]."""
     step = torch.where(scene.foreground, 0, scene.inward)
-    dy, dx = -step
-    own, slopes = torch.empty_like(flow), []
+    own, slopes = torch.zeros_like(flow), []
     for i, values in enumerate(flow):
-        beyond = torch.zeros_like(values)
-        for axis, way in ((1, dx), (0, dy)):
+        for axis in (1, 0):
             slope = moved_by(slope_of(values, axis), scene.inward)
-            beyond += slope * way
+            scene.tick()
+            for rows in blocks(*slope.shape):
+                own[i, rows] -= slope[rows] * step[axis, rows]
             scene.tick()
             read = [read_at(slope[None], place[:, part])[0] for part in parts(place.shape[1])]
             slopes.append(torch.cat(read))
+            del slope
             scene.tick()
-        torch.add(moved_by(values, step), beyond, out=own[i])
+        own[i] += moved_by(values, step)
         scene.tick()
     return own, torch.stack(slopes)
 

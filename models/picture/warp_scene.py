@@ -37,7 +37,6 @@ class Cutout:
 
     Args:
         picture, importance, foreground, inward: as in `WarpScene`, of the whole scene.
-        outline: [H, W]
         window: rows and columns of it that are meant.
     """
 
@@ -45,7 +44,6 @@ class Cutout:
     importance: Tensor
     foreground: Tensor
     inward: Tensor
-    outline: Tensor
     window: tuple[slice, slice]
 
     def maps(self, rows: slice) -> Iterator[Tensor]:
@@ -58,7 +56,7 @@ class Cutout:
             carried = torch.zeros_like(whole, dtype=one.dtype)
             carried[rows] = moved_by(one, step, (part[0].start, column.start))
             yield carried
-        yield self.outline[self.window]
+        yield _outline(self.foreground, self.picture)[self.window]
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ def scene_of(
     inward = _inward(front, tick)
     tick()
     everywhere = slice(0, front.shape[0]), slice(0, front.shape[1])
-    cutout = Cutout(source, importance, front, inward, _outline(front, source), everywhere)
+    cutout = Cutout(source, importance, front, inward, everywhere)
     average = splatting == "average" or order == "none"
     return WarpScene(source, importance, front, cutout, inward, plate, average, tick)
 
