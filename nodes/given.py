@@ -55,8 +55,16 @@ def _checked(described: io.Input, value: Any, listed: bool = False) -> Any:
         return check(name, value)
     if isinstance(described, io.Int.Input | io.Float.Input):
         return _number(described, value)
+    if isinstance(value, list | tuple) and _takes_texts(described):
+        return value
     value = CHECKS[kind](name, value) if kind in CHECKS else value
     return single(name, value) if isinstance(described, OnePicture) else value
+
+
+def _takes_texts(described: io.Input) -> bool:
+    """Whether several texts may come, as spline nodes give them; names and drawings are one."""
+    is_text = isinstance(described, io.String.Input)
+    return bool(is_text and described.multiline and not described.socketless)
 
 
 def with_float64(value: Any) -> Any:
@@ -134,8 +142,7 @@ def _switch(name: str, value: Any) -> bool:
 
 
 def _text(name: str, value: Any) -> Any:
-    # Spline nodes give several splines as a list of texts.
-    if not isinstance(value, str | list | tuple):
+    if not isinstance(value, str):
         raise ValueError(f"{name} is {value!r:.60}, but a text is needed")
     return value
 
@@ -144,7 +151,7 @@ def _mask(name: str, value: Any) -> Any:
     shape = _shape(value)
     if not isinstance(shape, list) or len(shape) not in (2, 3, 4) or 0 in shape:
         raise ValueError(f"{name} is a MASK [masks, height, width], got {shape}")
-    return with_float64(value)
+    return with_float64(value[None] if len(shape) == 2 else value)
 
 
 def _field(name: str, value: Any) -> Any:

@@ -268,6 +268,7 @@ def test_nothing_over_a_link_is_refused_by_every_node_that_needs_something(nodes
         ("FLOW_VAE", torch.zeros(1)),
         ("BOOLEAN", "yes"),
         ("STRING", 3),
+        ("STRING", {"text": ""}),
     ],
 )
 def test_what_is_of_another_kind_is_refused_by_every_node(nodes, kind: str, wrong):
@@ -278,3 +279,23 @@ def test_what_is_of_another_kind_is_refused_by_every_node(nodes, kind: str, wron
             with pytest.raises(ValueError, match=f"{described.id} is "):
                 node.EXECUTE_NORMALIZED(**given(node, **{described.id: wrong}))
     assert tried
+
+
+def test_a_mask_is_a_batch_for_every_node(nodes, seen):
+    for node in nodes:
+        for mask in inputs_of(node, "MASK"):
+            node.EXECUTE_NORMALIZED(**given(node, **{mask.id: torch.ones(4, 5)}))
+            got = seen[mask.id]
+            assert (got[0] if isinstance(got, list) else got).shape == (1, 4, 5)
+
+
+def test_a_list_of_texts_is_for_tracks_alone(nodes, seen):
+    taken = set()
+    for node in nodes:
+        for text in inputs_of(node, "STRING"):
+            try:
+                node.EXECUTE_NORMALIZED(**given(node, **{text.id: ["1,2", "3,4"]}))
+                taken.add(node.__name__)
+            except ValueError as refused:
+                assert f"{text.id} is " in str(refused)  # noqa: PT017
+    assert taken == {"MotionI2VTracksFromText"}
