@@ -474,11 +474,6 @@ def test_latent_frames_need_a_fitting_clip(warp_node):
         warp_node.execute(noise()[None], clip(torch.zeros(2, 8, 8), 4), **CHOSEN, temporal_factor=4)
 
 
-def test_the_node_refuses_a_batch_of_pictures(warp_node):
-    with pytest.raises(ValueError, match="batch of 2"):
-        warp_node.execute(noise().expand(2, -1, -1, -1), clip(torch.zeros(2, 8, 8)), **CHOSEN)
-
-
 def test_the_node_makes_sizes_even_for_video_files(warp_node):
     picture = noise()[:61, :79]
     field = clip(torch.zeros(2, 61, 79), 2)
