@@ -24,7 +24,7 @@ COUNTS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the rows that are named, or all, and returns 1 where something did not hold."""
+    """Runs the rows that are named, or all; returns 1 where one did not hold or did nothing."""
     options = _options(arguments)
     rows = []
     deadline = time.monotonic() + 60 * options.minutes
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     (output / "soak.md").write_text(table(rows), "utf-8")
     (output / "soak.json").write_text(as_json(rows), "utf-8")
     print(table(rows), end="")
-    return int(any(row.failures for row in rows))
+    return int(any(row.failures or not row.done for row in rows))
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

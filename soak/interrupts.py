@@ -158,7 +158,8 @@ def treat(
     kinds: set[str] = set()
     late = 0
     names = choose.sample(sorted(examples), len(examples))
-    for target in _targets(host, {name: examples[name] for name in names}, rounds, failures):
+    shuffled = {name: examples[name] for name in names}
+    for target in _targets(host, shuffled, deadline, rounds, failures):
         if len(stops) >= count or time.monotonic() > deadline:
             break
         took, faults = target.interrupt(choose)
@@ -178,7 +179,11 @@ def treat(
 
 
 def _targets(
-    host: HostProcess, examples: dict[str, Prompt], rounds: int, failures: list[str]
+    host: HostProcess,
+    examples: dict[str, Prompt],
+    deadline: float,
+    rounds: int,
+    failures: list[str],
 ) -> Iterator[_Target]:
     """Yields the slow nodes of examples that give something and are given something, each so often.
 
@@ -186,6 +191,8 @@ def _targets(
     """
     outputs = {kind: len(told["output"]) for kind, told in host.object_info().items()}
     for name, prompt in examples.items():
+        if time.monotonic() > deadline:
+            return
         watch = _Watch(host)
         result = host.run(prompt, on_event=watch)
         if not result.succeeded:
@@ -193,6 +200,8 @@ def _targets(
             continue
         for key in [key for key, took in watch.seconds().items() if key and took > SLOW]:
             count = outputs[prompt[key]["class_type"]]
+            if time.monotonic() > deadline:
+                return
             if count and any(isinstance(v, list) for v in prompt[key]["inputs"].values()):
                 target = _Target(host, prompt, key, count)
                 yield from (target for _ in range(rounds))

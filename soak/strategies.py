@@ -139,4 +139,4 @@ def damaged_tensor(draw: st.DrawFn, good: torch.Tensor) -> torch.Tensor:
         return good.movedim(-1, 0) if change == "turned" else good[..., :1].repeat_interleave(5, -1)
     if what == "empty":
         return good.narrow(draw(st.integers(0, good.ndim - 1)), 0, 0)
-    return good.flip(-1).transpose(-1, -2) if what == "strides" else good.clone().requires_grad_()
+    return good.flip(-1).transpose(-1, -2) if what == "strides" else good.float().requires_grad_()

@@ -10,7 +10,7 @@ import errno
 import json
 import logging
 import os
-import socket
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,7 +50,7 @@ def taken(folder: Path) -> Iterator[None]:
         if not _lock(handle):
             raise FolderTaken(_told(path, os.read(handle, 1000).decode("utf-8", "replace")))
         started = datetime.now().astimezone().isoformat(" ", "seconds")
-        facts = {"process": os.getpid(), "started": started, "machine": socket.gethostname()}
+        facts = {"process": os.getpid(), "started": started, "machine": platform.node()}
         _HELD[path] = json.dumps(facts)
         try:
             os.ftruncate(handle, 0)

@@ -44,7 +44,9 @@ def offload(
 
 def weights_there() -> tuple[int, int]:
     """Bytes of the weights of all models in use: those on the device, and all."""
-    used = management.current_loaded_models
+    device = management.get_torch_device()
+    # What computed on the CPU, for comparison, may be listed until Python has dropped it.
+    used = [one for one in management.current_loaded_models if one.model and one.device == device]
     return sum(one.model_loaded_memory() for one in used), sum(one.model_memory() for one in used)
 
 

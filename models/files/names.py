@@ -10,7 +10,7 @@ LONGEST = 200
 """
 DEEPEST = 1000
 """Bytes of all of it."""
-DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])[ .]*(\..*|:.*)?", re.I)
+DEVICE = r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])[ .]*(\..*|:.*)?"
 """What Windows takes for a device, in any folder and with any ending."""
 
 
@@ -34,7 +34,7 @@ def check_name(name: object, what: str) -> str:
         )
     if odd := next((letter for letter in name if not letter.isprintable()), None):
         raise ValueError(f"{found} holds {odd!r}, which is no letter: leave it out")
-    if device := next((part for part in parts if DEVICE.fullmatch(part.strip())), None):
+    if device := next((part for part in parts if re.fullmatch(DEVICE, part.strip())), None):
         raise ValueError(f"{found}: {device!r} is a device on Windows, not a file; choose another")
     return name
 

@@ -114,8 +114,8 @@ def cache_of(args: argparse.Namespace, kind: type[FieldCache] = FieldCache) -> F
     return kind(args.cache, TrackerSettings(name, args.tracker_step, *files, args.tracker_device))
 
 
-def folder_batches(args: argparse.Namespace) -> MakeBatch:
-    """Batches of the clips that the arguments ask for, after a look at every video and caption.
+def folder_clips(args: argparse.Namespace, batch: int = 1) -> FolderClips:
+    """The clips that the arguments ask for, after a look at every video and caption.
 
     Raises:
         ValueError: for videos that cannot be used, or captions that are wrong; naming them all.
@@ -127,7 +127,7 @@ def folder_batches(args: argparse.Namespace) -> MakeBatch:
     with_caption = sum(bool(captions[path]) for path in videos)
     logger.info("%d videos, %d with a caption", len(videos), with_caption)
     each, skip = args.clips_per_video, args.skip_broken
-    return FolderClips(videos, cache, options, captions, each, args.batch, skip).make_batch
+    return FolderClips(videos, cache, options, captions, each, batch, skip)
 
 
 def check_source(args: argparse.Namespace) -> None:
@@ -145,7 +145,7 @@ def batches_of(args: argparse.Namespace) -> MakeBatch:
         ValueError: for no source or two, and for options or files that cannot be used.
     """
     check_source(args)
-    return _synthetic(args) if args.synthetic else folder_batches(args)
+    return _synthetic(args) if args.synthetic else folder_clips(args, args.batch).make_batch
 
 
 def _synthetic(args: argparse.Namespace) -> MakeBatch:

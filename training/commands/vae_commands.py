@@ -20,7 +20,7 @@ from ..data.seeds import begin
 from ..loop import train
 from ..objectives.linear_vae import Pca, blocks_of, fit_pca, linear_part
 from ..objectives.vae_objective import KL, AutoencoderObjective, DecoderObjective
-from .data_options import folder_arguments, folder_batches, told_of
+from .data_options import folder_arguments, folder_clips, told_of
 from .options import add_options, loop_arguments, settings_of
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 def _data(kind: str, args: argparse.Namespace) -> tuple[MakeBatch, Batch, str]:
     """Batches, one for reports, and what to call them."""
     if args.videos:
-        make = ClipPixels(kind, folder_batches(args))
+        make = ClipPixels(kind, folder_clips(args, args.batch).make_batch)
         return make, {"pixels": make(-1, 0, 1)["pixels"][:8]}, told_of(synthetic=False)
 
     def pixels(photographs: Photographs) -> MakeBatch:

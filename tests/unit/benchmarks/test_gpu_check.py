@@ -15,8 +15,11 @@ from testing.comfyui import load_host
 
 load_host()
 
+import comfy.model_management as management
+
 from benchmarks.gpu import __main__ as check
 from benchmarks.gpu import cost, offload, parity
+from benchmarks.gpu.memory import Peak, peak_of
 from benchmarks.gpu.rows import FAILED, GOOD, MISSED, NOT_MEASURED, SHOWN, Row, judged, write
 from benchmarks.gpu.stages import NARROW, Clip, Stage1
 from devkit import commands, places
@@ -47,7 +50,7 @@ def test_only_a_part_of_the_weights_is_there_and_nothing_changes(rows):
 
 
 def test_the_released_order_gives_the_same_video(rows):
-    (results,) = [row for row in of(rows, cost.CHECK) if row.what.endswith("results")]
+    (results,) = [row for row in of(rows, cost.CHECK) if row.what.endswith("results of one call")]
     assert 0 < results.figures["relative_error"] <= results.figures["bar"]
 
 
@@ -76,6 +79,38 @@ def test_other_weights_miss_the_bar(monkeypatch):
     with torch.inference_mode():
         single, half, _ = parity.parity(Forgetful, NARROW, Clip(3, (32, 24)))
     assert (single.verdict, half.verdict) == (GOOD, MISSED)
+
+
+def step_of(seconds: float, memory: int | None) -> cost.Run:
+    return cost.Run(torch.zeros(1), seconds, Peak(memory))
+
+
+@pytest.mark.parametrize(
+    ("released", "verdict"),
+    [
+        (step_of(3, 8), GOOD),
+        (step_of(1, 8), MISSED),
+        (step_of(3, 2), MISSED),
+        (step_of(3, None), NOT_MEASURED),
+    ],
+)
+def test_a_step_is_held_to_the_released_order_in_time_and_memory(released, verdict):
+    without = step_of(1, 4)
+    assert cost._compared("a", step_of(2, 4), released, without).verdict == verdict
+
+
+def test_the_peak_is_the_run_s_own(monkeypatch):
+    """A GPU is not at hand; these are the calls that count on one."""
+    asked = []
+    monkeypatch.setattr(management, "get_torch_device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: asked.append("reset"))
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 5_000_000_000)
+    result, peak = peak_of(lambda: asked.append("run") or torch.ones(1))
+    assert (asked, result.item()) == (["reset", "run"], 1)
+    row = peak.told(Row("a", "b", "1 s"))
+    assert row.measured == "1 s; peak memory 5.00 GB"
+    assert row.figures == {"peak_bytes": 5e9}
 
 
 def test_what_is_no_number_misses_every_bar():

@@ -408,7 +408,7 @@ def test_a_vae_of_larger_cells_is_refused_before_it_encodes(model, vae, size):
     from motion_i2v.models.host.flow_vae import autoencoder_config, host_autoencoder_tensors
 
     checkpoint = checkpoint_of(weights("image_vae"), "a test", "image_vae")
-    config = autoencoder_config(checkpoint.widths, channels=3)
+    config = autoencoder_config(checkpoint.vae)
     image_vae = comfy.sd.VAE(sd=host_autoencoder_tensors(checkpoint), config=config)
     # As the host's VAE of LTX has it.
     image_vae.downscale_ratio = (lambda frames: frames, 32, 32)
