@@ -43,7 +43,10 @@ def rims_of(there: Landed, tick: Tick) -> Rims | None:
     for back in there.back:
         guess.append(spread(back[None], there.core.float(), tick)[0, row, column])
         tick()
-    behind = [there.behind.at((row[part], column[part])) for part in parts(len(row))]
+    behind = []
+    for part in parts(len(row)):
+        behind.append(there.behind.at((row[part], column[part])))
+        tick()
     return Rims(
         pixels,
         torch.stack(guess),
@@ -65,14 +68,15 @@ def draw_rims(scene: WarpScene, flow: Tensor, rims: Rims, frame: Tensor, share: 
     place, solved = _places(scene, flow, rims)
     *colour, level, slack, outline = _cut_out(scene, place)
     solved &= level > rims.importance - slack
-    alpha = outline.clamp(0, 1)
+    alpha = outline.clamp_(0, 1)
     solved &= (alpha >= 0.5) | ~rims.settled
-    row, column = (one[solved] for one in rims.pixels)
-    alpha = alpha[solved]
-    tint = torch.stack([one[solved] for one in colour]).clamp(0, 1)
-    frame[:, row, column] = torch.lerp(rims.behind[:, solved], tint, alpha)
-    share[row, column] = alpha + (1 - alpha) * rims.background[solved]
-    scene.tick()
+    for part in parts(len(solved)):
+        drawn = solved[part].nonzero()[:, 0] + part.start
+        row, column = (one[drawn] for one in rims.pixels)
+        tint, over = torch.stack([one[drawn] for one in colour]).clamp(0, 1), alpha[drawn]
+        frame[:, row, column] = torch.lerp(rims.behind[:, drawn], tint, over)
+        share[row, column] = over + (1 - over) * rims.background[drawn]
+        scene.tick()
 
 
 def _places(scene: WarpScene, flow: Tensor, rims: Rims) -> tuple[Tensor, Tensor]:
@@ -92,6 +96,7 @@ def _continued(scene: WarpScene, flow: Tensor, place: Tensor) -> tuple[Tensor, T
     """The foreground's motion [2, H, W], carried on linearly beyond it, and its slopes [4, K] at
     places [2, K]."""
     step = torch.where(scene.foreground, 0, scene.inward)
+    scene.tick()
     own, slopes = torch.zeros_like(flow), []
     for i, values in enumerate(flow):
         for axis in (1, 0):
