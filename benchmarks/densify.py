@@ -6,11 +6,7 @@ rounds, in turns with the blur, so that only the ratio needs to be trusted.
 
 # ruff: noqa: E402
 
-import sys
 import time
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import testing.pack
 

@@ -15,12 +15,8 @@ import argparse
 import contextlib
 import io
 import math
-import sys
 import time
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import testing.pack
 

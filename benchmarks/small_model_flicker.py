@@ -13,12 +13,8 @@ frame 1, and after it. PSNR in dB, over all frames.
 import argparse
 import contextlib
 import io
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import testing.pack
 

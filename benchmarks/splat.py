@@ -4,13 +4,9 @@ Run from the repository's root: `python benchmarks/splat.py`. Times are the best
 the two ways alternate within one run, so that only their ratio needs to be trusted.
 """
 
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import testing.pack  # noqa: F401
 

@@ -11,14 +11,11 @@ CPU, by Linux's peak of the process. Narrow networks by default; --full makes SD
 
 import argparse
 import ctypes
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import testing.pack
 

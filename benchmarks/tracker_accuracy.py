@@ -9,13 +9,10 @@ With `--alltracker FILE`, also of AllTracker with those weights, on the CPU.
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import testing.pack  # noqa: F401
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from .pickled_tensors import Damaged, WouldRunCode
 from .safetensors_files import read_safetensors
 from .torch_files import is_tar, read_torch_file
+from .torch_pickles import Damaged, WouldRunCode
 
 HEAD = 512
 """Bytes at the beginning of a file that tell what it is."""

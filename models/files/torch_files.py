@@ -1,6 +1,6 @@
 """Torch's own files, .bin, .ckpt, .pt and .pth: a pickle that says which tensors lie where.
 
-Nothing of them is unpickled (`pickled_tensors`), and no memory is taken for what they only promise:
+Nothing of them is unpickled (`torch_pickles`), and no memory is taken for what they only promise:
 a tensor is the bytes of the file, mapped.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from .pickled_tensors import Damaged, Placed, Stored, walk
+from .torch_pickles import Damaged, Placed, Stored, walk
 
 LARGEST_TABLE = 16 << 20
 """Bytes of what says where a file's tensors lie: 0.1 MB for SD 1.5, 1 MB with its optimizer."""

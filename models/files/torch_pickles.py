@@ -1,6 +1,6 @@
 """The pickle inside torch's files, walked without unpickling: which tensors lie where.
 
-What a pickle calls is never called. Of the few things that torch writes about a tensor, a place in
+What a pickle calls is never called: `pickletools` tells its operations and runs none. Of the few things that torch writes about a tensor, a place in
 the file is made (`Placed`); anything else is refused, so that no file can run code, or have memory
 taken that it has no bytes for.
 """
@@ -8,7 +8,7 @@ taken that it has no bytes for.
 from __future__ import annotations
 
 import io
-import pickletools
+import pickletools  # nosec B403
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
