@@ -1,8 +1,8 @@
 """The pickle inside torch's files, walked without unpickling: which tensors lie where.
 
-What a pickle calls is never called: `pickletools` tells its operations and runs none. Of the few things that torch writes about a tensor, a place in
-the file is made (`Placed`); anything else is refused, so that no file can run code, or have memory
-taken that it has no bytes for.
+What a pickle calls is never called: `pickletools` tells its operations and runs none. Of the few
+things that torch writes about a tensor, a place in the file is made (`Placed`); anything else is
+refused, so that no file can run code, or have memory taken that it has no bytes for.
 """
 
 from __future__ import annotations
