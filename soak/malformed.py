@@ -23,9 +23,9 @@ from testing.comfyui import load_host
 
 NAME = "malformed inputs"
 MUST = (
-    "a result, or an error of the pack's own that says more than three words, none from inside torch, "
-    "numpy or av; no more than 10 s of processor time; the server alive; memory within 5 % of what it "
-    "was"
+    "a result, or an error of the pack's own that says more than three words, none from inside "
+    "torch, numpy or av; no more than 10 s of processor time; the server alive; memory within 5 % "
+    "of what it was"
 )
 QUEUED = 0.03
 """The part that goes through the queue of a host."""
