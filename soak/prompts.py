@@ -37,7 +37,7 @@ def treat(
 ) -> Row:
     """Queues examples to a running host, until there were so many or the time is over."""
     queue = _Queue(host, {name: _shared(prompt) for name, prompt in examples.items()}, seed)
-    before = _core_result(host)
+    before, there = _core_result(host), set(_in_temp(host))
     half = time.monotonic() + (deadline - time.monotonic()) / 2
     while host.alive and queue.done < min(SETTLED, max(count // 2, len(examples)), count):
         queue.one()
@@ -57,7 +57,8 @@ def treat(
     judged = len(examples) <= at < queue.done
     if judged and after > settled * (1 + GROWTH):
         failures.append(f"memory grew from {settled >> 20} to {after >> 20} MB")
-    failures += [f"left in temp: {name}" for name in _left(host) if name not in queue.previews]
+    known = there | queue.previews
+    failures += [f"left in temp: {name}" for name in _in_temp(host) if name not in known]
     measured = (
         f"{len(examples)} examples; {settled >> 20} MB after prompt {at}, {after >> 20} MB after "
         f"the last{'' if judged else ' (too few to judge by)'}; {len(queue.previews)} previews in "
@@ -148,7 +149,7 @@ def _previews(result: Result) -> set[str]:
     }
 
 
-def _left(host: HostProcess) -> list[str]:
+def _in_temp(host: HostProcess) -> list[str]:
     temp = host.base / "temp"
     return [str(file.relative_to(temp)) for file in temp.rglob("*") if file.is_file()]
 

@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 
 from devkit import base
-from testing.example_prompts import changed, node_of, twin
+from testing.example_prompts import changed, twin
+from tests.host.small_host import node_of
 from tests.host_process import Prompt
 from tests.tolerances import HUNDREDS, close
 
