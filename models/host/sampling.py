@@ -115,6 +115,10 @@ class UnitNoiseSampler(comfy.samplers.KSAMPLER):
         return True
 
 
+LONGEST = 10**9
+"""Timesteps; more than any schedule has."""
+
+
 def ddim_leading_sigmas(model_sampling: object, steps: int, denoise: float = 1.0) -> torch.Tensor:
     """The sigmas of diffusers' DDIM with leading spacing and steps_offset 1, and a final 0.
 
@@ -141,7 +145,8 @@ def ddim_leading_sigmas(model_sampling: object, steps: int, denoise: float = 1.0
             f"({type(model_sampling).__mro__[1].__name__}) is continuous; choose a core scheduler "
             "such as 'normal', or remove the continuous ModelSampling node"
         )
-    whole = max(steps, int(steps / denoise))
+    # A denoise near 0 asks for more timesteps than a whole number can say.
+    whole = max(steps, int(min(steps / denoise, LONGEST)))
     if steps < 1 or whole > total:
         raise ValueError(
             f"{steps} steps at denoise {denoise:g} need a schedule of {whole} timesteps; "

@@ -52,8 +52,10 @@ def match_colors(
 
 def _spread(lab: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     axes = (1, 2)
-    scale = target.std(axes, keepdim=True) / lab.std(axes, keepdim=True).clamp(min=1e-6)
-    return (lab - lab.mean(axes, keepdim=True)) * scale + target.mean(axes, keepdim=True)
+    around = lab - lab.mean(axes, keepdim=True)
+    if min(lab[0].numel(), target[0].numel()) > 1:  # a single pixel has no spread
+        around *= target.std(axes, keepdim=True) / lab.std(axes, keepdim=True).clamp(min=1e-6)
+    return around + target.mean(axes, keepdim=True)
 
 
 def _histogram(lab: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

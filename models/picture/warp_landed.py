@@ -12,6 +12,9 @@ from .pixels import read_at, spread
 from .warp_places import Pixels
 from .warp_scene import WarpScene
 
+WHOLE = 1 - 1e-6
+"""A share from which a pixel is covered; averaging by splatting makes 1 / (1 + 1e-7) of 1."""
+
 
 @dataclass(frozen=True)
 class Behind:
@@ -82,7 +85,8 @@ def landed(
         colour[:, rows] = torch.where(settled[rows], colour[:, rows], tint)
         share[rows], ahead[rows] = covered, front.share
         back[:, rows], importance[rows] = front.back, front.importance
-        rim[rows], core[rows] = (front.cover > 0) & (front.cover < 1), front.cover > 0.1
+        rim[rows] = (front.cover > 0) & (front.cover < WHOLE)
+        core[rows] = front.cover > 0.1
         background[rows] = front.background
         scene.tick()
         below.add(strip, flow)

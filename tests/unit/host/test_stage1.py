@@ -336,7 +336,8 @@ def test_ddim_leading_is_the_released_schedule(model):
 
 
 @pytest.mark.parametrize(
-    ("steps", "denoise", "words"), [(0, 1.0, "DDIM leading has"), (600, 0.5, "1200 timesteps")]
+    ("steps", "denoise", "words"),
+    [(0, 1.0, "DDIM leading has"), (600, 0.5, "1200 timesteps"), (1, 1e-313, "1000000000 timest")],
 )
 def test_impossible_schedules(model, steps, denoise, words):
     with pytest.raises(ValueError, match=words):

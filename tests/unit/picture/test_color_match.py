@@ -27,6 +27,12 @@ def test_the_reference_itself_stays(picture, method):
     close(match_colors(picture, picture, method), picture, ACCUMULATED)
 
 
+def test_a_single_pixel_takes_the_mean_colour(picture):
+    matched = match_colors(picture[:, :1, :1], picture, "mean and spread")
+    assert torch.isfinite(matched).all()
+    assert torch.equal(matched, match_colors(picture[:, 1:2, :1], picture, "mean and spread"))
+
+
 def test_strength_mixes(picture):
     drifted = 0.5 * picture
     assert torch.equal(match_colors(drifted, picture, strength=0), drifted)
