@@ -27,6 +27,7 @@ load_host()
 import numpy as np
 import torch
 from motion_i2v.models.host.noise_source import WarpedNoise
+from motion_i2v.models.host.reference import decode_pictures
 from motion_i2v.models.host.sampling import Settings
 from motion_i2v.models.host.small_networks import load_small_model
 from motion_i2v.models.host.stage2_sampling import make_motion, sample_video, with_schedule
@@ -77,8 +78,7 @@ class Stage2:
         return self.small.vae.encode(frames.movedim(1, -1)).float()
 
     def decoded(self, latents: Tensor) -> Tensor:
-        frames = self.small.vae.decode(latents)
-        return frames.reshape(-1, *frames.shape[-3:]).movedim(-1, 1)
+        return decode_pictures(self.small.vae, latents).movedim(-1, 1)
 
     def painted(self, steps: int, noise: Tensor | None = None, seed: int = 0) -> Tensor:
         """The latents."""

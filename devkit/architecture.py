@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from devkit import places
-from devkit.rooms import ROOMS, files_of, room_of, rooms_used
+from devkit.rooms import ROOMS, SHIPPED, files_of, room_of, rooms_used
 from models.files.atomic import whole
 
 PAGE = places.ROOT / "docs" / "architecture.md"
@@ -57,12 +57,10 @@ def drawing_to_video() -> Iterator[str]:
 
 def rooms() -> Iterator[str]:
     """Yields the lines of the rooms' picture: of the pack's own, who imports whom."""
-    shown = [
-        room for room in ROOMS if room.split("/")[0] in ("nodes", "models", "scenes", "training")
-    ]
+    shown = [room for room in ROOMS if room.split("/")[0] in SHIPPED]
     arrows = {
         (room_of(file.relative_to(places.ROOT).parts), used)
-        for file in files_of("nodes", "models", "scenes", "training")
+        for file in files_of(*SHIPPED)
         if file.name != "__main__.py"
         for used in rooms_used(file)
     }

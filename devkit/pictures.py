@@ -12,7 +12,7 @@ from devkit import base, places
 from devkit.browser import page_of
 from devkit.demo import read_twin
 from devkit.host import HostProcess
-from models.files.atomic import whole
+from devkit.workflows import put_jpeg
 
 PICTURES = places.ROOT / "docs" / "pictures"
 SHOWN = ("draw-and-preview", "brush-only", "several-regions")
@@ -44,15 +44,12 @@ def run_workflow(host: HostProcess, name: str) -> list[Path]:
 
 def show_editor(page: Any) -> Path:
     """Takes a picture of the first example as a user sees it."""
-    from PIL import Image
-
     workflow = json.loads((places.EXAMPLES / f"{SHOWN[0]}.json").read_text("utf-8"))
     page.evaluate(SHOW_WORKFLOW, workflow)
     target = PICTURES / "editor.jpg"
     shot = target.with_suffix(".png")
     page.screenshot(path=shot, clip=SHOWN_PART)
-    with whole(target) as part:
-        Image.open(shot).convert("RGB").save(part, "JPEG", quality=88)
+    put_jpeg(shot, target)
     shot.unlink()
     return target
 

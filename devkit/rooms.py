@@ -9,7 +9,9 @@ from pathlib import Path, PurePosixPath
 
 from devkit import places
 
-TOPS = ("nodes", "models", "scenes", "training", "tools", "benchmarks", "soak", "devkit", "testing")
+SHIPPED = ("nodes", "models", "scenes", "training")
+"""The rooms of the package, whose imports are relative."""
+TOPS = (*SHIPPED, "tools", "benchmarks", "soak", "devkit", "testing")
 PACK = "motion_i2v"
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from devkit import places, shipped
+from devkit.rooms import TOPS
 
 
 def imports(folder: Path) -> int:
@@ -82,18 +83,7 @@ SCANS: dict[str, Callable[[Path], int]] = {
     "vulture": vulture,
     "workflows": workflows,
 }
-PRODUCT = ("__init__.py", "nodes", "models")
-READ = (
-    *PRODUCT,
-    "scenes",
-    "training",
-    "tools",
-    "benchmarks",
-    "soak",
-    "testing",
-    "devkit",
-    "dev.py",
-)
+READ = ("__init__.py", *TOPS, "dev.py")
 NOT_COMFYUI = tuple(f":!{name}" for name in ("custom_nodes", "venv", ".venv", "python_embeded"))
 
 

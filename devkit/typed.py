@@ -12,19 +12,12 @@ from pathlib import Path
 
 from devkit import places
 from devkit.host import put_pack
+from devkit.rooms import SHIPPED, TOPS
 
 FOLDER = places.ROOT / ".mypy_cache" / "pack"
 NAME = "motion_i2v"
 """As in testing/pack.py."""
-SHIPPED = ("nodes", "models", "scenes", "training")
-ROOMS = (
-    *(f"{NAME}.{room}" for room in SHIPPED),
-    "benchmarks",
-    "devkit",
-    "soak",
-    "testing",
-    "tools",
-)
+ROOMS = tuple(f"{NAME}.{room}" if room in SHIPPED else room for room in TOPS)
 SETTINGS = ("--config-file", str(places.ROOT / "pyproject.toml"))
 
 

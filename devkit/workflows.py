@@ -119,29 +119,31 @@ def text_of(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def put_picture(host: HostProcess, workflow: Path, twin: dict[str, Any]) -> Path:
-    """Runs a workflow and keeps the picture that it saves as the one shown for it."""
+def put_jpeg(picture: Path, target: Path) -> None:
+    """Writes a picture anew as a JPEG."""
     from PIL import Image
 
+    with whole(target) as part:
+        Image.open(picture).convert("RGB").save(part, "JPEG", quality=88)
+
+
+def put_picture(host: HostProcess, workflow: Path, twin: dict[str, Any]) -> Path:
+    """Runs a workflow and keeps the picture that it saves as the one shown for it."""
     saved = [file for file in host.files(host.run(twin)) if file.suffix == ".png"]
     target = workflow.with_suffix(".jpg")
-    with whole(target) as part:
-        Image.open(saved[0]).convert("RGB").save(part, "JPEG", quality=88)
+    put_jpeg(saved[0], target)
     return target
 
 
 def put_picture_of_page(page: Any, workflow: Path) -> Path:
     """Keeps a picture of the whole graph, which the page has just loaded."""
-    from PIL import Image
-
     before = page.viewport_size
     page.set_viewport_size({"width": 1900, "height": 1300})
     shot = workflow.with_suffix(".png")
     page.screenshot(path=shot, clip=page.evaluate(FIT))
     page.set_viewport_size(before)
     target = workflow.with_suffix(".jpg")
-    with whole(target) as part:
-        Image.open(shot).convert("RGB").save(part, "JPEG", quality=88)
+    put_jpeg(shot, target)
     shot.unlink()
     return target
 

@@ -117,12 +117,14 @@ def node_cases(draw: st.DrawFn, nodes: list[Any], objects: dict[str, Any]) -> Ca
 
 def nodes_for(nodes: list[Any], objects: dict[str, Any]) -> list[Any]:
     """The nodes whose inputs can all be made."""
+    from motion_i2v.nodes.given import is_file
+
     made = PLAIN | set(objects)
     return [
         node
         for node in nodes
         if all(i.io_type in made or i.optional for i in node.define_schema().inputs)
-        and not any(i.id == "file" or i.id.endswith("_file") for i in node.define_schema().inputs)
+        and not any(is_file(i.id) for i in node.define_schema().inputs)
     ]
 
 

@@ -14,6 +14,10 @@ ROOM = 6 << 30
 """Bytes of address space that the cases may take beyond what the process has."""
 
 
+GROWTH = 0.05
+"""The part of its memory that a process may have in addition, after all that it did."""
+
+
 class Hung(BaseException):
     """A case took too long; no `except Exception` may swallow it."""
 
@@ -56,3 +60,10 @@ def resident_memory(process: int | None = None) -> int:
     if process is None:
         gc.collect()
     return psutil.Process(process).memory_info().rss
+
+
+def growth(settled: int, after: int, whose: str = "memory") -> list[str]:
+    """What did not hold of a process's memory, bytes, once it had loaded all and at the end."""
+    if after <= settled * (1 + GROWTH):
+        return []
+    return [f"{whose} grew from {settled >> 20} to {after >> 20} MB"]

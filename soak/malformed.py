@@ -9,15 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import torch
-from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 
 import testing.pack  # noqa: F401
 from soak import cases, queued
-from soak.limits import Hung, cap_memory, processor_seconds, resident_memory
+from soak.limits import Hung, cap_memory, growth, processor_seconds, resident_memory
 from soak.rows import Row
+from soak.strategies import generate
 from soak.verdict import fault_of
 from testing.comfyui import load_host
 
@@ -30,7 +29,6 @@ MUST = (
 QUEUED = 0.03
 """The part that goes through the queue of a host."""
 HANG = 10.0
-GROWTH = 0.05
 WARM = 1000
 """Cases before memory is judged by: a few of each kind, with all that they load once."""
 SLICE = 100
@@ -60,16 +58,15 @@ def treat(strategy: st.SearchStrategy[cases.Case], count: int, deadline: float, 
     tally = Tally()
     third = time.monotonic() + (deadline - time.monotonic()) / 3
     for start in range(0, count, SLICE):
-        _generate(strategy, min(SLICE, count - start), seed + start, tally)
+        generate(strategy, min(SLICE, count - start), seed + start, tally.judge)
         # What is loaded and made once is there after a third of them.
         if not tally.settled and (tally.done >= count // 3 or time.monotonic() > third):
             tally.settled, tally.judged = resident_memory(), tally.done >= WARM
         if time.monotonic() > deadline:
             break
     tally.after = resident_memory()
-    if tally.judged and tally.after > tally.settled * (1 + GROWTH):
-        grown = f"memory grew from {tally.settled >> 20} to {tally.after >> 20} MB"
-        tally.failures.append(grown)
+    if tally.judged:
+        tally.failures += growth(tally.settled, tally.after)
     return tally
 
 
@@ -109,17 +106,6 @@ class Tally:
         if fault is not None and fault.partition(": ")[0] not in self._seen:
             self._seen.add(fault.partition(": ")[0])
             self.failures.append(f"{fault} [{case.what}]")
-
-
-def _generate(strategy: st.SearchStrategy[Any], count: int, seed: int, tally: Tally) -> None:
-    settings = hypothesis.settings(
-        max_examples=count,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    hypothesis.seed(seed)(settings(hypothesis.given(strategy)(tally.judge)))()
 
 
 def _set_folder(name: str, folder: Path) -> None:

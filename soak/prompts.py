@@ -8,7 +8,7 @@ from pathlib import Path
 
 from devkit.host import HostError, HostProcess, Prompt, Result
 from soak.clients import SMALL, example_prompts, node, running_host, varied
-from soak.limits import resident_memory
+from soak.limits import growth, resident_memory
 from soak.rows import Row
 from testing.example_prompts import CLIP, LOADER, MODEL
 
@@ -18,7 +18,6 @@ MUST = (
     "but previews; the core's own KSampler on the shared model gives the same bits before and after"
 )
 SETTLED = 50
-GROWTH = 0.05
 SCALE, WIDTH = 0.4, 64
 """Of the photos, and of what samplers make: a prompt takes a second or two."""
 SHARED = "shared"
@@ -55,8 +54,8 @@ def treat(
     after = _memory(host)
     # What each of them needs once is no growth.
     judged = len(examples) <= at < queue.done
-    if judged and after > settled * (1 + GROWTH):
-        failures.append(f"memory grew from {settled >> 20} to {after >> 20} MB")
+    if judged:
+        failures += growth(settled, after)
     known = there | queue.previews
     failures += [f"left in temp: {name}" for name in _in_temp(host) if name not in known]
     measured = (

@@ -8,14 +8,13 @@ import time
 from typing import Any
 
 import hypothesis
-from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 
 from devkit import places
 from devkit.host import HostError, HostProcess, Prompt, Refused
 from soak.clients import node, running_host
-from soak.limits import resident_memory
-from soak.strategies import damaged
+from soak.limits import growth, resident_memory
+from soak.strategies import damaged, generate
 from soak.verdict import ANSWERS, fault_in
 
 FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
@@ -25,7 +24,6 @@ others use too."""
 SLICE = 20
 LEAST = 10.0
 """Seconds that it has, however long the host took to start."""
-GROWTH = 0.05
 WARM = 60
 """Prompts before memory is judged by: every node at least once."""
 SOURCES: Prompt = {
@@ -53,13 +51,13 @@ def run(count: int, seconds: float, seed: int) -> tuple[int, list[str], str]:
 def treat(host: HostProcess, count: int, deadline: float, seed: int) -> tuple[int, list[str], str]:
     """As `run`, of a host that runs."""
     assert host.process is not None
-    prompts = _prompts(host.object_info())
+    strategy = st.sampled_from(_prompts(host.object_info())).flatmap(_damaged_node)
     tally = _Tally(host, deadline)
     settled = after = 0
     judged = False
     third = time.monotonic() + (deadline - time.monotonic()) / 3
     for start in range(0, count, SLICE):
-        _generate(prompts, min(SLICE, count - start), seed + start, tally)
+        generate(strategy, min(SLICE, count - start), seed + start, tally.judge)
         if not host.alive or time.monotonic() > deadline:
             break
         if not settled and (tally.done >= count // 3 or time.monotonic() > third):
@@ -68,8 +66,8 @@ def treat(host: HostProcess, count: int, deadline: float, seed: int) -> tuple[in
         after = resident_memory(host.process.pid)
     else:
         tally.failures.append(f"the server died: {host.log_tail}")
-    if judged and after > settled * (1 + GROWTH):
-        tally.failures.append(f"the server's memory grew from {settled >> 20} to {after >> 20} MB")
+    if judged:
+        tally.failures += growth(settled, after, "the server's memory")
     told = (
         f"{tally.done} through the queue, {tally.refused} refused before they ran, "
         f"{tally.stopped} by an error; {settled >> 20} and {after >> 20} MB"
@@ -144,18 +142,6 @@ def _prompts(described: dict[str, Any]) -> list[Prompt]:
             prompt[f"shown {index}"] = node("PreviewAny", source=["node", index])
         found.append(prompt)
     return found
-
-
-def _generate(prompts: list[Prompt], count: int, seed: int, tally: _Tally) -> None:
-    strategy = st.sampled_from(prompts).flatmap(_damaged_node)
-    settings = hypothesis.settings(
-        max_examples=count,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    hypothesis.seed(seed)(settings(hypothesis.given(strategy)(tally.judge)))()
 
 
 @st.composite

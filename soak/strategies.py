@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+import hypothesis
 import torch
+from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 
 HUGE = (1e9, -1e9, 1e30, 1e308, -1e308, 2**31, 2**63, 10**30)
@@ -24,6 +27,20 @@ JUNK = st.one_of(
 )
 """Values of JSON, and of its lenient kin, that are meant nowhere."""
 SCRAPS = ("{", "]", ",", "NaN", "-", "1e999", '"', "\\", "null", "\0", "\ud83d\ude80", "[" * 400)
+
+
+def generate(
+    strategy: st.SearchStrategy[Any], count: int, seed: int, take: Callable[[Any], None]
+) -> None:
+    """Hands over so many values of a strategy; the same for a seed."""
+    settings = hypothesis.settings(
+        max_examples=count,
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    hypothesis.seed(seed)(settings(hypothesis.given(strategy)(take)))()
 
 
 def from_schema(schema: dict[str, Any], root: dict[str, Any]) -> st.SearchStrategy[Any]:

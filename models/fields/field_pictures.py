@@ -17,9 +17,9 @@ Style = Literal["color wheel", "arrows", "heat map"]
 STYLES: tuple[Style, ...] = ("color wheel", "arrows", "heat map")
 
 SUBPIXEL = 4
+"""Bits after the point in the coordinates that OpenCV draws with."""
 LEAST_SCALE = 1e-3
 """The shortest displacement, px, that gets the full colour: by less, values overflow."""
-"""Bits after the point in the coordinates that OpenCV draws with."""
 
 
 def preview_field(

@@ -12,13 +12,11 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from ...models.host.reference import CELL, decode_pictures
 from ...models.networks.splat import splat_average
 from ...models.picture.warp import warp_picture
 from ...models.types.motion_field import MotionField
 from ...models.types.tracks import Tracks
-
-CELL = 8
-"""Pixels to a latent cell, along each side."""
 
 
 class Codec(Protocol):
@@ -84,8 +82,7 @@ def through(codec: Codec, frames: Tensor) -> Tensor:
 
 def decoded(codec: Codec, latents: Tensor) -> Tensor:
     """Latents [F, 4, h, w] as frames [F, 3, H, W] in 0..1."""
-    frames = codec.decode(latents)
-    return frames.reshape(-1, *frames.shape[-3:]).movedim(-1, 1).float().clamp(0, 1)
+    return decode_pictures(codec, latents).movedim(-1, 1).float().clamp(0, 1)
 
 
 def repeated(codec: Codec, picture: Tensor, frames: int) -> Tensor:
