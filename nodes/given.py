@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from comfy_api.latest import io
 
+from ..models.picture.pixels import check_finite
 from ..models.types.motion_field import MotionField
 from .sockets import OnePicture
 
@@ -29,7 +30,7 @@ def taken(schema: io.Schema, given: dict[str, Any]) -> dict[str, Any]:
     for name in given.keys() - set(names):
         # Of values the host leaves such out, but hands on what a link brings.
         listed = ", ".join(names) or "none"
-        raise ValueError(f"{name} is no input of {schema.display_name}, whose are: {listed}")
+        raise ValueError(f"{name} is no input of {schema.display_name}; expected one of: {listed}")
     for described in schema.inputs:
         name = described.id
         if name not in given:
@@ -88,7 +89,7 @@ def rgb(name: str, picture: Any) -> torch.Tensor:
     """[B, H, W, 3] of an IMAGE: alpha is left out, and grey becomes RGB.
 
     Raises:
-        ValueError: for anything that is no IMAGE, or an empty one.
+        ValueError: for anything that is no IMAGE, or an empty one; for NaN and infinite colours.
     """
     shape = _shape(picture)
     if not isinstance(shape, list) or len(shape) != 4 or 0 in shape or shape[3] not in (1, 3, 4):
@@ -96,6 +97,8 @@ def rgb(name: str, picture: Any) -> torch.Tensor:
             f"{name} is an IMAGE [pictures, height, width, 3], with 4 channels where it has an "
             f"alpha, which is left out, or 1 where it is grey; got {shape}"
         )
+    check_finite(picture[..., :3], name, "the colours of an IMAGE must lie in 0..1")
+    picture = picture if picture.is_floating_point() else picture.float()
     if shape[3] == 1:
         return picture.expand(-1, -1, -1, 3).contiguous()
     return picture[..., :3].contiguous()
@@ -162,30 +165,35 @@ def _field(name: str, value: Any) -> Any:
 
 def _latent(name: str, value: Any) -> Any:
     samples = value.get("samples") if isinstance(value, dict) else None
-    shape = _shape(samples)
-    if not isinstance(shape, list) or len(shape) < 3 or 0 in shape:
+    shape = _shape(samples if isinstance(value, dict) else value)
+    if samples is None or not isinstance(shape, list) or len(shape) < 3 or 0 in shape:
         raise ValueError(
             f'{name} is a LATENT with "samples" [pictures, channels, height, width], got {shape}'
         )
     return value
 
 
-def _object(name: str, value: Any) -> Any:
+def _object(kind: str, name: str, value: Any) -> Any:
     if isinstance(value, Real | str | list | tuple | dict | torch.Tensor):
-        raise ValueError(f"{name} is a thing of its loader's, and not {_shape(value)}")
+        raise ValueError(f"{name} is a {kind}, as its loader gives, and not {_shape(value)}")
     return value
 
 
 def _shape(value: Any) -> list[int] | str:
-    """What a message tells of a thing of no use: a tensor's shape, or its type."""
-    return list(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
+    """What a message tells of a thing of no use: a tensor's shape, a short value, or its type."""
+    if isinstance(value, torch.Tensor):
+        return list(value.shape)
+    return f"{value!r:.60}" if isinstance(value, Real | str) else type(value).__name__
 
 
+OBJECTS = (
+    *("MODEL", "CLIP", "VAE", "CONTROL_NET", "SAMPLER"),
+    *("FLOW_VAE", "MOTION_MODULE", "DENSE_TRACKER", "FLOW_COMPLETION"),
+)
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
     **{"IMAGE": lambda name, value: with_float64(rgb(name, value)), "MASK": _mask},
     **{"TRACKS": lambda _, value: with_float64(value), "MOTION_FIELD": _field, "LATENT": _latent},
     **{"BOOLEAN": _switch, "STRING": _text},
-    **dict.fromkeys(("MODEL", "CLIP", "VAE", "CONTROL_NET", "SAMPLER"), _object),
-    **dict.fromkeys(("FLOW_VAE", "MOTION_MODULE", "DENSE_TRACKER", "FLOW_COMPLETION"), _object),
+    **{kind: partial(_object, kind) for kind in OBJECTS},
 }
 """By the socket's type: takes the input's name and its value, gives the value."""

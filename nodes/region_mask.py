@@ -114,7 +114,8 @@ class MotionI2VRegionMask(Node):
     ) -> io.NodeOutput:
         if snap_to_edges and picture is None:
             raise ValueError(
-                "snap_to_edges looks for outlines in the picture: connect picture, or switch it off"
+                "snap_to_edges is on, and looks for outlines in the picture, but there is none: "
+                "connect picture, or switch snap_to_edges off"
             )
         size = _size(picture, mask)
         region = brush(

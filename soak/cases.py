@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from hypothesis import strategies as st
 
-from soak.node_inputs import MADE, inputs_of
+from soak.node_inputs import MADE, Inputs, inputs_of
 from soak.strategies import (
     as_text,
     damaged,
@@ -20,6 +20,7 @@ from soak.strategies import (
     damaged_text,
     from_schema,
 )
+from soak.verdict import Given
 
 SIZE = (64, 48)
 PLAIN = {*MADE, "INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
@@ -33,10 +34,23 @@ class Case:
     Args:
         what: for the failure's sentence.
         call: does it.
+        given: what an error may be about.
+        mended: does the same without damage.
     """
 
     what: str
     call: Callable[[], Any]
+    given: tuple[Given, ...] = ()
+    mended: Callable[[], Any] | None = None
+
+
+def _case(node: Any, what: str, inputs: Inputs) -> Case:
+    return Case(
+        f"{what} {told(inputs.values):.500}",
+        lambda: node.EXECUTE_NORMALIZED(**inputs.values),
+        inputs.told,
+        lambda: node.EXECUTE_NORMALIZED(**inputs.mended),
+    )
 
 
 @st.composite
@@ -90,15 +104,17 @@ def drawing_cases(draw: st.DrawFn, node: Any) -> Case:
             raise ValueError(said)
         node.EXECUTE_NORMALIZED(image=picture, drawing=text, frames=frames)
 
-    return Case(f"drawing {text!r:.300}", call)
+    return Case(f"drawing {text!r:.300}", call, (Given("drawing", "DRAWING", text, True),))
 
 
 @st.composite
 def text_cases(draw: st.DrawFn, node: Any) -> Case:
     """Tracks From Text, with a text and ways to read it."""
-    given = draw(inputs_of(_without(node, "text", "picture"), {}))
-    given["text"] = draw(track_texts())
-    return Case(f"track text {given!r:.400}", lambda: node.EXECUTE_NORMALIZED(**given))
+    text = draw(track_texts())
+    inputs = draw(inputs_of(_without(node, "text", "picture"), {}))
+    told = (*inputs.told, Given("text", "TEXT", text, True))
+    values = {**inputs.values, "text": text}
+    return _case(node, "track text", Inputs(values, {**inputs.mended, "text": text}, told))
 
 
 def _without(node: Any, *names: str) -> Any:
@@ -111,8 +127,7 @@ def _without(node: Any, *names: str) -> Any:
 def node_cases(draw: st.DrawFn, nodes: list[Any], objects: dict[str, Any]) -> Case:
     """A node, with inputs of which some are bad."""
     node = draw(st.sampled_from(nodes))
-    given = draw(inputs_of(node.define_schema(), objects))
-    return Case(f"{node.__name__} {told(given):.500}", lambda: node.EXECUTE_NORMALIZED(**given))
+    return _case(node, node.__name__, draw(inputs_of(node.define_schema(), objects)))
 
 
 def nodes_for(nodes: list[Any], objects: dict[str, Any]) -> list[Any]:
@@ -187,4 +202,5 @@ def file_cases(draw: st.DrawFn, load: Any, files: dict[str, bytes], folder: Path
         else:
             read_checkpoint(file)
 
-    return Case(f"{name} damaged to {len(data)} bytes {data[:40]!r}", call)
+    what = f"{name} damaged to {len(data)} bytes {data[:40]!r}"
+    return Case(what, call, (Given(name, "", bad=True),))

@@ -17,16 +17,16 @@ from soak import cases, queued
 from soak.limits import Hung, cap_memory, growth, processor_seconds, resident_memory
 from soak.rows import Row
 from soak.strategies import generate
-from soak.verdict import fault_of
+from soak.verdict import ANSWERS, fault_of, kind_of_fault, names_damage, place_of
 from testing.comfyui import load_host
 
 NAME = "malformed inputs"
 MUST = (
-    "a result, or an error of the pack's own that says more than three words, none from inside "
-    "torch, numpy or av; no more than 10 s of processor time; the server alive; memory within 5 % "
-    "of what it was"
+    "a result, or an error of the pack's own that names what is wrong, its value and what is "
+    "needed, none from inside torch, numpy or av; no more than 10 s of processor time; the server "
+    "alive; memory within 5 % of what it was"
 )
-QUEUED = 0.03
+QUEUED = 0.1
 """The part that goes through the queue of a host."""
 HANG = 10.0
 WARM = 1000
@@ -90,7 +90,7 @@ class Tally:
         )
 
     def judge(self, case: cases.Case) -> None:
-        """Does a case; of failures in one place the first is told."""
+        """Does a case; of failures of one kind the first is told."""
         began = time.process_time()
         fault = None
         try:
@@ -100,12 +100,28 @@ class Tally:
             fault = str(error)
         except Exception as error:
             self.refused += 1
-            fault = fault_of(error)
+            fault = fault_of(error, case.given) or _misled(error, case)
         self.slowest = max(self.slowest, time.process_time() - began)
         self.done += 1
-        if fault is not None and fault.partition(": ")[0] not in self._seen:
-            self._seen.add(fault.partition(": ")[0])
+        if fault is not None and (kind := kind_of_fault(fault)) not in self._seen:
+            self._seen.add(kind)
             self.failures.append(f"{fault} [{case.what}]")
+
+
+def _misled(error: Exception, case: cases.Case) -> str | None:
+    """An answer that speaks only of what was good, though the damage is the cause."""
+    if names_damage(str(error), case.given) or case.mended is None:
+        return None
+    try:
+        with processor_seconds(HANG), torch.inference_mode():
+            case.mended()
+    except (*ANSWERS, Hung) as other:
+        if place_of(other) == place_of(error):
+            return None
+    bad = ", ".join(one.name for one in case.given if one.bad)
+    return (
+        f"{Path(place_of(error)[0]).name}:{place_of(error)[1]} does not name {bad}: {error!s:.300}"
+    )
 
 
 def _set_folder(name: str, folder: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from hypothesis import strategies as st
 
 from soak.strategies import JUNK, NUMBERS, damaged, damaged_tensor, tensors
+from soak.verdict import Given, kind_of
 
 BAD_IN = 11
 """One value of so many is bad."""
@@ -72,14 +74,13 @@ MADE: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
 
 
 @st.composite
-def wrong(draw: st.DrawFn, described: Any) -> Any:
-    """What an input does not take, as a link of any type may bring it."""
+def wrong(draw: st.DrawFn, described: Any, good: Any) -> Any:
+    """What an input does not take, as a link of any type may bring it; mostly a damaged `good`."""
     kind = described.io_type
     if kind in ("INT", "FLOAT"):
         return draw(st.one_of(NUMBERS, NUMBERS, JUNK))
     if kind not in MADE or draw(st.integers(0, 4)) == 0:
         return draw(JUNK)
-    good = draw(MADE[kind]())
     if isinstance(good, torch.Tensor):
         return draw(damaged_tensor(good))
     if isinstance(good, dict):
@@ -110,22 +111,39 @@ def right(draw: st.DrawFn, described: Any) -> Any:
     return draw(JUNK)
 
 
-@st.composite
-def inputs_of(draw: st.DrawFn, schema: Any, objects: dict[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Inputs:
     """The inputs of one run of a node.
+
+    Args:
+        values: by their ids.
+        mended: the same, without damage.
+        told: as an answer may be about them.
+    """
+
+    values: dict[str, Any]
+    mended: dict[str, Any]
+    told: tuple[Given, ...]
+
+
+@st.composite
+def inputs_of(draw: st.DrawFn, schema: Any, objects: dict[str, Any]) -> Inputs:
+    """The inputs of one run of a node, of which some are bad.
 
     Args:
         schema: the node's.
         objects: what sockets of a model are given, by their type.
     """
-    given = {}
+    values, mended, told = {}, {}, []
     for described in schema.inputs:
+        name, kind = described.id, described.io_type
         if described.optional and draw(st.booleans()):
             continue
         bad = draw(st.integers(0, BAD_IN)) == 0
-        if described.io_type in objects and not bad:
-            value = objects[described.io_type]
-        else:
-            value = draw(wrong(described) if bad else right(described))
-        given[described.id] = [value] if schema.is_input_list else value
-    return given
+        good = objects[kind] if kind in objects else draw(right(described))
+        value = draw(wrong(described, good)) if bad else good
+        told.append(Given(name, kind_of(name, kind), value, bad))
+        values[name], mended[name] = (
+            [each] if schema.is_input_list else each for each in (value, good)
+        )
+    return Inputs(values, mended, tuple(told))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import hypothesis
@@ -15,7 +17,7 @@ from devkit.host import HostError, HostProcess, Prompt, Refused
 from soak.clients import node, running_host
 from soak.limits import growth, resident_memory
 from soak.strategies import damaged, generate
-from soak.verdict import ANSWERS, fault_in
+from soak.verdict import ANSWERS, Given, fault_in, kind_of, kind_of_fault
 
 FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
 SILENCE = 60.0
@@ -24,8 +26,8 @@ others use too."""
 SLICE = 20
 LEAST = 10.0
 """Seconds that it has, however long the host took to start."""
-WARM = 60
-"""Prompts before memory is judged by: every node at least once."""
+WARM = 200
+"""Prompts before memory is judged by: by then every node has been met with most of its faults."""
 SOURCES: Prompt = {
     "picture": node("EmptyImage", width=64, height=48, batch_size=2, color=0x336699),
     "mask": node("SolidMask", value=1.0, width=64, height=48),
@@ -44,6 +46,8 @@ SOURCE_OF = {
 def run(count: int, seconds: float, seed: int) -> tuple[int, list[str], str]:
     """Returns how many prompts were tried, what did not hold, and figures."""
     deadline = time.monotonic() + seconds
+    # What is freed goes back to the system at once, and is not mistaken for growth (glibc).
+    os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(128 << 10))
     with running_host() as host:
         return treat(host, count, max(deadline, time.monotonic() + LEAST), seed)
 
@@ -51,19 +55,23 @@ def run(count: int, seconds: float, seed: int) -> tuple[int, list[str], str]:
 def treat(host: HostProcess, count: int, deadline: float, seed: int) -> tuple[int, list[str], str]:
     """As `run`, of a host that runs."""
     assert host.process is not None
-    strategy = st.sampled_from(_prompts(host.object_info())).flatmap(_damaged_node)
-    tally = _Tally(host, deadline)
+    described = host.object_info()
+    prompts = _prompts(described)
+    tally = _Tally(host, deadline, described)
+    for prompt in prompts[:count]:
+        tally.judge((prompt, prompt))
+    strategy = st.sampled_from(prompts).flatmap(_damaged_node)
     settled = after = 0
     judged = False
     third = time.monotonic() + (deadline - time.monotonic()) / 3
-    for start in range(0, count, SLICE):
+    for start in range(tally.done, count, SLICE):
         generate(strategy, min(SLICE, count - start), seed + start, tally.judge)
         if not host.alive or time.monotonic() > deadline:
             break
         if not settled and (tally.done >= count // 3 or time.monotonic() > third):
-            settled, judged = resident_memory(host.process.pid), tally.done >= WARM
+            settled, judged = tally.memory(), tally.done >= WARM
     if host.alive:
-        after = resident_memory(host.process.pid)
+        after = tally.memory()
     else:
         tally.failures.append(f"the server died: {host.log_tail}")
     if judged:
@@ -78,14 +86,24 @@ def treat(host: HostProcess, count: int, deadline: float, seed: int) -> tuple[in
 class _Tally:
     """What the prompts have come to."""
 
-    def __init__(self, host: HostProcess, deadline: float) -> None:
-        self.host, self.deadline = host, deadline
+    def __init__(self, host: HostProcess, deadline: float, described: dict[str, Any]) -> None:
+        self.host, self.deadline, self.described = host, deadline, described
         self.done = self.refused = self.stopped = 0
         self.failures: list[str] = []
         self.answers = True
+        self._seen: set[str] = set()
 
-    def judge(self, prompt: Any) -> None:
-        """Queues a prompt; one of them without damage must go through afterwards."""
+    def memory(self) -> int:
+        """Bytes of the host while it holds a small result, which it must still be able to make."""
+        assert self.host.process is not None
+        small = {**SOURCES, "shown": node("PreviewAny", source=["field", 0])}
+        if not self.host.run(small, timeout=SILENCE).succeeded:
+            self.failures.append("a prompt without damage fails")
+        return resident_memory(self.host.process.pid)
+
+    def judge(self, pair: tuple[Prompt, Any]) -> None:
+        """Queues the second of two prompts, which is the first with damage."""
+        good, prompt = pair
         if not self.answers or not self.host.alive or time.monotonic() > self.deadline:
             return
         self.done += 1
@@ -94,28 +112,46 @@ class _Tally:
         except Refused as refused:
             self.refused += 1
             if refused.status >= 500 and _is_ours(refused):
-                self.failures.append(f"{refused} [{_told(prompt)}]")
+                self._fail(str(refused), prompt)
             return
         except ValueError:
             self.refused += 1  # the host's own fault, in words that are no JSON
             return
         except HostError as error:
-            self.failures.append(f"{error} [{_told(prompt)}]")
+            self._fail(str(error), prompt)
             self.answers = False
             return
         self.stopped += bool(result.errors)
         for told in result.errors:
-            if str(told.get("node_type")).startswith("MotionI2V") and (fault := _fault(told)):
-                self.failures.append(f"{fault} [{_told(prompt)}]")
+            if str(told.get("node_type")).startswith("MotionI2V"):
+                given = self._given(good, prompt, str(told["node_id"]))
+                if fault := _fault(told, given):
+                    self._fail(fault, prompt)
+
+    def _fail(self, fault: str, prompt: Any) -> None:
+        if (kind := kind_of_fault(fault)) not in self._seen:
+            self._seen.add(kind)
+            self.failures.append(f"{fault} [{_told(prompt)}]")
+
+    def _given(self, good: Prompt, prompt: Prompt, key: str) -> list[Given]:
+        """The inputs of the node that said something, and which of them were damaged."""
+        values, before = prompt[key]["inputs"], good.get(key, {"inputs": {}})["inputs"]
+        found = []
+        for described in self.described[prompt[key]["class_type"]]["input"].values():
+            for name, (kind, *_) in described.items():
+                kind = kind_of(name, kind if isinstance(kind, str) else "COMBO")
+                value, bad = values.get(name), values.get(name) != before.get(name)
+                found.append(Given(name, kind, None if isinstance(value, list) else value, bad))
+        return found
 
 
-def _fault(error: dict[str, Any]) -> str | None:
+def _fault(error: dict[str, Any], given: Sequence[Given]) -> str | None:
     frames = FRAME.findall("".join(error["traceback"]))
     file, line, function = frames[-1] if frames else ("", "", "")
     kind = error["exception_type"].rpartition(".")[2]
     own = f"/{places.PACK}/" in file and kind in {known.__name__ for known in ANSWERS}
     where = f"{file.rpartition('/')[2]}:{line} {function}"
-    return fault_in(kind, error["exception_message"], own, where)
+    return fault_in(kind, error["exception_message"], own, where, given)
 
 
 def _is_ours(refused: Refused) -> bool:
@@ -145,19 +181,19 @@ def _prompts(described: dict[str, Any]) -> list[Prompt]:
 
 
 @st.composite
-def _damaged_node(draw: st.DrawFn, prompt: Prompt) -> Any:
-    """A prompt with damage to the node that it is about, to another, or to the whole.
+def _damaged_node(draw: st.DrawFn, prompt: Prompt) -> tuple[Prompt, Any]:
+    """A prompt, and it with damage to the node that it is about, to another, or to the whole.
 
     Every node keeps its type and a dict of inputs: without, the host's queue itself ends (0.3.75).
     """
     if draw(st.integers(0, 9)) == 0:
         whole = draw(damaged(prompt))
         hypothesis.assume(isinstance(whole, dict) and all(map(_is_node, whole.values())))
-        return whole
+        return prompt, whole
     key = draw(st.sampled_from(("node", "node", "node", "tracks", "field")))
     inputs = draw(damaged(prompt[key]["inputs"]))
     hypothesis.assume(isinstance(inputs, dict))
-    return {**prompt, key: {**prompt[key], "inputs": inputs}}
+    return prompt, {**prompt, key: {**prompt[key], "inputs": inputs}}
 
 
 def _is_node(entry: Any) -> bool:

@@ -1,29 +1,174 @@
-"""Whether what came of ill treatment is an answer that its user can act on."""
+"""Whether what came of ill treatment is an answer that its user can act on.
+
+An answer is an error of the pack's own that names what it is about, the value that it found there,
+and what is needed in its place.
+"""
 
 from __future__ import annotations
 
+import re
 import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from devkit import places
 
 ANSWERS = (ValueError, FileNotFoundError)
-WORDS = 4
-"""A message of fewer can't say what was wrong and what is needed."""
+
+WORDS = {
+    "IMAGE": ("picture", "image", "frame", "clip", "video", "shot"),
+    "MASK": ("mask", "region", "brush", "depth"),
+    "TRACKS": ("track", "path", "point", "drawn"),
+    "MOTION_FIELD": ("field", "flow", "step", "motion"),
+    "LATENT": ("latent",),
+    "MODEL": ("model",),
+    "TEXT": ("text", "JSON", "track", "point", "coordinate", "format", "drawing"),
+    "FILE": ("file",),
+    "DRAWING": ("drawing", "text", "editor's document", r"paths\["),
+}
+"""What a message may call a thing of a type, beside the input's own name; an `s` may follow."""
+
+TO_DO = (
+    *("give", "set", "use", "connect", "choose", "pick", "draw", "paint", "load", "resize"),
+    *("bring", "make", "leave", "get", "save", "download", "put", "divide", "encode", "round"),
+    *("start", "sample", "subtract", "shrink"),
+)
+ADVICE = rf"(?:^|[,;:.(] (?:or )?)(?i:{'|'.join(TO_DO)})\b"
+NEEDED = (
+    *(r"\bneed(?:s|ed)?\b", r"\bmust\b", r"\bat (?:least|most)\b", r"\bone of\b", r"\bexpect\w+"),
+    *(r"\bmultiples? of\b", r"\b(?:in|of|to|has|is) \S+\.\.\S+", r"\b(?:allowed|reads|takes?)\b"),
+    *(r"[,;] (?:and )?(?:not|got) ", r"\bgave no [A-Z]", r"\beach \w+ is\b", r"\bstay within\b"),
+    ADVICE,
+    r"\bdownloaded to its end\b",
+)
+"""A message says what is needed by one of these: a bound, a shape, choices, what to do."""
+
+BOUNDS = (
+    *(r"\b(?:in|of|to|has|is) \S+\.\.\S+", r"\[[^\]]*[a-z]{3}[^\]]*,[^\]]*\]"),
+    *(r"\bone of th.se\b.*", r"\bexpected one of\b.*", r"\b(?:needs?|must) [^,;:.]*"),
+    *(r"\bat (?:least|most) \S+", r"\bfrom \S+ to \S+", r"\bmultiples? of \d+"),
+    r"\b(?:set|to|or|choose|with|connect|from|node) (?:\"[^\"]*\"|'[^']*')",
+)
+"""What says what is needed, and is no value that was found, whatever numbers are in it."""
+
+FOUND = (
+    *(r"\d", r"'[^']*'", r'"[^"]*"', r">>>", r"\[\]|\{\}"),
+    r"\b(?:str|int|float|bool|list|dict|tuple)\b",
+    r"(?i)\b(?:nan|inf|infinite|infinity|none|null|true|false|missing|empty|nothing)\b",
+    *(
+        r"\bis (?:on|off)\b",
+        r"\b(?:no|only|both|neither|the format) \w+",
+        r"\b(?:one|two) (?!of\b)\w+",
+    ),
+    r"\b[A-Z]\w*Type\b",
+)
+"""A message tells what was found by one of these: a value, a position, a type, or that it lacks."""
 
 
-def fault_of(error: BaseException) -> str | None:
-    """What is wrong with an error, or None where it is one that a check of the pack gave."""
+VALUES = re.compile(r"-?[\d.]+(?:e[-+]\d+)?|'[^']*'|\"[^\"]*\"|>>>.*")
+"""What differs between two messages that say the same."""
+KIND = 120
+"""Letters by which messages differ that say something else."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What an answer may be about.
+
+    Args:
+        name: an input's id, or a file's name.
+        kind: the socket's type, or a key of WORDS.
+        value: what the input was given.
+        bad: whether that is damaged.
+    """
+
+    name: str
+    kind: str
+    value: Any = None
+    bad: bool = False
+
+    def named_in(self, message: str) -> bool:
+        """Whether a message speaks of it."""
+        own = re.escape(self.name).replace("_", "[ _]")
+        words = "|".join((own, *WORDS.get(self.kind, ())))
+        return bool(re.search(rf"(?<![a-z])(?:{words})s?(?![a-z])", message, re.IGNORECASE))
+
+    def told_in(self, message: str) -> bool:
+        """Whether a message tells the value, where that is a short one."""
+        value = self.value[0] if isinstance(self.value, list) and self.value else self.value
+        if isinstance(value, str):
+            if self.kind in WORDS:
+                return True  # a text of many values
+            forms = [repr(value)[1:9], "empty" if not value.strip() else value[:8]]
+        elif isinstance(value, int | float):
+            forms = [repr(value)[:20], f"{value:g}" if abs(value) < 1e300 else repr(value)[:9]]
+            forms += [" on", " off"] if self.kind == "BOOLEAN" else []
+        else:
+            return True
+        return any(form.lower() in message.lower() for form in forms)
+
+
+def kind_of(name: str, socket: str) -> str:
+    """An input's kind for Given, by its id and its socket's type."""
+    if name == "file" or name.endswith("_file"):
+        return "FILE"
+    return {"text": "TEXT", "drawing": "DRAWING"}.get(name, socket)
+
+
+def place_of(error: BaseException) -> tuple[str, int, str]:
+    """File, line and function that raised an error."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    own = Path(frame.filename).resolve().is_relative_to(places.ROOT)
-    where = f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
-    return fault_in(type(error).__name__, str(error), own and isinstance(error, ANSWERS), where)
+    return frame.filename, frame.lineno or 0, frame.name
 
 
-def fault_in(kind: str, message: str, is_answer: bool, where: str) -> str | None:
+def fault_of(error: BaseException, given: Sequence[Given] = ()) -> str | None:
+    """What is wrong with an error, or None where it is an answer about what was given."""
+    file, line, function = place_of(error)
+    own = Path(file).resolve().is_relative_to(places.ROOT)
+    where = f"{Path(file).name}:{line} {function}"
+    return fault_in(
+        type(error).__name__, str(error), own and isinstance(error, ANSWERS), where, given
+    )
+
+
+def fault_in(
+    kind: str, message: str, is_answer: bool, where: str, given: Sequence[Given]
+) -> str | None:
     """As `fault_of`, of an error that a host tells of."""
     if not is_answer:
         return f"{kind} in {where}: {message:.200}"
-    if len(message.split()) < WORDS:
-        return f"{kind} in {where} does not say what is needed: {message!r:.200}"
+    if (lacking := lacks(message, given)) is not None:
+        return f"{kind} in {where} does not {lacking}: {message!r:.300}"
     return None
+
+
+def lacks(message: str, given: Sequence[Given]) -> str | None:
+    """What a message fails to say; None where it says all that its user needs."""
+    named = [one for one in given if one.named_in(message)]
+    if not named:
+        return "name what it is about"
+    if not any(re.search(pattern, message) for pattern in NEEDED):
+        return "say what is needed"
+    about = re.split(ADVICE, message)[0] or message  # what to change may be something else
+    bad = [one for one in given if one.bad and one.named_in(about)]
+    rest = message
+    for pattern in BOUNDS:
+        rest = re.sub(pattern, "", rest)
+    if not any(re.search(pattern, rest) for pattern in FOUND):
+        return "tell what was found"
+    if bad and not any(one.told_in(message) for one in bad):
+        return f"tell the value of {bad[0].name}"
+    return None
+
+
+def names_damage(message: str, given: Sequence[Given]) -> bool:
+    """Whether a message speaks of something that was damaged; where nothing was, of anything."""
+    bad = [one for one in given if one.bad]
+    return not bad or any(one.named_in(message) for one in bad)
+
+
+def kind_of_fault(fault: str) -> str:
+    """The same for faults of one kind, of which the first is told."""
+    return VALUES.sub("", fault)[:KIND]

@@ -15,6 +15,8 @@ LARGEST = 1e300
 AROUND = 24
 """Characters shown on each side of the place of an error."""
 
+TOO_DEEP = "the text's JSON is nested too deeply: tracks need 4 levels, of brackets in brackets"
+
 _WORDS = {"True": "true", "False": "false", "None": "null", "(": "[", ")": "]"}
 _PYTHON = r'(?s)"(?:\\.|[^"\\])*"' r"|'(?:\\.|[^'\\])*'" r"|\b(?:True|False|None)\b|[()]"
 _ESCAPE_OR_QUOTE = r'(?s)\\.|"'
@@ -35,9 +37,11 @@ def parse_json(text: str) -> Any:
     try:
         return json.loads(_as_json(text), parse_constant=_reject_constant)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{error.msg}{place(text, error.pos)}") from None
+        what = error.msg.removesuffix(" at")
+        where = place(text, error.pos)
+        raise ValueError(f"the text must be whole JSON, but: {what}{where}") from None
     except RecursionError:
-        raise ValueError("the JSON is nested too deeply to be tracks") from None
+        raise ValueError(TOO_DEEP) from None
 
 
 def place(text: str, position: int) -> str:

@@ -96,6 +96,6 @@ def _frozen(region: torch.Tensor | None, size: tuple[int, int]) -> torch.Tensor:
             f"[height, width] = {[height, width]}; resize the region to it first"
         )
     if not bool(torch.isfinite(region).all()):
-        raise ValueError("the region has a value that is NaN or infinite")
+        raise ValueError("the region has a value that is NaN or infinite; all must be finite")
     frozen = (region.detach().cpu() < 0.5).float()
     return torch.zeros_like(frozen) if bool(frozen.all()) else frozen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .lenient_json import parse_json, unwrapped
+from .lenient_json import TOO_DEEP, parse_json, unwrapped
 
 
 def leaves(value: Any, as_json: bool = True) -> list[Any]:
@@ -20,7 +20,7 @@ def leaves(value: Any, as_json: bool = True) -> list[Any]:
     try:
         return _joined_points(_leaves(value, as_json))
     except RecursionError:
-        raise ValueError("the JSON is nested too deeply to be tracks") from None
+        raise ValueError(TOO_DEEP) from None
 
 
 def _leaves(value: Any, as_json: bool) -> list[Any]:

@@ -58,7 +58,9 @@ def save_flo(field: MotionField, stem: Path) -> list[Path]:
         ValueError: for a field of one frame, in which nothing moves.
     """
     if field.frames < 2:
-        raise ValueError("a field of one frame has no motion to write into .flo files")
+        raise ValueError(
+            "the motion field has 1 frame, in which nothing moves; .flo files need at least 2"
+        )
     clean(stem.parent, stem.name)
     files = [stem.with_name(f"{stem.name}{index:04d}.flo") for index in range(1, field.frames)]
     fresh = [file for file in files if not file.exists()]
@@ -142,7 +144,8 @@ def _load_safetensors(path: Path) -> MotionField:
         raise ValueError(f"{path.name} cannot be read: {error.strerror}") from None
     if "flow" not in wanted:
         raise ValueError(
-            f'{path.name} holds {sorted(wanted)[:4]} and no "flow": not a motion field'
+            f'{path.name} holds {sorted(wanted)[:4]}, but a motion field must have "flow": choose '
+            "another file"
         )
     if metadata.get("format", FORMAT) != FORMAT or metadata.get("version", VERSION) != VERSION:
         raise ValueError(
@@ -193,7 +196,10 @@ def _read_flo(file: Path) -> np.ndarray:
     with file.open("rb") as stream:
         header = stream.read(FLO_HEADER)
         if len(header) < FLO_HEADER or header[:4] != FLO_MAGIC:
-            raise ValueError(f"{file.name} is not a .flo file: it does not begin with 202021.25")
+            raise ValueError(
+                f"{file.name} is not a .flo file: it begins with {header!r}, but must begin with "
+                "202021.25 and two sides of 4 bytes each"
+            )
         width, height = struct.unpack("<ii", header[4:])
         if not (1 <= width <= LARGEST_SIDE and 1 <= height <= LARGEST_SIDE):
             raise ValueError(

@@ -129,6 +129,7 @@ def inverted(field: MotionField) -> MotionField:
     visibility 0.
     """
     magnitude = field.flow.square().sum(dim=1, keepdim=True).sqrt()
+    magnitude.clamp_(max=torch.finfo(magnitude.dtype).max)  # the square of 1e20 px has no float32
     plan = SplatPlan(field.flow)
     back = plan.softmax(-field.flow, magnitude)
     back[0] = 0
@@ -156,7 +157,7 @@ def tracks_at(field: MotionField, starts: torch.Tensor) -> Tracks:
         x, y = starts[index].tolist()
         raise ValueError(
             f"point {index} starts at ({x:g}, {y:g}), outside the picture of {width}x{height}: "
-            f"the motion field says nothing there"
+            "the motion field says nothing there; start it inside"
         )
     at = starts.expand(field.frames, -1, -1)
     points = at + sampled(field.flow, at[..., 0], at[..., 1]).transpose(1, 2)

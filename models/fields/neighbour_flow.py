@@ -169,8 +169,8 @@ def _check_steps(steps: Sequence[MotionField]) -> None:
     for i, step in enumerate(steps):
         if step.frames != 2:
             raise ValueError(
-                f"step {i} has {step.frames} frames, but a step goes from a picture to the next "
-                f"and has 2; Motion Field to Steps splits a field that starts from one picture"
+                f"step {i} has {step.frames} frames, but must have 2, as it goes from a picture to "
+                "the next; Motion Field to Steps splits a field that starts from one picture"
             )
         if step.size != steps[0].size:
             raise ValueError(

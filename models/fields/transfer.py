@@ -16,6 +16,7 @@ Size = tuple[int, int]
 STRETCH, COVER, CONTAIN, ALIGN = "stretch", "crop", "fit", "align regions"
 PLACINGS = (STRETCH, COVER, CONTAIN, ALIGN)
 SOLID = 0.5
+PART_ONLY = "switch only_region off"
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def transfer(
     moved = scaled(placed(field, size, where), strength)
     if not only_region:
         return moved
-    region = _needed(target_region, size, "target_region")
+    region = _needed(target_region, size, "target_region", PART_ONLY)
     outside = still(field.frames, size) if background is None else background.resized(size)
     if outside.frames != field.frames:
         raise ValueError(
@@ -150,18 +151,22 @@ def _extent(region: Tensor | None, size: Size, name: str) -> tuple[float, tuple[
 
 
 def _solid(region: Tensor | None, size: Size, name: str) -> Tensor:
-    solid = _needed(region, size, name) > SOLID
+    given = _needed(region, size, name, PART_ONLY)
+    solid = given > SOLID
     if not bool(solid.any()):
-        raise ValueError(f"{name} is painted too thinly: nowhere is it more than {SOLID}")
+        most = float(given.max())
+        raise ValueError(f"{name} is {most:.2f} at most: paint the object with more than {SOLID}")
     return solid
 
 
-def _needed(region: Tensor | None, size: Size, name: str) -> Tensor:
+def _needed(
+    region: Tensor | None, size: Size, name: str, otherwise: str = "choose another placing"
+) -> Tensor:
     fitted = None if region is None else region_of(region, size)
     if fitted is None:
         raise ValueError(
             f"this needs a {name.replace('_', ' ')}: connect a mask that is not empty to "
-            f"'{name}', or choose another placing"
+            f"'{name}', or {otherwise}"
         )
     return fitted.cpu().float()
 

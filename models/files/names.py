@@ -26,7 +26,7 @@ def check_name(name: object, what: str) -> str:
     size = len(name.encode("utf-8", "replace"))
     found = f"{what} {name[:80]!r}{'...' if len(name) > 80 else ''}"
     if not name.strip() or not parts[-1].strip():
-        raise ValueError(f"{found} names no file")
+        raise ValueError(f"{found} names no file; give it a name")
     if size > DEEPEST or any(len(part.encode("utf-8", "replace")) > LONGEST for part in parts):
         raise ValueError(
             f"{found} is {size} bytes long; {DEEPEST} are allowed, and {LONGEST} between two "

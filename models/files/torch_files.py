@@ -48,11 +48,13 @@ def read_torch_file(path: Path) -> dict[str, object]:
             zipped = file.read(len(ZIP)) == ZIP
         found, places = _zipped(path) if zipped else _stream(path)
         if not isinstance(found, dict):
-            raise ValueError(f"it holds {_named(found)}, not named tensors")
+            raise ValueError(
+                f"it holds {_named(found)}, and not named tensors; choose another file"
+            )
         return _Tensors(path, places).of(found)
-    # Of zipfile, where a member is encrypted or of another version too; of torch, where the file
-    # cannot be mapped.
-    except (zipfile.BadZipFile, RuntimeError, MemoryError, OSError) as error:
+    # Of zipfile, where a member is encrypted, of another version or has no name too; of torch,
+    # where the file cannot be mapped.
+    except (zipfile.BadZipFile, UnicodeError, RuntimeError, MemoryError, OSError) as error:
         raise Damaged(str(error)) from error
 
 

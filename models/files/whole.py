@@ -25,7 +25,10 @@ def check_kind(kind: Kind | None, expected: str | None, source: str, shapes: Sha
         message += wanted.released
     if kind is None:
         first = ", ".join(sorted(shapes)[:3])
-        raise ValueError(f"{message}, nor anything else that is known here; it begins with {first}")
+        raise ValueError(
+            f"{message}, nor anything else that is known here; it begins with {first}: choose "
+            "another file"
+        )
     message += f": by its keys it is {kind.title}"
     message += f", for the node '{kind.loader}'" if kind.loader else ""
     raise ValueError(message + (f", which reads {kind.folder}" if kind.folder else ""))

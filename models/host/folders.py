@@ -50,8 +50,8 @@ def path_of(name: str) -> str:
     path = folder_paths.get_full_path(NAME, check_name(name, "file"))
     if path is None:
         raise ValueError(
-            f"'{name}' is not in the model folders ({', '.join(folders())}); reload the page to "
-            "see the files that are"
+            f"the file '{name}' is not in the model folders ({', '.join(folders())}); choose one "
+            "that is: the page lists them when it is loaded again"
         )
     return path
 

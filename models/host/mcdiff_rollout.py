@@ -186,7 +186,7 @@ def latents_of(vae: Any, frames: Tensor, given: Tensor | None = None) -> Tensor:
             "the LATENT and the IMAGE of one sampler, or no latents"
         )
     if not bool(torch.isfinite(given).all()):
-        raise ValueError("the latents so far hold NaN or infinite values")
+        raise ValueError("the latents so far hold NaN or infinite values; encode them in float32")
     return given
 
 

@@ -25,7 +25,7 @@ def check_picture(picture: torch.Tensor) -> tuple[int, int]:
     if picture.shape[0] != 1:
         raise ValueError(f"give one picture, not a batch of {picture.shape[0]}")
     if not bool(torch.isfinite(picture).all()):
-        raise ValueError("the picture holds NaN or infinite values")
+        raise ValueError("the picture holds NaN or infinite values; its colours must lie in 0..1")
     return picture.shape[2], picture.shape[1]
 
 

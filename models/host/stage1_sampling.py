@@ -72,7 +72,8 @@ def encode_field(
     """
     if field.frames < 2:
         raise ValueError(
-            "the motion field has only the reference frame; there is nothing to encode"
+            "the motion field has only the reference frame, in which nothing moves; at least 2 "
+            "frames are needed"
         )
     return vae.encode_flow(view.see_field(field).encoded(), tile, on_step)
 
@@ -121,7 +122,7 @@ def decode_field(
             f"got {list(latents.shape)}"
         )
     if not bool(torch.isfinite(latents).all()):
-        raise ValueError("the latents hold NaN or infinite values; were they sampled in float16?")
+        raise ValueError("the latents hold NaN or infinite values; sample them in float32")
     field = view.back(MotionField.from_encoded(vae.decode_flow(latents, tile, on_step)))
     free = None if region is None else region_of(region, field.size)
     return field if free is None else MotionField(field.flow * free.to(field.flow))

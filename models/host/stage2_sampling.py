@@ -107,7 +107,9 @@ def make_motion(
             f"{list(reference.shape)}; encode the picture with an SD 1.5 VAE"
         )
     if not bool(torch.isfinite(reference).all()):
-        raise ValueError("the reference's latent holds NaN or infinite values")
+        raise ValueError(
+            "the reference's latent holds NaN or infinite values; encode the picture in float32"
+        )
     size = (reference.shape[2], reference.shape[3])
     _check_proportions(field, size)
     exactly = options.get("keep_exactly", True)

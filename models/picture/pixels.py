@@ -197,13 +197,14 @@ def halved(x: Tensor) -> Tensor:
     return F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
 
 
-def check_finite(values: Tensor, name: str, cure: str = "") -> None:
+def check_finite(values: Tensor, name: str, cure: str = "all must be finite") -> None:
     """Raises ValueError, saying what to do, for a value that is NaN or infinite."""
-    bad = int((~torch.isfinite(values)).sum())
-    if bad:
+    # Both tell of either without a mask of the size of a clip.
+    if values.numel() and not all(bool(torch.isfinite(end)) for end in values.aminmax()):
+        bad = int((~torch.isfinite(values)).sum())
         raise ValueError(
             f"{name} holds NaN or infinite values ({bad} of {values.numel()} are not finite)"
-            f"{cure and '; '}{cure}"
+            f"; {cure}"
         )
 
 

@@ -75,7 +75,8 @@ class ClipFrames:
         """
         if not 0 <= first < len(self):
             raise ValueError(
-                f"the clip has frames 0 to {len(self) - 1}; it cannot begin at frame {first}"
+                f"the clip has frames 0 to {len(self) - 1}; it cannot begin at frame {first}: "
+                "choose a first frame among them"
             )
         if every < 1 or frames < 0:
             raise ValueError(f"cannot take {frames} frames, every {every}th")
@@ -146,7 +147,9 @@ def working_size(size: tuple[int, int], longest: int) -> tuple[int, int]:
     if longest == 0 or max(size) <= longest:
         return size
     if longest < 64:
-        raise ValueError(f"cannot track at {longest} px; give at least 64, or 0 for the full size")
+        raise ValueError(
+            f"the working side is {longest} px; give at least 64, or 0 for the clip's full size"
+        )
     ratio = longest / max(size)
     w, h = (max(MULTIPLE, round(side * ratio / MULTIPLE) * MULTIPLE) for side in size)
     return min(w, size[0]), min(h, size[1])

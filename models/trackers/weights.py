@@ -119,7 +119,9 @@ def bare(tensors: Mapping[str, object], source: str) -> dict[str, Tensor]:
         raise ValueError(f"{source} holds no tensors")
     for name, value in named.items():
         if value.is_floating_point() and not is_finite(value):
-            raise ValueError(f"{source}: {name} has a value that is NaN or infinite")
+            raise ValueError(
+                f"{source}: {name} has a value that is NaN or infinite; get the file again"
+            )
     prefix = _common_prefix(named)
     while prefix:
         named = {name[len(prefix) :]: value for name, value in named.items()}

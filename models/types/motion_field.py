@@ -155,7 +155,10 @@ def _check_flow(flow: torch.Tensor) -> None:
     finite = torch.isfinite(flow).flatten(1).all(dim=1)
     if not bool(finite.all()):
         frame = int(torch.nonzero(~finite)[0])
-        raise ValueError(f"the motion field has a NaN or infinite displacement in frame {frame}")
+        raise ValueError(
+            f"the motion field has a NaN or infinite displacement in frame {frame}; all must be "
+            "finite"
+        )
     if bool(flow[0].any()):
         moved = float(flow[0].abs().max())
         raise ValueError(

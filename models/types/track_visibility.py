@@ -88,6 +88,8 @@ def _for_frames(seen: torch.Tensor, frames: int) -> torch.Tensor:
     if rows == frames:
         return seen
     if rows == 0:
-        raise ValueError(f"the tracks' visibility has no frame; the tracks have {frames}")
+        raise ValueError(
+            f"the tracks' visibility has no frame; give it one, or all {frames} of the tracks"
+        )
     time = torch.linspace(0, rows - 1, frames, dtype=torch.float64)
     return seen[time.round().long().to(seen.device)]

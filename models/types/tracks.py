@@ -106,7 +106,7 @@ class Tracks:
             ValueError: where a key is missing, shapes disagree, or no size is known.
         """
         if not isinstance(tracks, Mapping) or "track_path" not in tracks:
-            found = sorted(map(str, tracks)) if isinstance(tracks, Mapping) else type(tracks)
+            found = sorted(map(str, tracks)) if isinstance(tracks, Mapping) else f"{tracks!r:.60}"
             raise ValueError(f'tracks are a dict with "track_path", got {found}')
         owner = tracks.get("size", size)
         if owner is None:
@@ -148,4 +148,6 @@ def _check_points(points: torch.Tensor) -> None:
     finite = torch.isfinite(points).flatten(2).all(dim=2)
     if not bool(finite.all()):
         frame, point = torch.nonzero(~finite)[0].tolist()
-        raise ValueError(f"track {point} has a NaN or infinite coordinate in frame {frame}")
+        raise ValueError(
+            f"track {point} has a NaN or infinite coordinate in frame {frame}; all must be finite"
+        )

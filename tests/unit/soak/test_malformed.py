@@ -8,6 +8,7 @@ from soak import malformed
 from soak.apart import run_apart
 from soak.cases import Case
 from soak.rows import Row, as_json, table
+from soak.verdict import Given
 
 
 def test_a_few_are_answered(host_folders):
@@ -17,11 +18,15 @@ def test_a_few_are_answered(host_folders):
     assert 0 < tally.refused < tally.done
 
 
-def raising(error: Exception) -> Case:
-    def call() -> None:
-        raise error
+FRAMES = (Given("frames", "INT", 0, bad=True), Given("mask", "MASK"))
 
-    return Case("a case", call)
+
+def raising(error: Exception, mended: Exception | None = None) -> Case:
+    def call(what: Exception | None = error) -> None:
+        if what is not None:
+            raise what
+
+    return Case("a case", call, FRAMES, lambda: call(mended))
 
 
 @pytest.mark.parametrize(
@@ -45,6 +50,14 @@ def test_an_error_of_a_check_is_an_answer():
     tally = malformed.Tally()
     tally.judge(raising(ValueError("frames is 0, but at least 2 are needed")))
     assert (tally.failures, tally.refused, tally.done) == ([], 1, 1)
+
+
+@pytest.mark.parametrize("cause", [True, False])
+def test_an_error_that_names_only_what_was_good_must_come_without_the_damage_too(cause: bool):
+    error = ValueError("the mask is empty: at least one pixel is needed")
+    tally = malformed.Tally()
+    tally.judge(raising(error, None if cause else error))
+    assert len(tally.failures) == cause
 
 
 def test_the_table_has_a_line_a_row_and_tells_the_first_failures():
