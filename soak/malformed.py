@@ -1,4 +1,7 @@
-"""Row: malformed inputs. Each gives a result, or an error of ours that says what was wrong."""
+"""Row: malformed inputs. Each gives a result, or an error of ours that says what was wrong.
+
+Most are tried in this process; some go through a host's queue, and some are workflows for its page.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import torch
 from hypothesis import strategies as st
 
 import testing.pack  # noqa: F401
-from soak import cases, queued
+from soak import cases, clips, queued
 from soak.limits import Hung, cap_memory, growth, processor_seconds, resident_memory
 from soak.rows import Row
 from soak.strategies import generate
@@ -23,11 +26,13 @@ from testing.comfyui import load_host
 NAME = "malformed inputs"
 MUST = (
     "a result, or an error of the pack's own that names what is wrong, its value and what is "
-    "needed, none from inside torch, numpy or av; no more than 10 s of processor time; the server "
-    "alive; memory within 5 % of what it was"
+    "needed, none from inside torch, numpy or av, none of its scripts in the page; no more than "
+    "10 s of processor time; the server alive; memory within 5 % of what it was"
 )
-QUEUED = 0.1
+QUEUED = 0.15
 """The part that goes through the queue of a host."""
+LOADED = 0.015
+"""The part that are workflows, loaded into the host's page."""
 HANG = 10.0
 WARM = 1000
 """Cases before memory is judged by: a few of each kind, with all that they load once."""
@@ -38,8 +43,8 @@ SLICE = 100
 def run(count: int, seconds: float, seed: int) -> Row:
     """A few through a host, and then the others in this process."""
     deadline = time.monotonic() + seconds
-    through_queue = max(1, round(count * QUEUED))
-    done, failures, told = queued.run(through_queue, seconds / 4, seed)
+    through_queue, loaded = (max(1, round(count * part)) for part in (QUEUED, LOADED))
+    done, failures, told = queued.run(through_queue, loaded, seconds / 2, seed)
     load_host()
     logging.disable(logging.WARNING)  # what nodes say of odd, but good, inputs
     torch.set_num_threads(1)  # so that the processor's time is that of the case
@@ -48,7 +53,7 @@ def run(count: int, seconds: float, seed: int) -> Row:
             _set_folder(name, Path(folder) / name)
         strategy = malformed_inputs(Path(folder) / "input", small_objects())
         cap_memory()
-        here = treat(strategy, count - through_queue, deadline, seed)
+        here = treat(strategy, count - done, deadline, seed)
     measured = f"{here.told()}; {told}"
     return Row(NAME, MUST, here.done + done, (*here.failures, *failures), measured)
 
@@ -151,6 +156,7 @@ def malformed_inputs(folder: Path, objects: dict[str, Any]) -> st.SearchStrategy
         (8, lambda: cases.node_cases(plain, {})),
         (int(bool(with_model)), lambda: cases.node_cases(with_model, objects)),
         (4, lambda: cases.file_cases(load, cases.good_files(), folder)),
+        (2, lambda: clips.clip_cases(clips.good_clips(), folder)),
     ]
     return st.one_of(*(make() for weight, make in each for _ in range(weight)))
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from devkit import places
 from devkit.host import HostError, HostProcess, Prompt, Refused
+from soak import clips, pages
 from soak.clients import node, running_host
 from soak.limits import growth, resident_memory
 from soak.strategies import damaged, generate
@@ -23,6 +24,10 @@ FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
 SILENCE = 60.0
 """Seconds without a word from the host that count as hanging: ten of its own on a machine that
 others use too."""
+COLLECTS = 11.0
+"""Seconds: a host that has nothing to do looks for garbage every 10."""
+FILES_IN = 12
+"""One prompt of so many loads a damaged clip or picture."""
 SLICE = 20
 LEAST = 10.0
 """Seconds that it has, however long the host took to start."""
@@ -43,13 +48,23 @@ SOURCE_OF = {
 }
 
 
-def run(count: int, seconds: float, seed: int) -> tuple[int, list[str], str]:
-    """Returns how many prompts were tried, what did not hold, and figures."""
-    deadline = time.monotonic() + seconds
+def run(count: int, loaded: int, seconds: float, seed: int) -> tuple[int, list[str], str]:
+    """Returns how many prompts and workflows were tried, what did not hold, and figures.
+
+    Args:
+        count: prompts.
+        loaded: workflows that are loaded into the host's page.
+    """
+    deadline = time.monotonic() + seconds / 2
     # What is freed goes back to the system at once, and is not mistaken for growth (glibc).
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(128 << 10))
     with running_host() as host:
-        return treat(host, count, max(deadline, time.monotonic() + LEAST), seed)
+        done, failures, told = treat(host, count, max(deadline, time.monotonic() + LEAST), seed)
+        if not host.alive:
+            return done, failures, told
+        deadline = max(deadline + seconds / 2, time.monotonic() + LEAST)
+        pages_done, pages_failed, pages_told = pages.run(host, loaded, deadline, seed)
+    return done + pages_done, failures + pages_failed, f"{told}; {pages_told}"
 
 
 def treat(host: HostProcess, count: int, deadline: float, seed: int) -> tuple[int, list[str], str]:
@@ -59,26 +74,30 @@ def treat(host: HostProcess, count: int, deadline: float, seed: int) -> tuple[in
     prompts = _prompts(described)
     tally = _Tally(host, deadline, described)
     for prompt in prompts[:count]:
-        tally.judge((prompt, prompt))
-    strategy = st.sampled_from(prompts).flatmap(_damaged_node)
+        tally.judge((prompt, prompt, {}))
+    nodes = st.sampled_from(prompts).flatmap(_damaged_node)
+    files = clips.file_prompts().map(lambda found: (found[0], *found))
+    strategy = st.integers(1, FILES_IN).flatmap(lambda n: files if n == 1 else nodes)
     settled = after = 0
     judged = False
-    third = time.monotonic() + (deadline - time.monotonic()) / 3
+    half = time.monotonic() + (deadline - time.monotonic()) / 2
     for start in range(tally.done, count, SLICE):
         generate(strategy, min(SLICE, count - start), seed + start, tally.judge)
         if not host.alive or time.monotonic() > deadline:
             break
-        if not settled and (tally.done >= count // 3 or time.monotonic() > third):
-            settled, judged = tally.memory(), tally.done >= WARM
-    if host.alive:
-        after = tally.memory()
-    else:
+        if not settled and (tally.done >= count // 2 or time.monotonic() > half):
+            judged = tally.done >= WARM
+            settled = tally.memory(judged)
+    if not host.alive:
         tally.failures.append(f"the server died: {host.log_tail}")
+    elif tally.answers:
+        after = tally.memory(judged)
     if judged:
         tally.failures += growth(settled, after, "the server's memory")
     told = (
         f"{tally.done} through the queue, {tally.refused} refused before they ran, "
-        f"{tally.stopped} by an error; {settled >> 20} and {after >> 20} MB"
+        f"{tally.stopped} by an error; {settled >> 20} MB after half of them, "
+        f"{after >> 20} MB after all"
     )
     return tally.done, tally.failures, told
 
@@ -93,20 +112,27 @@ class _Tally:
         self.answers = True
         self._seen: set[str] = set()
 
-    def memory(self) -> int:
-        """Bytes of the host while it holds a small result, which it must still be able to make."""
+    def memory(self, judged: bool) -> int:
+        """Bytes of the host while it holds a small result, which it must still be able to make.
+
+        Args:
+            judged: whether they matter, and the host gets the time to collect its garbage.
+        """
         assert self.host.process is not None
         small = {**SOURCES, "shown": node("PreviewAny", source=["field", 0])}
         if not self.host.run(small, timeout=SILENCE).succeeded:
             self.failures.append("a prompt without damage fails")
+        time.sleep(COLLECTS if judged else 0)
         return resident_memory(self.host.process.pid)
 
-    def judge(self, pair: tuple[Prompt, Any]) -> None:
-        """Queues the second of two prompts, which is the first with damage."""
-        good, prompt = pair
+    def judge(self, trial: tuple[Prompt, Any, dict[str, bytes]]) -> None:
+        """Queues the second of two prompts, which is the first with damage, beside some files."""
+        good, prompt, files = trial
         if not self.answers or not self.host.alive or time.monotonic() > self.deadline:
             return
         self.done += 1
+        for name, data in files.items():
+            (self.host.input_dir / name).write_bytes(data)
         try:
             result = self.host.run(prompt, timeout=SILENCE)
         except Refused as refused:
@@ -181,7 +207,7 @@ def _prompts(described: dict[str, Any]) -> list[Prompt]:
 
 
 @st.composite
-def _damaged_node(draw: st.DrawFn, prompt: Prompt) -> tuple[Prompt, Any]:
+def _damaged_node(draw: st.DrawFn, prompt: Prompt) -> tuple[Prompt, Any, dict[str, bytes]]:
     """A prompt, and it with damage to the node that it is about, to another, or to the whole.
 
     Every node keeps its type and a dict of inputs: without, the host's queue itself ends (0.3.75).
@@ -189,11 +215,11 @@ def _damaged_node(draw: st.DrawFn, prompt: Prompt) -> tuple[Prompt, Any]:
     if draw(st.integers(0, 9)) == 0:
         whole = draw(damaged(prompt))
         hypothesis.assume(isinstance(whole, dict) and all(map(_is_node, whole.values())))
-        return prompt, whole
+        return prompt, whole, {}
     key = draw(st.sampled_from(("node", "node", "node", "tracks", "field")))
     inputs = draw(damaged(prompt[key]["inputs"]))
     hypothesis.assume(isinstance(inputs, dict))
-    return prompt, {**prompt, key: {**prompt[key], "inputs": inputs}}
+    return prompt, {**prompt, key: {**prompt[key], "inputs": inputs}}, {}
 
 
 def _is_node(entry: Any) -> bool:

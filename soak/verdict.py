@@ -33,7 +33,7 @@ WORDS = {
 TO_DO = (
     *("give", "set", "use", "connect", "choose", "pick", "draw", "paint", "load", "resize"),
     *("bring", "make", "leave", "get", "save", "download", "put", "divide", "encode", "round"),
-    *("start", "sample", "subtract", "shrink"),
+    *("start", "sample", "copy", "subtract", "shrink"),
 )
 ADVICE = rf"(?:^|[,;:.(] (?:or )?)(?i:{'|'.join(TO_DO)})\b"
 NEEDED = (
@@ -46,7 +46,7 @@ NEEDED = (
 """A message says what is needed by one of these: a bound, a shape, choices, what to do."""
 
 BOUNDS = (
-    *(r"\b(?:in|of|to|has|is) \S+\.\.\S+", r"\[[^\]]*[a-z]{3}[^\]]*,[^\]]*\]"),
+    *(r"\b(?:in|of|to|has|is) \S+\.\.\S+", r"\[[^\]'\"]*[a-z]{3}[^\]'\"]*,[^\]'\"]*\]"),
     *(r"\bone of th.se\b.*", r"\bexpected one of\b.*", r"\b(?:needs?|must) [^,;:.]*"),
     *(r"\bat (?:least|most) \S+", r"\bfrom \S+ to \S+", r"\bmultiples? of \d+"),
     r"\b(?:set|to|or|choose|with|connect|from|node) (?:\"[^\"]*\"|'[^']*')",
@@ -104,7 +104,7 @@ class Given:
             forms = [repr(value)[1:9], "empty" if not value.strip() else value[:8]]
         elif isinstance(value, int | float):
             forms = [repr(value)[:20], f"{value:g}" if abs(value) < 1e300 else repr(value)[:9]]
-            forms += [" on", " off"] if self.kind == "BOOLEAN" else []
+            forms += [str(bool(value)), " on", " off"] if self.kind == "BOOLEAN" else []
         else:
             return True
         return any(form.lower() in message.lower() for form in forms)
@@ -123,10 +123,19 @@ def place_of(error: BaseException) -> tuple[str, int, str]:
     return frame.filename, frame.lineno or 0, frame.name
 
 
+def is_own(file: Path) -> bool:
+    """Whether a file is the pack's; libraries, which may lie in .dev, tell some files without a
+    folder."""
+    return file.is_absolute() and (
+        file.resolve().is_relative_to(places.ROOT)
+        and not file.resolve().is_relative_to(places.PRIVATE.resolve())
+    )
+
+
 def fault_of(error: BaseException, given: Sequence[Given] = ()) -> str | None:
     """What is wrong with an error, or None where it is an answer about what was given."""
     file, line, function = place_of(error)
-    own = Path(file).resolve().is_relative_to(places.ROOT)
+    own = is_own(Path(file))
     where = f"{Path(file).name}:{line} {function}"
     return fault_in(
         type(error).__name__, str(error), own and isinstance(error, ANSWERS), where, given

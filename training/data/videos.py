@@ -32,6 +32,7 @@ SAMPLE = 1 << 16
 REMEMBERED = 4096
 WITHOUT_INDEX = {"mpeg"}
 """Containers (MPEG program streams) whose frames tell wrong times after a seek."""
+AGAIN = "copy it again, convert it, or leave it out"
 LOOK_BACK = (0, 2, 10)
 """Seconds before a frame at which a key frame is looked for, one after the other."""
 
@@ -111,7 +112,7 @@ def probe(path: Path) -> Video:
     except OSError as error:
         raise VideoError(f"{path}: {error.strerror}") from None
     if not status.st_size:
-        raise VideoError(f"{path} is empty (0 bytes)")
+        raise VideoError(f"{path} is empty (0 bytes): {AGAIN}")
     return _probe(path, status.st_size, status.st_mtime_ns)
 
 
@@ -123,7 +124,7 @@ def _probe(path: Path, size: int, changed: int) -> Video:
         # A frame's side data tell how it is turned; the container's headers do not in PyAV.
         first = next(container.decode(stream), None)
         if first is None:
-            raise VideoError(f"{path} has no frame that can be decoded")
+            raise VideoError(f"{path} has no frame that can be decoded: {AGAIN}")
         upright = _upright(first).shape
         aspect = float(stream.sample_aspect_ratio or Fraction(1)) or 1.0
     sideways = _turns(first) % 2 == 1
@@ -163,7 +164,9 @@ def read_frames(
         found[number] = crop.cut(picture, size)
     if len(found) < len(wanted):
         missing = wanted[len(found)]
-        raise VideoError(f"{video.path}: frame {missing} of {video.frames} cannot be decoded")
+        raise VideoError(
+            f"{video.path}: frame {missing} of {video.frames} cannot be decoded; {AGAIN}"
+        )
     return np.stack([found[number] for number in numbers])
 
 
@@ -231,13 +234,14 @@ def _largest(video: Video, size: tuple[int, int]) -> tuple[int, int]:
 def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     """The file and its first video stream; whatever FFmpeg finds wrong becomes a VideoError."""
     try:
-        with av.open(str(path)) as container:
+        # A damaged name of a codec or title is no reason to refuse the frames.
+        with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
-                raise VideoError(f"{path} holds no video, only {_kinds(container)}")
+                raise VideoError(f"{path} holds no video, only {_kinds(container)}: leave it out")
             yield container, container.streams.video[0]
     except (av.error.FFmpegError, EOFError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise VideoError(f"{path} cannot be read as a video: {reason}") from None
+        raise VideoError(f"{path} cannot be read as a video ({reason}): {AGAIN}") from None
 
 
 def _kinds(container: av.container.InputContainer) -> str:
@@ -333,7 +337,7 @@ def _by_counting(
 
 def _whole(video: Video, frame: av.VideoFrame) -> np.ndarray:
     if getattr(frame, "is_corrupt", False):
-        raise VideoError(f"{video.path}: the frame at {frame.time:.2f} s is damaged")
+        raise VideoError(f"{video.path}: the frame at {frame.time:.2f} s is damaged; {AGAIN}")
     picture = _upright(frame)
     if (picture.shape[1], picture.shape[0]) != video.size:
         return cv2.resize(picture, video.size, interpolation=cv2.INTER_AREA)

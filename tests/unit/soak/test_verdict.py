@@ -1,8 +1,11 @@
 """What the soak takes for an answer, and what it does not."""
 
+from pathlib import Path
+
 import pytest
 
-from soak.verdict import Given, lacks
+from devkit import places
+from soak.verdict import Given, is_own, lacks
 
 FRAMES = Given("more_frames", "INT", 0, bad=True)
 MASK, TEXT = Given("region", "MASK", bad=True), Given("text", "TEXT", "[1,, 2]", bad=True)
@@ -46,3 +49,9 @@ def test_an_answer_names_the_input_the_value_and_what_is_needed(message: str, gi
 )
 def test_what_lacks_one_of_the_three_is_no_answer(message: str, given: Given, lacking: str):
     assert lacking in str(lacks(message, [given, Given("other", "INT", 3)]))
+
+
+def test_a_library_beside_the_pack_is_not_the_pack():
+    assert is_own(places.ROOT / "models" / "types" / "tracks.py")
+    assert not is_own(places.PRIVATE / "venv" / "lib" / "torch" / "functional.py")
+    assert not is_own(Path("av/utils.py"))  # what Cython tells of a file

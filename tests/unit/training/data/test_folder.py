@@ -152,6 +152,11 @@ class TestVideos:
             "sound": "only audio",
         }[damage] in reason
 
+    def test_names_in_it_that_are_no_text_hinder_nothing(self, tmp_path):
+        path = write_video(tmp_path / "v.mp4", counting(3))
+        path.write_bytes(path.read_bytes().replace(b"ftypisom", b"ftypi\xc3om", 1))
+        assert videos.probe(path).frames == 3
+
     def test_a_missing_and_a_short_one_are_named(self, tmp_path):
         path = write_video(tmp_path / "short.mp4", counting(3))
         found = videos.problems([path, tmp_path / "gone.mp4"], 4)
