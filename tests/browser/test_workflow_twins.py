@@ -1,11 +1,13 @@
 """The example workflows and their API twins agree, as ComfyUI's real page sees them."""
 
 import json
+import time
 
 import pytest
 
 from devkit import base, places, workflows
 from devkit.browser import find_chromium, page_of
+from soak import pages
 from tests.host_process import HostProcess
 
 pytestmark = pytest.mark.skipif(find_chromium() is None, reason="no Chromium found")
@@ -48,6 +50,12 @@ def test_a_loader_whose_file_is_not_there_is_a_known_node(page, host: HostProces
     assert "CheckpointLoaderSimple" in {node["type"] for node in workflow["nodes"]}
     assert not list((host.base / "models").rglob("*.safetensors"))
     workflows.export(page, workflow)
+
+
+def test_damaged_workflows_hurt_nothing_and_the_page_goes_on(page):
+    tally = pages.treat(page, 4, time.monotonic() + 3600, seed=1)
+    assert tally.failures == []
+    assert tally.done == 4
 
 
 def test_every_workflow_has_a_twin_and_a_picture():

@@ -98,6 +98,9 @@ def test_a_missing_region_is_asked_for(region):
         transfer(ramp(), (40, 20), "align regions", source_region=region, target_region=full)
     with pytest.raises(ValueError, match="needs a target region"):
         transfer(ramp(), (40, 20), "align regions", source_region=full, target_region=region)
+    # Of a part alone, it is needed whatever the placing is.
+    with pytest.raises(ValueError, match="source_region', or switch only_region off"):
+        transfer(ramp(), (40, 20), "stretch", source_region=region, only_region=True)
 
 
 def test_an_unknown_placing_is_refused():

@@ -71,6 +71,28 @@ def test_every_node_sees_rgb(nodes, seen, channels):
             assert torch.equal(got[0] if isinstance(got, list) else got, colours)
 
 
+def test_a_picture_that_is_not_finite_is_refused_by_every_node(nodes, seen):
+    tried = 0
+    for node in nodes:
+        for image in inputs_of(node, "IMAGE"):
+            for value in (float("nan"), float("-inf")):
+                picture = torch.rand(1, 4, 5, 4)
+                picture[..., 3] = value  # alpha, which is left out
+                node.EXECUTE_NORMALIZED(**given(node, **{image.id: picture}))
+                picture[0, 1, 2, 1] = value
+                with pytest.raises(ValueError, match=f"^{image.id} holds NaN or infinite values .1 of 60"):
+                    node.EXECUTE_NORMALIZED(**given(node, **{image.id: picture}))
+            tried += 1
+    assert tried > 15
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8])
+def test_a_picture_of_whole_numbers_becomes_one_of_floats(nodes, seen, dtype):
+    node = next(node for node in nodes if node.__name__ == "MotionI2VMatchColors")
+    node.EXECUTE_NORMALIZED(frames=torch.ones(1, 4, 5, 3, dtype=dtype))
+    assert torch.equal(seen["frames"], torch.ones(1, 4, 5, 3))
+
+
 ONE = {
     *("MotionI2VMotionFieldConditioning.picture", "MotionI2VMotionFieldSampler.picture"),
     *("MotionI2VAnimateDiffSampler.picture", "MotionI2VMCDiffSampler.picture"),

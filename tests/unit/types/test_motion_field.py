@@ -189,6 +189,14 @@ def test_what_moves_more_is_in_front_when_inverting():
     assert (back.visibility[1, :, 5:10] == 0).all()
 
 
+def test_the_inverse_of_what_moves_farther_than_squares_can_tell_is_unknown():
+    flow = torch.zeros(2, 2, 3, 4)
+    flow[1] = 1e30
+    back = ops.inverted(MotionField(flow))
+    assert not back.flow.any()
+    assert not back.visibility[1].any()
+
+
 def test_points_are_followed_bilinearly():
     flow = torch.zeros(2, 2, 6, 8)
     flow[1, 0] = torch.arange(8.0)
