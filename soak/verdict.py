@@ -98,15 +98,14 @@ class Given:
     def told_in(self, message: str) -> bool:
         """Whether a message tells the value, where that is a short one."""
         value = self.value[0] if isinstance(self.value, list) and self.value else self.value
-        if isinstance(value, str):
-            if self.kind in WORDS:
-                return True  # a text of many values
+        if self.kind == "BOOLEAN":
+            forms = [repr(value)[:9], str(bool(value)), " on", " off"]
+        elif isinstance(value, str) and self.kind not in WORDS:
             forms = [repr(value)[1:9], "empty" if not value.strip() else value[:8]]
         elif isinstance(value, int | float):
             forms = [repr(value)[:20], f"{value:g}" if abs(value) < 1e300 else repr(value)[:9]]
-            forms += [str(bool(value)), " on", " off"] if self.kind == "BOOLEAN" else []
         else:
-            return True
+            return True  # of many values
         return any(form.lower() in message.lower() for form in forms)
 
 
