@@ -57,12 +57,8 @@ FOUND = (
     *(r"\d", r"'[^']*'", r'"[^"]*"', r">>>", r"\[\]|\{\}"),
     r"\b(?:str|int|float|bool|list|dict|tuple)\b",
     r"(?i)\b(?:nan|inf|infinite|infinity|none|null|true|false|missing|empty|nothing)\b",
-    *(
-        r"\bis (?:on|off)\b",
-        r"\b(?:no|only|both|neither|the format) \w+",
-        r"\b(?:one|two) (?!of\b)\w+",
-    ),
-    r"\b[A-Z]\w*Type\b",
+    *(r"\bis (?:on|off)\b", r"\bthis is \w+", r"\b(?:no|only|both|neither|the format) \w+"),
+    *(r"\b(?:one|two) (?!of\b)\w+", r"\b[A-Z]\w*Type\b"),
 )
 """A message tells what was found by one of these: a value, a position, a type, or that it lacks."""
 

@@ -80,7 +80,8 @@ def test_a_picture_that_is_not_finite_is_refused_by_every_node(nodes, seen):
                 picture[..., 3] = value  # alpha, which is left out
                 node.EXECUTE_NORMALIZED(**given(node, **{image.id: picture}))
                 picture[0, 1, 2, 1] = value
-                with pytest.raises(ValueError, match=f"^{image.id} holds NaN or infinite values .1 of 60"):
+                told = f"^{image.id} holds NaN or infinite values .1 of 60"
+                with pytest.raises(ValueError, match=told):
                     node.EXECUTE_NORMALIZED(**given(node, **{image.id: picture}))
             tried += 1
     assert tried > 15
