@@ -234,12 +234,11 @@ def _largest(video: Video, size: tuple[int, int]) -> tuple[int, int]:
 def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     """The file and its first video stream; whatever FFmpeg finds wrong becomes a VideoError."""
     try:
-        # A damaged name of a codec or title is no reason to refuse the frames.
-        with av.open(str(path), metadata_errors="replace") as container:
+        with av.open(str(path)) as container:
             if not container.streams.video:
                 raise VideoError(f"{path} holds no video, only {_kinds(container)}: leave it out")
             yield container, container.streams.video[0]
-    except (av.error.FFmpegError, EOFError) as error:
+    except (av.error.FFmpegError, EOFError, UnicodeError) as error:  # of titles that are no text
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise VideoError(f"{path} cannot be read as a video ({reason}): {AGAIN}") from None
 
