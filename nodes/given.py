@@ -152,7 +152,9 @@ def _text(name: str, value: Any) -> Any:
 
 def _mask(name: str, value: Any) -> Any:
     shape = _shape(value)
-    if not isinstance(shape, list) or len(shape) not in (2, 3, 4) or 0 in shape:
+    if isinstance(shape, list) and len(shape) == 4 and shape[1] == 1:
+        value, shape = value[:, 0], [shape[0], *shape[2:]]  # as networks take it
+    if not isinstance(shape, list) or len(shape) not in (2, 3) or 0 in shape:
         raise ValueError(f"{name} is a MASK [masks, height, width], got {shape}")
     return with_float64(value[None] if len(shape) == 2 else value)
 

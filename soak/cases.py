@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from hypothesis import strategies as st
 
-from soak.node_inputs import MADE, Inputs, inputs_of
+from soak.node_inputs import PLAIN, Inputs, inputs_of
 from soak.strategies import (
     as_text,
     damaged,
@@ -23,8 +23,6 @@ from soak.strategies import (
 from soak.verdict import Given
 
 SIZE = (64, 48)
-PLAIN = {*MADE, "INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
-"""Types that are made without a model."""
 
 
 @dataclass(frozen=True)
@@ -134,11 +132,13 @@ def nodes_for(nodes: list[Any], objects: dict[str, Any]) -> list[Any]:
     """The nodes whose inputs can all be made."""
     from motion_i2v.nodes.given import is_file
 
-    made = PLAIN | set(objects)
     return [
         node
         for node in nodes
-        if all(i.io_type in made or i.optional for i in node.define_schema().inputs)
+        if all(
+            i.io_type in PLAIN or i.io_type in objects or i.optional
+            for i in node.define_schema().inputs
+        )
         and not any(is_file(i.id) for i in node.define_schema().inputs)
     ]
 

@@ -73,6 +73,10 @@ MADE: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
 }
 
 
+PLAIN = {*MADE, "INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
+"""Types that are made without a model."""
+
+
 @st.composite
 def wrong(draw: st.DrawFn, described: Any, good: Any) -> Any:
     """What an input does not take, as a link of any type may bring it; mostly a damaged `good`."""
@@ -86,7 +90,7 @@ def wrong(draw: st.DrawFn, described: Any, good: Any) -> Any:
     if isinstance(good, dict):
         name = draw(st.sampled_from(sorted(good)))
         part = good[name]
-        is_tensor = isinstance(part, torch.Tensor) and part.numel() and draw(st.integers(0, 3))
+        is_tensor = isinstance(part, torch.Tensor) and part.numel() and draw(st.booleans())
         return {**good, name: draw(damaged_tensor(part) if is_tensor else damaged(part))}
     return draw(st.sampled_from((good.flow, tuple(good), good.flow[0])))
 
@@ -106,9 +110,7 @@ def right(draw: st.DrawFn, described: Any) -> Any:
         return draw(st.integers(described.min, min(described.max, most)))
     if kind == "FLOAT":
         return draw(st.floats(described.min, described.max))
-    if kind == "STRING":
-        return draw(st.one_of(st.just(described.default or ""), st.text(max_size=12)))
-    return draw(JUNK)
+    return draw(st.one_of(st.just(described.default or ""), st.text(max_size=12)))
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,11 @@ def inputs_of(draw: st.DrawFn, schema: Any, objects: dict[str, Any]) -> Inputs:
         if described.optional and draw(st.booleans()):
             continue
         bad = draw(st.integers(0, BAD_IN)) == 0
+        if kind not in objects and kind not in PLAIN:
+            junk = draw(JUNK)
+            values[name] = [junk] if schema.is_input_list else junk
+            told.append(Given(name, kind_of(name, kind), junk, True))
+            continue
         good = objects[kind] if kind in objects else draw(right(described))
         value = draw(wrong(described, good)) if bad else good
         told.append(Given(name, kind_of(name, kind), value, bad))

@@ -26,6 +26,8 @@ WORDS = {
     "MODEL": ("model",),
     "TEXT": ("text", "JSON", "track", "point", "coordinate", "format", "drawing"),
     "FILE": ("file",),
+    "BOUNDING_BOX": ("box",),
+    "SAM3_TRACK_DATA": ("tracked",),
     "DRAWING": ("drawing", "text", "editor's document", r"paths\["),
 }
 """What a message may call a thing of a type, beside the input's own name; an `s` may follow."""
@@ -33,7 +35,7 @@ WORDS = {
 TO_DO = (
     *("give", "set", "use", "connect", "choose", "pick", "draw", "paint", "load", "resize"),
     *("bring", "make", "leave", "get", "save", "download", "put", "divide", "encode", "round"),
-    *("start", "sample", "copy", "subtract", "shrink"),
+    *("start", "sample", "copy", "lower", "disconnect", "keep", "subtract", "shrink"),
 )
 ADVICE = rf"(?:^|[,;:.(] (?:or )?)(?i:{'|'.join(TO_DO)})\b"
 NEEDED = (

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..types.as_numbers import as_numbers
 from ..types.motion_field import check_size
 
 BOX = ("x", "y", "width", "height")
@@ -61,7 +62,7 @@ def segments_region(tracked: Any) -> torch.Tensor:
         raise ValueError(f'tracked segments are a dict with "packed_masks", got {found}')
     packed = tracked["packed_masks"]
     if packed is not None:
-        packed = torch.as_tensor(packed)
+        packed = as_numbers(packed, "tracked segments' packed_masks are uint8")
         if packed.ndim != 4 or packed.dtype != torch.uint8:
             raise ValueError(
                 f"tracked segments are uint8 [frames, objects, height, width / 8], got "

@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from .as_numbers import as_numbers
+
 
 def read_visibility(given: Any, frames: int, points: int) -> torch.Tensor:
     """Visibility as bool [F, P].
@@ -26,7 +28,7 @@ def read_visibility(given: Any, frames: int, points: int) -> torch.Tensor:
     """
     if given is None:
         return torch.ones(frames, points, dtype=torch.bool)
-    seen = torch.as_tensor(given)
+    seen = as_numbers(given, "the tracks' visibility is [frames, points]")
     if seen.dtype != torch.bool:
         seen = seen > 0.5
     seen = _two_axes(seen, frames, points)

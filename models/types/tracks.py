@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from .as_numbers import as_numbers
 from .motion_field import check_frames, check_size
 from .track_visibility import read_visibility
 
+POINTS = "tracks' points are [frames, points, 2]"
 LARGEST_SIDE = 16384
 """Of the picture that tracks of others say they belong to, px; as a node's width may be."""
 
@@ -114,7 +116,7 @@ class Tracks:
                 "these tracks do not say which picture size their pixels belong to; "
                 "connect a picture, or tracks that were made by a Motion-I2V node"
             )
-        points = torch.as_tensor(tracks["track_path"]).to(torch.float32)
+        points = as_numbers(tracks["track_path"], POINTS).to(torch.float32)
         while points.ndim > 3 and points.shape[0] == 1:
             points = points[0]
         _check_points(points)
@@ -137,12 +139,9 @@ def _owner(size: Any) -> tuple[int, int]:
 
 def _check_points(points: torch.Tensor) -> None:
     if points.ndim > 3:
-        raise ValueError(
-            f"tracks' points are [frames, points, 2], got a batch {list(points.shape)}: pick one "
-            "of it"
-        )
+        raise ValueError(f"{POINTS}, got a batch {list(points.shape)}: pick one of it")
     if points.ndim != 3 or points.shape[2] != 2 or points.shape[0] < 1:
-        raise ValueError(f"tracks' points are [frames, points, 2], got {list(points.shape)}")
+        raise ValueError(f"{POINTS}, got {list(points.shape)}")
     if points.dtype != torch.float32:
         raise ValueError(f"tracks' points are float32, got {points.dtype}; use points.float()")
     finite = torch.isfinite(points).flatten(2).all(dim=2)

@@ -280,6 +280,7 @@ def test_nothing_over_a_link_is_refused_by_every_node_that_needs_something(nodes
     [
         ("MASK", torch.zeros(5)),
         ("MASK", torch.zeros(0, 4, 5)),
+        ("MASK", torch.zeros(1, 2, 4, 5)),
         ("MASK", 0.5),
         ("MOTION_FIELD", torch.zeros(2, 2, 4, 5)),
         ("MOTION_FIELD", (torch.zeros(2, 2, 4, 5), None)),
@@ -307,9 +308,10 @@ def test_what_is_of_another_kind_is_refused_by_every_node(nodes, kind: str, wron
 def test_a_mask_is_a_batch_for_every_node(nodes, seen):
     for node in nodes:
         for mask in inputs_of(node, "MASK"):
-            node.EXECUTE_NORMALIZED(**given(node, **{mask.id: torch.ones(4, 5)}))
-            got = seen[mask.id]
-            assert (got[0] if isinstance(got, list) else got).shape == (1, 4, 5)
+            for shape in ((4, 5), (1, 4, 5), (1, 1, 4, 5)):
+                node.EXECUTE_NORMALIZED(**given(node, **{mask.id: torch.ones(shape)}))
+                got = seen[mask.id]
+                assert (got[0] if isinstance(got, list) else got).shape == (1, 4, 5)
 
 
 def test_a_list_of_texts_is_for_tracks_alone(nodes, seen):
