@@ -47,9 +47,9 @@ def _clip(container: str, codec: str) -> bytes:
     import av
 
     with av.open(file := io.BytesIO(), "w", format=container) as written:
-        stream = written.add_stream(codec, rate=25)
-        stream.width, stream.height = SIZE
-        stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
+        colours = "rgb8" if codec == "gif" else "yuv420p"
+        shape = {"width": SIZE[0], "height": SIZE[1], "pix_fmt": colours}
+        stream = written.add_stream(codec, rate=25, **shape)
         for picture in _frames():
             written.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         written.mux(stream.encode())

@@ -292,6 +292,10 @@ def test_one_visibility_for_all_points_is_spread():
     [
         ({}, None, "picture size"),
         ({"track_path": torch.zeros(3, 2)}, (8, 8), "frames, points, 2"),
+        ({"track_path": {}}, (8, 8), "frames, points, 2.*got {}"),
+        ({"track_path": None}, (8, 8), "frames, points, 2.*got None"),
+        ({"track_path": [[[1, 2]], [[3]]]}, (8, 8), "frames, points, 2.*got .*3"),
+        ({"track_visibility": "seen"}, (8, 8), "frames, points.*got 'seen'"),
         ({"track_path": torch.full((3, 2, 2), torch.inf)}, (8, 8), "track 0.*frame 0"),
         ({"track_visibility": torch.ones(3, 3, dtype=torch.bool)}, (8, 8), "visibility"),
         *(({"size": size}, (8, 8), r"size is .*each side is 1 to 16384") for size in ENDLESS),
