@@ -160,6 +160,8 @@ def lacks(message: str, given: Sequence[Given]) -> str | None:
     about = re.split(ADVICE, message)[0] or message  # what to change may be something else
     bad = [one for one in given if one.bad and one.named_in(about)]
     rest = message
+    for one in given:  # a path has numbers of its own
+        rest = rest if one.kind else re.sub(rf"\S*{re.escape(one.name)}", "", rest)
     for pattern in BOUNDS:
         rest = re.sub(pattern, "", rest)
     if not any(re.search(pattern, rest) for pattern in FOUND):

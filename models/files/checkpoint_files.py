@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from .safetensors_files import read_safetensors
+from .safetensors_files import length_of, read_safetensors
 from .torch_files import is_tar, read_torch_file
 from .torch_pickles import Damaged, WouldRunCode
 
@@ -80,7 +80,8 @@ def _read_torch_file(path: Path) -> dict[str, object]:
         ) from error
     except Damaged as error:
         raise ValueError(
-            f"{path} is not a whole checkpoint ({error}); was it downloaded to its end?"
+            f"{path} is not a whole checkpoint ({error}, in {length_of(path)}); was it "
+            "downloaded to its end?"
         ) from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

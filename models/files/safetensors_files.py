@@ -36,8 +36,14 @@ def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str
             return tensors, dict(file.metadata() or {})
     except (SafetensorError, *UNREADABLE) as error:
         raise ValueError(
-            f"{path} is not a whole .safetensors file ({error}); was it downloaded to its end?"
+            f"{path} is not a whole .safetensors file ({error}, in {length_of(path)}); was it "
+            "downloaded to its end?"
         ) from error
+
+
+def length_of(path: Path) -> str:
+    """What a message tells of a file that cannot be read."""
+    return f"{path.stat().st_size:,} bytes" if path.exists() else "a file that is gone"
 
 
 def _check_header(path: Path) -> None:

@@ -22,6 +22,7 @@ import av
 import cv2
 import numpy as np
 
+from ...models.files.safetensors_files import length_of
 from ...models.types.progress import OnStep
 
 SUFFIXES = {
@@ -240,7 +241,9 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoS
             yield container, container.streams.video[0]
     except (av.error.FFmpegError, EOFError, UnicodeError) as error:  # of titles that are no text
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise VideoError(f"{path} cannot be read as a video ({reason}): {AGAIN}") from None
+        raise VideoError(
+            f"{path} cannot be read as a video ({reason}, in {length_of(path)}): {AGAIN}"
+        ) from None
 
 
 def _kinds(container: av.container.InputContainer) -> str:

@@ -43,6 +43,7 @@ def test_an_answer_names_the_input_the_value_and_what_is_needed(message: str, gi
         ("more_frames must be 1", FRAMES, "found"),
         ("the mask is wrong: one of these is needed: 1, 2, 3", MASK, "found"),
         ("region is a MASK [masks, height, width], which is needed", MASK, "found"),
+        ("/tmp/a7/field.flo is not whole: get it again", FILE, "found"),
         ("more_frames is wrong in frame 7: at least 1 is needed", FRAMES, "value"),
         ("mode is wrong in frame 7: choose another", Given("mode", "COMBO", "abc", True), "value"),
     ],
