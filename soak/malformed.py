@@ -29,8 +29,8 @@ MUST = (
     "needed, none from inside torch, numpy or av, none of its scripts in the page; no more than "
     "10 s of processor time; the server alive; memory within 5 % of what it was"
 )
-QUEUED = 0.15
-"""The part that goes through the queue of a host."""
+QUEUED = 0.25
+"""The part that goes through the queue of a host, which has met each node's code by half of it."""
 LOADED = 0.015
 """The part that are workflows, loaded into the host's page."""
 HANG = 10.0
@@ -44,7 +44,7 @@ def run(count: int, seconds: float, seed: int) -> Row:
     """A few through a host, and then the others in this process."""
     deadline = time.monotonic() + seconds
     through_queue, loaded = (max(1, round(count * part)) for part in (QUEUED, LOADED))
-    done, failures, told = queued.run(through_queue, loaded, seconds / 2, seed)
+    done, failures, told = queued.run(through_queue, loaded, 0.6 * seconds, seed)
     load_host()
     logging.disable(logging.WARNING)  # what nodes say of odd, but good, inputs
     torch.set_num_threads(1)  # so that the processor's time is that of the case
