@@ -83,7 +83,7 @@ def guide_of(
         )
     if tracks is not None and completer is None:
         raise ValueError(
-            "tracks say how a few points move; connect flow_completion too (from Load MCDiff), "
+            "tracks alone say how a few points move, and no flow_completion is connected; connect it too (from Load MCDiff), "
             "which finds the motion of all pixels, or make a motion_field of them with Densify "
             "Tracks"
         )
