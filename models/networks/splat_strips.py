@@ -130,9 +130,9 @@ def parts(count: int) -> Iterator[slice]:
         yield slice(k, k + BOUND)
 
 
-def blocks(height: int, width: int) -> Iterator[slice]:
-    """Rows of a picture, as many at once as a strip has."""
-    step = max(1, BOUND // width)
+def blocks(height: int, width: int, strips: int = 1) -> Iterator[slice]:
+    """Rows of a picture, as many at once as some strips have."""
+    step = max(1, strips * BOUND // width)
     for start in range(0, height, step):
         yield slice(start, min(start + step, height))
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..types.progress import Tick, heard, nothing
 from . import tears
-from .pixels import distance_to, nearest
+from .pixels import distance_between, nearest
 
 BAND = 4.0
 """How far a border may be off, in pixels of a picture of 720 pixels' diagonal."""
@@ -53,13 +53,11 @@ class Contours:
     front: Tensor | None = None
 
     def settle(self, flow: Tensor) -> Tensor:
-        """[2, H, W] the flow of one frame with its borders laid along the contours."""
-        if self.pixel.numel() == 0:
-            return flow
-        flat = flow.flatten(1)
-        settled = flat.clone()
-        settled[:, self.pixel] = flat[:, self.source]
-        return settled.view_as(flow)
+        """Lays the borders of one frame's flow [2, H, W] along the contours, in place."""
+        width = flow.shape[2]
+        from_row, from_column = self.source // width, self.source % width
+        flow[:, self.pixel // width, self.pixel % width] = flow[:, from_row, from_column]
+        return flow
 
     def abandoned(self, flow: Tensor) -> Tensor:
         """[H, W] bool: the fringe that a mover has left behind, by a frame's settled flow."""
@@ -217,7 +215,9 @@ def _nearest(wanted: Tensor, among: Tensor, limit: float, tick: Tick) -> tuple[T
     if not bool(among.any()):
         nothing_near = torch.zeros(0, dtype=torch.int64, device=among.device)
         return nothing_near, nothing_near
-    row, column = place = nearest(among, tick)
-    pixel = (wanted & (distance_to(place) <= limit).to(wanted.device)).flatten().nonzero()[:, 0]
-    row, column = row.flatten()[pixel], column.flatten()[pixel]
-    return pixel, row * among.shape[1] + column
+    pixel = wanted.nonzero().T
+    place = nearest(among, tick)[:, pixel[0], pixel[1]].long()
+    near = (distance_between(pixel, place) <= limit).to(wanted.device)
+    (row, column), (to_row, to_column) = pixel[:, near], place[:, near]
+    width = among.shape[1]
+    return row * width + column, to_row * width + to_column

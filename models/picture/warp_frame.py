@@ -50,8 +50,7 @@ def _draw(scene: WarpScene, flow: Tensor, abandoned: Tensor, frame: Tensor, shar
     del right, down
     scene.tick()
     there = landed(scene, flow, loose, still & ~abandoned, frame, share)
-    slopes = slopes_of(flow)
-    scene.tick()
+    slopes = slopes_of(flow, scene.tick)
     for rows in blocks(*share.shape):
         _draw_surfaces(scene, flow, slopes, torn, there, rows, frame, share)
         scene.tick()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .pixels import read_at
+from ..networks.splat_strips import blocks
+from ..types.progress import Tick
+from .pixels import read_at, with_margin
 
 Pixels = tuple[Tensor, Tensor]
 """Two [K] int64, row and column."""
@@ -54,11 +56,12 @@ def sources(
     return place, solved
 
 
-def slopes_of(flow: Tensor) -> Tensor:
+def slopes_of(flow: Tensor, tick: Tick) -> Tensor:
     """[4, H, W] the derivatives of x along x and y, and of y along x and y."""
     slopes = flow.new_empty(4, *flow.shape[1:])
     for i, slope in enumerate(slopes):
         slope[:] = slope_of(flow[i // 2], 1 - i % 2)
+        tick()
     return slopes
 
 
@@ -66,4 +69,9 @@ def slope_of(values: Tensor, along: int) -> Tensor:
     """Central differences of [H, W] along one axis; 0 where it has a single pixel."""
     if values.shape[along] < 2:
         return torch.zeros_like(values)
-    return torch.gradient(values, dim=along)[0]
+    slope = torch.empty_like(values)
+    for rows in blocks(*values.shape):
+        near = with_margin(rows, 1, len(values))
+        slopes = torch.gradient(values[near], dim=along)[0]
+        slope[rows] = slopes[rows.start - near.start : rows.stop - near.start]
+    return slope

@@ -35,26 +35,48 @@ class Rims:
 
 
 def rims_of(there: Landed, tick: Tick) -> Rims | None:
-    """What of a frame's landings the outline needs; None where there is no outline."""
-    row, column = pixels = pixels_of(grown(there.rim, 3))
-    if not len(row):
+    """What of a frame's landings the outline needs; None where there is no outline.
+
+    What the landings say of the way back is used up.
+    """
+    pixels = _pixels_near(there.rim, tick)
+    if not len(pixels[0]):
         return None
-    guess = []
-    for back in there.back:
-        guess.append(spread(back[None], there.core.float(), tick)[0, row, column])
-        tick()
-    behind = []
-    for part in parts(len(row)):
-        behind.append(there.behind.at((row[part], column[part])))
+    core = there.core.float()
+    for one in there.back:
+        spread(one[None], core, tick)
+    behind = core.new_empty(3, len(pixels[0]))
+    del core
+    for part in parts(len(pixels[0])):
+        behind[:, part] = there.behind.at((pixels[0][part].long(), pixels[1][part].long()))
         tick()
     return Rims(
         pixels,
-        torch.stack(guess),
-        there.importance[row, column],
-        there.background[row, column],
-        there.settled[row, column],
-        torch.cat(behind, dim=1),
+        _picked(there.back, pixels),
+        _picked(there.importance, pixels),
+        _picked(there.background, pixels),
+        _picked(there.settled, pixels),
+        behind,
     )
+
+
+def _pixels_near(rim: Tensor, tick: Tick) -> Pixels:
+    """Rows and columns, int32, of the pixels of a mask [H, W] bool and of those around it."""
+    near, found = grown(rim, 3), []
+    for rows in blocks(*rim.shape):
+        found.append(torch.stack(pixels_of(near[rows], rows.start)).int())
+    tick()
+    row, column = torch.cat(found, dim=1)
+    return row, column
+
+
+def _picked(maps: Tensor, pixels: Pixels) -> Tensor:
+    """[..., K] of maps [..., H, W]."""
+    row, column = pixels
+    picked = maps.new_empty(*maps.shape[:-2], len(row))
+    for part in parts(len(row)):
+        picked[..., part] = maps[..., row[part].long(), column[part].long()]
+    return picked
 
 
 def draw_rims(scene: WarpScene, flow: Tensor, rims: Rims, frame: Tensor, share: Tensor) -> None:
@@ -72,7 +94,7 @@ def draw_rims(scene: WarpScene, flow: Tensor, rims: Rims, frame: Tensor, share: 
     solved &= (alpha >= 0.5) | ~rims.settled
     for part in parts(len(solved)):
         drawn = solved[part].nonzero()[:, 0] + part.start
-        row, column = (one[drawn] for one in rims.pixels)
+        row, column = (one[drawn].long() for one in rims.pixels)
         tint, over = torch.stack([one[drawn] for one in colour]).clamp(0, 1), alpha[drawn]
         frame[:, row, column] = torch.lerp(rims.behind[:, drawn], tint, over)
         share[row, column] = over + (1 - over) * rims.background[drawn]
@@ -83,35 +105,35 @@ def _places(scene: WarpScene, flow: Tensor, rims: Rims) -> tuple[Tensor, Tensor]
     """Where in the picture the foreground is that reaches these pixels, as from `sources`."""
     row, column = rims.pixels
     own, slopes = _continued(scene, flow, rims.guess + torch.stack([column, row]))
-    found = []
+    place = torch.empty_like(rims.guess)
+    solved = torch.empty_like(rims.settled)
     for part in parts(len(row)):
         some = row[part], column[part]
-        found.append(sources(own, slopes[:, part], some, rims.guess[:, part]))
+        place[:, part], solved[part] = sources(own, slopes[:, part], some, rims.guess[:, part])
         scene.tick()
-    place, solved = zip(*found, strict=True)
-    return torch.cat(place, 1), torch.cat(solved)
+    return place, solved
 
 
 def _continued(scene: WarpScene, flow: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
     """The foreground's motion [2, H, W], carried on linearly beyond it, and its slopes [4, K] at
     places [2, K]."""
-    step = torch.where(scene.foreground, 0, scene.inward)
-    scene.tick()
-    own, slopes = torch.zeros_like(flow), []
-    for i, values in enumerate(flow):
+    own, slopes = torch.zeros_like(flow), place.new_empty(4, place.shape[1])
+    for i, (values, carried) in enumerate(zip(flow, own, strict=True)):
         for axis in (1, 0):
-            slope = moved_by(slope_of(values, axis), scene.inward)
+            slope = slope_of(values, axis)
+            scene.tick()
+            slope = moved_by(slope, scene.inward)
             scene.tick()
             for rows in blocks(*slope.shape):
-                own[i, rows] -= slope[rows] * step[axis, rows]
+                carried[rows] -= slope[rows] * scene.beyond(rows)[axis]
             scene.tick()
-            read = [read_at(slope[None], place[:, part])[0] for part in parts(place.shape[1])]
-            slopes.append(torch.cat(read))
-            del slope
+            for part in parts(place.shape[1]):
+                slopes[2 * i + 1 - axis, part] = read_at(slope[None], place[:, part])[0]
             scene.tick()
-        own[i] += moved_by(values, step)
+        for rows in blocks(*carried.shape):
+            carried[rows] += moved_by(values, scene.beyond(rows), (rows.start, 0))
         scene.tick()
-    return own, torch.stack(slopes)
+    return own, slopes
 
 
 def _cut_out(scene: WarpScene, place: Tensor) -> Tensor:

@@ -84,6 +84,10 @@ class WarpScene:
     average: bool
     tick: Tick
 
+    def beyond(self, rows: slice) -> Tensor:
+        """[2, h, W] of some rows, `inward` where the foreground is not; 0 in it."""
+        return torch.where(self.foreground[rows], 0, self.inward[:, rows])
+
     def cropped(self, row: slice, column: slice) -> WarpScene:
         return WarpScene(
             self.picture[:, row, column],
