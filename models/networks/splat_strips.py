@@ -130,10 +130,10 @@ def parts(count: int) -> Iterator[slice]:
         yield slice(k, k + BOUND)
 
 
-def blocks(height: int, width: int, strips: int = 1) -> Iterator[slice]:
-    """Rows of a picture, as many at once as some strips have."""
+def blocks(height: int, width: int, strips: int = 1, first: int = 0) -> Iterator[slice]:
+    """Rows of a picture, from the first on, as many at once as some strips have."""
     step = max(1, strips * BOUND // width)
-    for start in range(0, height, step):
+    for start in range(first, height, step):
         yield slice(start, min(start + step, height))
 
 

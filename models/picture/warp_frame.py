@@ -14,7 +14,7 @@ from . import tears
 from .pixels import read_at, window_of
 from .warp_landed import Landed, landed
 from .warp_places import pixels_of, slopes_of, sources
-from .warp_rims import draw_rims, rims_of
+from .warp_rims import draw_rims
 from .warp_scene import WarpScene
 
 
@@ -50,17 +50,14 @@ def _draw(scene: WarpScene, flow: Tensor, abandoned: Tensor, frame: Tensor, shar
     del right, down
     scene.tick()
     there = landed(scene, flow, loose, still & ~abandoned, frame, share)
+    del loose, still
     slopes = slopes_of(flow, scene.tick)
     for rows in blocks(*share.shape):
         _draw_surfaces(scene, flow, slopes, torn, there, rows, frame, share)
         scene.tick()
     del slopes, torn
-    outlined = not scene.average and bool(scene.foreground.any())
-    rims = rims_of(there, scene.tick) if outlined else None
-    # The maps of a large picture are not to be held longer than they are needed.
-    del there
-    if rims is not None:
-        draw_rims(scene, flow, rims, frame, share)
+    if not scene.average and bool(scene.foreground.any()):
+        draw_rims(scene, flow, there, frame, share)
     torch.sub(1, share, out=share)
 
 

@@ -1,149 +1,140 @@
-"""The outline of a warped picture's foreground, drawn softly over what is behind it."""
+"""The outline of a warped picture's foreground, drawn softly over what is behind it.
+
+The splat knows whole source pixels only, which makes steps where the outline turns or grows. Here
+the foreground's motion is carried on a little beyond it, and its soft outline moved along.
+
+A stretched foreground is nearly all outline: some rows of the frame are drawn at once, and of what
+they are read from only the rows are made that are reached.
+"""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ..networks.splat_strips import blocks, parts
-from ..types.progress import Tick
 from .pixels import grown, read_at, spread
 from .warp_landed import Landed
-from .warp_places import Pixels, pixels_of, slope_of, sources
+from .warp_places import Pixels, pixels_of, sources
 from .warp_scene import WarpScene, moved_by
 
-
-@dataclass(frozen=True)
-class Rims:
-    """The K pixels at which the outline of the foreground may lie, and what is there without it.
-
-    Args:
-        pixels: their rows and columns.
-        guess: [2, K] displacement from there back to the foreground, roughly.
-        importance, background, settled: [K], as in `Landed`.
-        behind: [3, K], what lies behind the foreground.
-    """
-
-    pixels: Pixels
-    guess: Tensor
-    importance: Tensor
-    background: Tensor
-    settled: Tensor
-    behind: Tensor
+_STRIPS = 4
+"""So many strips are drawn at once."""
 
 
-def rims_of(there: Landed, tick: Tick) -> Rims | None:
-    """What of a frame's landings the outline needs; None where there is no outline.
-
-    What the landings say of the way back is used up.
-    """
-    pixels = _pixels_near(there.rim, tick)
-    if not len(pixels[0]):
-        return None
-    core = there.core.float()
-    for one in there.back:
-        spread(one[None], core, tick)
-    behind = core.new_empty(3, len(pixels[0]))
-    del core
-    for part in parts(len(pixels[0])):
-        behind[:, part] = there.behind.at((pixels[0][part].long(), pixels[1][part].long()))
-        tick()
-    return Rims(
-        pixels,
-        _picked(there.back, pixels),
-        _picked(there.importance, pixels),
-        _picked(there.background, pixels),
-        _picked(there.settled, pixels),
-        behind,
-    )
-
-
-def _pixels_near(rim: Tensor, tick: Tick) -> Pixels:
-    """Rows and columns, int32, of the pixels of a mask [H, W] bool and of those around it."""
-    near, found = grown(rim, 3), []
-    for rows in blocks(*rim.shape):
-        found.append(torch.stack(pixels_of(near[rows], rows.start)).int())
-    tick()
-    row, column = torch.cat(found, dim=1)
-    return row, column
-
-
-def _picked(maps: Tensor, pixels: Pixels) -> Tensor:
-    """[..., K] of maps [..., H, W]."""
-    row, column = pixels
-    picked = maps.new_empty(*maps.shape[:-2], len(row))
-    for part in parts(len(row)):
-        picked[..., part] = maps[..., row[part].long(), column[part].long()]
-    return picked
-
-
-def draw_rims(scene: WarpScene, flow: Tensor, rims: Rims, frame: Tensor, share: Tensor) -> None:
+def draw_rims(scene: WarpScene, flow: Tensor, there: Landed, frame: Tensor, share: Tensor) -> None:
     """Draws the outline of the foreground over what is behind it, softly, into frame and share.
 
-    The splat knows whole source pixels only, which makes steps where the outline turns or grows.
-    Here the foreground's motion is carried on a little beyond it, and its soft outline moved along.
-    Of settled pixels only those are drawn that the outline covers by half: a stretched surface
-    lands beside them.
+    Args:
+        flow: [2, H, W]
+        there: what of it lands where; what it says of the way back is used up.
+        frame: [3, H, W]
+        share: [H, W]
     """
-    place, solved = _places(scene, flow, rims)
+    near = grown(there.rim, 3)
+    scene.tick()
+    if not bool(near.any()):
+        return
+    core = there.core.float()
+    for one in there.back:
+        spread(one[None], core, scene.tick)
+    del core
+    own = _continued(scene, flow)
+    height, width = near.shape
+    for rows in blocks(height, width, strips=_STRIPS):
+        pixels = pixels_of(near[rows], rows.start)
+        if len(pixels[0]):
+            _draw(scene, flow, own, there, pixels, frame, share)
+
+
+def _draw(
+    scene: WarpScene,
+    flow: Tensor,
+    own: Tensor,
+    there: Landed,
+    pixels: Pixels,
+    frame: Tensor,
+    share: Tensor,
+) -> None:
+    """Draws some pixels, at which the outline may lie. Of settled pixels only those are drawn that
+    the outline covers by half: a stretched surface lands beside them."""
+    place, solved = _places(scene, flow, own, there, pixels)
     *colour, level, slack, outline = _cut_out(scene, place)
-    solved &= level > rims.importance - slack
+    row, column = pixels
+    solved &= level > there.importance[row, column] - slack
     alpha = outline.clamp_(0, 1)
-    solved &= (alpha >= 0.5) | ~rims.settled
+    solved &= (alpha >= 0.5) | ~there.settled[row, column]
     for part in parts(len(solved)):
         drawn = solved[part].nonzero()[:, 0] + part.start
-        row, column = (one[drawn].long() for one in rims.pixels)
+        row, column = at = pixels[0][drawn], pixels[1][drawn]
         tint, over = torch.stack([one[drawn] for one in colour]).clamp(0, 1), alpha[drawn]
-        frame[:, row, column] = torch.lerp(rims.behind[:, drawn], tint, over)
-        share[row, column] = over + (1 - over) * rims.background[drawn]
+        frame[:, row, column] = torch.lerp(there.behind.at(at), tint, over)
+        share[row, column] = over + (1 - over) * there.background[row, column]
         scene.tick()
 
 
-def _places(scene: WarpScene, flow: Tensor, rims: Rims) -> tuple[Tensor, Tensor]:
+def _places(
+    scene: WarpScene, flow: Tensor, own: Tensor, there: Landed, pixels: Pixels
+) -> tuple[Tensor, Tensor]:
     """Where in the picture the foreground is that reaches these pixels, as from `sources`."""
-    row, column = rims.pixels
-    own, slopes = _continued(scene, flow, rims.guess + torch.stack([column, row]))
-    place = torch.empty_like(rims.guess)
-    solved = torch.empty_like(rims.settled)
+    row, column = pixels
+    guess = there.back[:, row, column]
+    place = guess + torch.stack([column, row])
+    # Of whole maps only these rows are ever touched, and take memory.
+    slopes = flow.new_empty(4, *there.rim.shape)
+    reached = _reached(place, slopes.shape[1], margin=2)
+    for rows in blocks(reached.stop, slopes.shape[2], first=reached.start):
+        slopes[:, rows] = _slopes(scene, flow, rows)
+        scene.tick()
+    solved = there.rim.new_empty(len(row))
     for part in parts(len(row)):
+        slope = read_at(slopes, place[:, part])
         some = row[part], column[part]
-        place[:, part], solved[part] = sources(own, slopes[:, part], some, rims.guess[:, part])
+        place[:, part], solved[part] = sources(own, slope, some, guess[:, part])
         scene.tick()
     return place, solved
 
 
-def _continued(scene: WarpScene, flow: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
-    """The foreground's motion [2, H, W], carried on linearly beyond it, and its slopes [4, K] at
-    places [2, K]."""
-    own, slopes = torch.zeros_like(flow), place.new_empty(4, place.shape[1])
-    for i, (values, carried) in enumerate(zip(flow, own, strict=True)):
-        for axis in (1, 0):
-            slope = slope_of(values, axis)
-            scene.tick()
-            slope = moved_by(slope, scene.inward)
-            scene.tick()
-            for rows in blocks(*slope.shape):
-                carried[rows] -= slope[rows] * scene.beyond(rows)[axis]
-            scene.tick()
-            for part in parts(place.shape[1]):
-                slopes[2 * i + 1 - axis, part] = read_at(slope[None], place[:, part])[0]
-            scene.tick()
-        for rows in blocks(*carried.shape):
-            carried[rows] += moved_by(values, scene.beyond(rows), (rows.start, 0))
+def _continued(scene: WarpScene, flow: Tensor) -> Tensor:
+    """The foreground's motion [2, H, W], carried on linearly beyond it."""
+    own = torch.zeros_like(flow)
+    for rows in blocks(*own.shape[1:]):
+        step = scene.beyond(rows)
+        slopes = _slopes(scene, flow, rows)
+        for i, (values, carried) in enumerate(zip(flow, own[:, rows], strict=True)):
+            carried -= slopes[2 * i] * step[1]
+            carried -= slopes[2 * i + 1] * step[0]
+            carried += moved_by(values, step, (rows.start, 0))
         scene.tick()
-    return own, slopes
+    return own
+
+
+def _slopes(scene: WarpScene, flow: Tensor, rows: slice) -> Tensor:
+    """[4, h, W] the derivatives of the foreground's motion, as from `slopes_of`, of some rows; what
+    is not well inside the foreground has those of the nearest pixel that is."""
+    _, height, width = flow.shape
+    row = torch.arange(rows.start, rows.stop, device=flow.device)[:, None]
+    y = (row + scene.inward[0, rows]).clamp_(0, height - 1)
+    x = (torch.arange(width, device=flow.device) + scene.inward[1, rows]).clamp_(0, width - 1)
+    left, right = (x - 1).clamp_(min=0), (x + 1).clamp_(max=width - 1)
+    above, below = (y - 1).clamp_(min=0), (y + 1).clamp_(max=height - 1)
+    along_x = (flow[:, y, right] - flow[:, y, left]) / (right - left).clamp_(min=1)
+    along_y = (flow[:, below, x] - flow[:, above, x]) / (below - above).clamp_(min=1)
+    return torch.stack([along_x, along_y], dim=1).flatten(0, 1)
 
 
 def _cut_out(scene: WarpScene, place: Tensor) -> Tensor:
     """[6, K] the foreground's `cutout` at places [2, K]."""
-    height = scene.foreground.shape[0]
-    low, high = (int(end) for end in place[1].clamp(0, height).aminmax())
-    rows = slice(max(low - 3, 0), min(high + 4, height))
     values = place.new_empty(6, place.shape[1])
+    rows = _reached(place, scene.foreground.shape[0], margin=3)
     for value, one in zip(values, scene.cutout.maps(rows), strict=True):
         for part in parts(len(value)):
             value[part] = read_at(one[None], place[:, part], "bicubic")[0]
             scene.tick()
     return values
+
+
+def _reached(place: Tensor, height: int, margin: int) -> slice:
+    """The rows of a picture that are read at places [2, K], so many around them included."""
+    low, high = (int(end) for end in place[1].clamp(0, height).aminmax())
+    return slice(max(low - margin, 0), min(high + margin + 1, height))

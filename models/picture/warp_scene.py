@@ -14,7 +14,7 @@ from ..networks.splat_strips import blocks
 from ..types.progress import Tick, heard
 from . import tears
 from .inpaint import inpaint
-from .pixels import grown, nearest
+from .pixels import grown, nearest, with_margin
 from .warp_motion import WarpMotion
 
 MOTION_CONTRAST = 20.0
@@ -47,16 +47,18 @@ class Cutout:
     window: tuple[slice, slice]
 
     def maps(self, rows: slice) -> Iterator[Tensor]:
-        """Yields six [h, w] of the window, filled in some of its rows only."""
+        """Yields six [h, w] of the window, of which some rows are made, and take memory."""
         row, column = self.window
         part = slice(row.start + rows.start, row.start + rows.stop), column
         step = torch.where(self.foreground[part], 0, self.inward[:, part[0], part[1]])
-        whole = self.foreground[self.window]
+        size = row.stop - row.start, column.stop - column.start
         for one in (*self.picture, *self.importance):
-            carried = torch.zeros_like(whole, dtype=one.dtype)
+            carried = one.new_empty(size)
             carried[rows] = moved_by(one, step, (part[0].start, column.start))
             yield carried
-        yield _outline(self.foreground, self.picture)[self.window]
+        outline = self.picture.new_empty(size)
+        outline[rows] = _outline(self.foreground, part[0], self.picture)[:, column]
+        yield outline
 
 
 @dataclass(frozen=True)
@@ -141,12 +143,14 @@ def scene_of(
     return WarpScene(source, importance, front, cutout, inward, plate, average, tick)
 
 
-def _outline(front: Tensor, like: Tensor) -> Tensor:
-    """[H, W] the foreground, softened by a pixel."""
-    outline = F.pad(front.to(like)[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
+def _outline(front: Tensor, rows: slice, like: Tensor) -> Tensor:
+    """[h, W] some rows of the foreground [H, W], softened by a pixel."""
+    near = with_margin(rows, 1, len(front))
+    outline = F.pad(front[near].to(like)[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
     # By 1, 2 and 1 in both directions, to the bit; a convolution would take many times the memory.
     outline = (outline[:, :-2] + outline[:, 2:]).add_(outline[:, 1:-1], alpha=2)
-    return (outline[:-2] + outline[2:]).add_(outline[1:-1], alpha=2).div_(16)
+    outline = (outline[:-2] + outline[2:]).add_(outline[1:-1], alpha=2).div_(16)
+    return outline[rows.start - near.start : rows.stop - near.start]
 
 
 def moved_by(values: Tensor, step: Tensor, corner: tuple[int, int] = (0, 0)) -> Tensor:
