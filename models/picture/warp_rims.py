@@ -15,7 +15,7 @@ from torch import Tensor
 from ..networks.splat_strips import blocks, parts
 from .pixels import grown, read_at, spread
 from .warp_landed import Landed
-from .warp_places import Pixels, pixels_of, sources
+from .warp_places import Pixels, pixels_of, reached_rows, sources
 from .warp_scene import WarpScene, moved_by
 
 _STRIPS = 4
@@ -39,29 +39,22 @@ def draw_rims(scene: WarpScene, flow: Tensor, there: Landed, frame: Tensor, shar
     for one in there.back:
         spread(one[None], core, scene.tick)
     del core
-    own = _continued(scene, flow)
+    _place(scene, flow, there, near)
     height, width = near.shape
     for rows in blocks(height, width, strips=_STRIPS):
         pixels = pixels_of(near[rows], rows.start)
         if len(pixels[0]):
-            _draw(scene, flow, own, there, pixels, frame, share)
+            _draw(scene, there, pixels, frame, share)
 
 
 def _draw(
-    scene: WarpScene,
-    flow: Tensor,
-    own: Tensor,
-    there: Landed,
-    pixels: Pixels,
-    frame: Tensor,
-    share: Tensor,
+    scene: WarpScene, there: Landed, pixels: Pixels, frame: Tensor, share: Tensor
 ) -> None:
-    """Draws some pixels, at which the outline may lie. Of settled pixels only those are drawn that
-    the outline covers by half: a stretched surface lands beside them."""
-    place, solved = _places(scene, flow, own, there, pixels)
-    *colour, level, slack, outline = _cut_out(scene, place)
+    """Draws some pixels that have their places. Of settled ones only those are drawn that the
+    outline covers by half: a stretched surface lands beside them."""
     row, column = pixels
-    solved &= level > there.importance[row, column] - slack
+    *colour, level, slack, outline = _cut_out(scene, there.back[:, row, column])
+    solved = level > there.importance[row, column] - slack
     alpha = outline.clamp_(0, 1)
     solved &= (alpha >= 0.5) | ~there.settled[row, column]
     for part in parts(len(solved)):
@@ -73,26 +66,27 @@ def _draw(
         scene.tick()
 
 
-def _places(
-    scene: WarpScene, flow: Tensor, own: Tensor, there: Landed, pixels: Pixels
-) -> tuple[Tensor, Tensor]:
-    """Where in the picture the foreground is that reaches these pixels, as from `sources`."""
-    row, column = pixels
-    guess = there.back[:, row, column]
-    place = guess + torch.stack([column, row])
-    # Of whole maps only these rows are ever touched, and take memory.
-    slopes = flow.new_empty(4, *there.rim.shape)
-    reached = _reached(place, slopes.shape[1], margin=2)
-    for rows in blocks(reached.stop, slopes.shape[2], first=reached.start):
-        slopes[:, rows] = _slopes(scene, flow, rows)
-        scene.tick()
-    solved = there.rim.new_empty(len(row))
-    for part in parts(len(row)):
-        slope = read_at(slopes, place[:, part])
-        some = row[part], column[part]
-        place[:, part], solved[part] = sources(own, slope, some, guess[:, part])
-        scene.tick()
-    return place, solved
+def _place(scene: WarpScene, flow: Tensor, there: Landed, near: Tensor) -> None:
+    """Puts where in the picture the foreground is that reaches the pixels of a mask [H, W] bool, as
+    from `sources`, in the place of the way back; and leaves in the mask what is solved."""
+    own = _continued(scene, flow)
+    height, width = near.shape
+    for rows in blocks(height, width, strips=_STRIPS):
+        row, column = pixels_of(near[rows], rows.start)
+        if not len(row):
+            continue
+        reached = reached_rows(there.back[1, row, column] + row, height, margin=2)
+        # Of the whole maps only the rows that are reached are made, and take memory.
+        slopes = flow.new_empty(4, height, width)
+        for some in blocks(reached.stop, width, first=reached.start):
+            slopes[:, some] = _slopes(scene, flow, some)
+            scene.tick()
+        for part in parts(len(row)):
+            at = row[part], column[part]
+            guess = there.back[:, at[0], at[1]]
+            slope = read_at(slopes, guess + torch.stack(at[::-1]))
+            there.back[:, at[0], at[1]], near[at] = sources(own, slope, at, guess)
+            scene.tick()
 
 
 def _continued(scene: WarpScene, flow: Tensor) -> Tensor:
@@ -126,15 +120,9 @@ def _slopes(scene: WarpScene, flow: Tensor, rows: slice) -> Tensor:
 def _cut_out(scene: WarpScene, place: Tensor) -> Tensor:
     """[6, K] the foreground's `cutout` at places [2, K]."""
     values = place.new_empty(6, place.shape[1])
-    rows = _reached(place, scene.foreground.shape[0], margin=3)
+    rows = reached_rows(place[1], scene.foreground.shape[0], margin=3)
     for value, one in zip(values, scene.cutout.maps(rows), strict=True):
         for part in parts(len(value)):
             value[part] = read_at(one[None], place[:, part], "bicubic")[0]
             scene.tick()
     return values
-
-
-def _reached(place: Tensor, height: int, margin: int) -> slice:
-    """The rows of a picture that are read at places [2, K], so many around them included."""
-    low, high = (int(end) for end in place[1].clamp(0, height).aminmax())
-    return slice(max(low - margin, 0), min(high + margin + 1, height))

@@ -116,10 +116,13 @@ def scene_of(
     reach = motion.reach(tick)
     right, down, gone = motion.torn(tick)
     # By the clip's largest displacement: the order must not flip while something turns back.
-    importance = MOTION_CONTRAST * reach / reach.max().clamp(min=1e-6)
+    fastest = reach.max().clamp(min=1e-6)
+    importance = reach.mul_(MOTION_CONTRAST).div_(fastest)
     by_depth = near is not None and order in ("auto", "depth")
     if near is not None and by_depth:
         importance = DEPTH_CONTRAST * near
+    del reach, near
+    tick()
     if motion.contours is not None and motion.contours.front is not None and not by_depth:
         front = motion.contours.front
     else:
@@ -128,12 +131,17 @@ def scene_of(
     if fill == "background":
         hidden = front | tears.loose_pixels(right, down) | gone
         tick()
-        plate = _background_plate(source.contiguous(), hidden, tick)
+        plate = _background_plate(source, hidden, tick)
+        del hidden
+    del gone
     tick()
-    importance = importance + SURFACE_CONTRAST * front
+    importance = importance.add_(front, alpha=SURFACE_CONTRAST)
     if order == "none":
-        importance = torch.zeros_like(importance)
-    importance = torch.stack([importance, _slack(importance, right, down)])
+        importance.zero_()
+    tick()
+    slack = _slack(importance, right, down, tick)
+    importance = torch.stack([importance, slack])
+    del right, down, slack
     tick()
     inward = _inward(front, tick)
     tick()
@@ -166,16 +174,18 @@ def moved_by(values: Tensor, step: Tensor, corner: tuple[int, int] = (0, 0)) -> 
     return moved
 
 
-def _slack(importance: Tensor, right: Tensor, down: Tensor) -> Tensor:
+def _slack(importance: Tensor, right: Tensor, down: Tensor, tick: Tick) -> Tensor:
     """[H, W] how far importances may differ on one surface nearby: thrice what untorn neighbours
     differ by, and 1."""
     slack = torch.zeros_like(importance)
     for torn, axis in ((right, 1), (down, 0)):
-        step = torch.where(torn, 0, importance.diff(dim=axis).abs())
+        step = importance.diff(dim=axis).abs_().masked_fill_(torn, 0)
+        tick()
         for start in (0, 1):
             part = slack.narrow(axis, start, step.shape[axis])
-            part.copy_(torch.maximum(part, step))
-    return 1 + 3 * slack
+            torch.maximum(part, step, out=part)
+        tick()
+    return slack.mul_(3).add_(1)
 
 
 def _inward(front: Tensor, tick: Tick) -> Tensor:
