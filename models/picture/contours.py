@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..networks.splat_strips import blocks
 from ..types.progress import Tick, heard, nothing
 from . import tears
 from .pixels import distance_between, nearest
@@ -179,27 +180,45 @@ def _with_whole_parts(mask: np.ndarray, moved: np.ndarray, size: float) -> np.nd
 
 def _told_apart(picture: Tensor, front: Tensor, unsure: Tensor, band: int, tick: Tick) -> Tensor:
     """[H, W] bool: what belongs to the front, by the colours of the sure pixels around."""
-    window = 4 * band
-    logs = []
-    for side in (front, ~front):
-        sure = (side & ~unsure).to(picture)
-        weight = _mean(sure, window)
-        share = weight.clamp(min=1e-6)
-        mean = torch.empty_like(picture)
-        for colour, there in zip(picture, mean, strict=True):
-            torch.div(_mean(colour * sure, window), share, out=there)
-            tick()
-        variance = _mean(picture.square().sum(0) * sure, window) / share
-        variance = (variance - mean.square().sum(0)).clamp(min=0) / 3 + _NOISE**2
+    sides = [_likeness(picture, side & ~unsure, 4 * band, tick) for side in (front, ~front)]
+    colour = sides[0].sub_(sides[1]).nan_to_num_(0.0, 0.0, 0.0)
+    del sides
+    colour = colour.clamp_(-_COLOUR_LIMIT, _COLOUR_LIMIT)
+    tick()
+    score = _mean(front.to(picture), band).mul_(2).sub_(1).mul_(_PRIOR).add_(colour)
+    del colour
+    tick()
+    for _ in range(2):
+        score = _mean(score, max(1, band // 3))
         tick()
-        log = -(picture - mean).square().sum(0) / (2 * variance) - 1.5 * variance.log()
-        logs.append(torch.where(weight > 1e-3, log, torch.nan))
-        del mean, variance, log
-        tick()
-    colour = (logs[0] - logs[1]).nan_to_num(0.0, 0.0, 0.0).clamp(-_COLOUR_LIMIT, _COLOUR_LIMIT)
-    prior = _PRIOR * (2 * _mean(front.to(picture), band) - 1)
-    score = _mean(_mean(colour + prior, max(1, band // 3)), max(1, band // 3))
     return torch.where(unsure, score > 0, front)
+
+
+def _likeness(picture: Tensor, sure: Tensor, window: int, tick: Tick) -> Tensor:
+    """[H, W] the logarithm of how likely each colour is beside those of the sure pixels [H, W]
+    around, up to a constant; NaN where there are none."""
+    known = sure.to(picture)
+    weight = _mean(known, window)
+    share = weight.clamp(min=1e-6)
+    tick()
+    apart, mean_square, square = (torch.zeros_like(known) for _ in range(3))
+    tick()
+    for colour in picture:
+        mean = _mean(colour * known, window).div_(share)
+        for rows in blocks(*sure.shape):
+            apart[rows] += (colour[rows] - mean[rows]).square_()
+            mean_square[rows] += mean[rows].square_()
+            square[rows] += colour[rows].square()
+        tick()
+    variance = _mean(square.mul_(known), window).div_(share)
+    del square, known, share
+    tick()
+    for rows in blocks(*sure.shape):
+        spread = (variance[rows] - mean_square[rows]).clamp_(min=0) / 3 + _NOISE**2
+        log = -apart[rows] / (2 * spread) - 1.5 * spread.log()
+        apart[rows] = torch.where(weight[rows] > 1e-3, log, torch.nan)
+    tick()
+    return apart
 
 
 def _mean(x: Tensor, radius: int) -> Tensor:

@@ -221,7 +221,7 @@ def halved(x: Tensor) -> Tensor:
 def check_finite(values: Tensor, name: str, cure: str = "") -> None:
     """Raises ValueError, saying what to do, for a value that is NaN or infinite."""
     # One pass, without a map of its own: NaN comes through a least value, too.
-    if not all(bool(torch.isfinite(end)) for end in values.aminmax()):
+    if values.numel() and not all(bool(torch.isfinite(end)) for end in values.aminmax()):
         bad = int((~torch.isfinite(values)).sum())
         raise ValueError(
             f"{name} holds NaN or infinite values ({bad} of {values.numel()} are not finite)"

@@ -47,9 +47,7 @@ def draw_rims(scene: WarpScene, flow: Tensor, there: Landed, frame: Tensor, shar
             _draw(scene, there, pixels, frame, share)
 
 
-def _draw(
-    scene: WarpScene, there: Landed, pixels: Pixels, frame: Tensor, share: Tensor
-) -> None:
+def _draw(scene: WarpScene, there: Landed, pixels: Pixels, frame: Tensor, share: Tensor) -> None:
     """Draws some pixels that have their places. Of settled ones only those are drawn that the
     outline covers by half: a stretched surface lands beside them."""
     row, column = pixels
