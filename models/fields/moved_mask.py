@@ -64,24 +64,29 @@ def carried(
     size = size or field.size
     _check_size(size, mask=mask, nearness=nearness)
     wanted = range(field.frames) if at is None else at.tolist()
+    tick = partial(on_frame, 0, len(wanted))
     reach = torch.empty(0)  # where nobody asks for it
     if mask is None or nearness is None:
-        reach = squared_reach(field, size, partial(on_frame, 0, len(wanted))).sqrt()
+        reach = squared_reach(field, size, tick).sqrt_()
     front = reach if nearness is None else nearness.to(field.flow)
     front = CONTRAST * front / front.max().clamp(min=1e-6)
+    tick()
     mask = (reach >= LEAST_MOTION if mask is None else mask).to(field.flow)
+    del reach
+    tick()
     moved = mask.expand(len(wanted), -1, -1).contiguous()
     new = torch.zeros_like(moved)
     for i, frame in enumerate(wanted):
+        tick = partial(on_frame, i, len(wanted))
+        tick()
         flow, seen = field.flow_at(frame, size), field.seen_at(frame, size)
         changing = (flow != 0).any(0)
-        on_frame(i, len(wanted))
+        tick()
         window = window_of(changing if seen is None else changing | ~seen, flow)
         if window is not None:
             part = None if seen is None else seen[window]
             moving = flow[:, window[0], window[1]]
-            on_frame(i, len(wanted))
-            tick = partial(on_frame, i, len(wanted))
+            tick()
             into = moved[i][window], new[i][window]
             _land(mask[window], front[window], moving, part, tick, into)
         on_frame(i + 1, len(wanted))

@@ -108,6 +108,7 @@ def strips(flow: Tensor, lost: Tensor, tick: Callable[[], None] = lambda: None) 
         top[rows] = _landing_rows(flow, nowhere, rows)
         counts += torch.bincount(top[rows].flatten().int() - NOWHERE, minlength=height + 2)
         tick()
+    del nowhere
     landed = counts.tolist()[1:]
     lowest, highest = torch.where(top == NOWHERE, height, top).amin(1), top.amax(1)
     for rows in _cuts(landed, width):

@@ -107,18 +107,23 @@ def _led_in(tone: Tensor, unknown: Tensor, tick: Tick) -> Tensor:
     transition lies where they have equal claims; else one would cast a fog over the other.
     """
     families = _families(tone, unknown, tick)
+    tick()
     pixels = unknown.flatten().nonzero()[:, 0]
     filled = tone.new_zeros(3, len(pixels))
     claims = filled.new_ones(len(families), len(pixels))
     if len(families) > 1:
         known = torch.stack(families).to(tone)
+        tick()
         claims = _membrane(known, _levels(unknown, tick), tick).flatten(1)[:, pixels]
         del known
         claims.clamp_(min=0).pow_(SHARPNESS)
         claims /= claims.sum(0).clamp(min=1e-12)
         tick()
     for claim, family in zip(claims, families, strict=True):
-        led = _membrane(torch.where(family, tone, 0), _levels(~family, tick), tick)
+        known = torch.where(family, tone, 0)
+        tick()
+        led = _membrane(known, _levels(~family, tick), tick)
+        del known
         filled += claim * led.flatten(1)[:, pixels]
         tick()
     return filled

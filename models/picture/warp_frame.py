@@ -33,6 +33,7 @@ def draw(scene: WarpScene, flow: Tensor, abandoned: Tensor, frame: Tensor, hole:
     window = window_of((flow != 0).any(0), flow)
     if window is None:
         return
+    scene.tick()
     rows, columns = window
     _draw(
         scene.cropped(rows, columns),

@@ -90,6 +90,7 @@ def landed(
         background[rows] = front.background
         scene.tick()
         below.add(strip, flow)
+        del strip
     # Map by map: each takes some more of its size.
     for one in back:
         spread(one[None], ahead, scene.tick)
