@@ -13,13 +13,14 @@ selection method from gray-level histograms", IEEE Trans. SMC 1979 (which tones 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..networks.splat_strips import blocks, parts
-from ..types.progress import Tick, nothing
+from ..types.progress import Tick, heard, nothing
 from .pixels import box_of, distance_between, grown, halved, nearest, spread, with_margin
 
 SMOOTH = 5.0
@@ -124,8 +125,9 @@ def _led_in(tone: Tensor, unknown: Tensor, tick: Tick) -> Tensor:
         tick()
         led = _membrane(known, _levels(~family, tick), tick)
         del known
-        filled += claim * led.flatten(1)[:, pixels]
-        tick()
+        for one, colour in zip(filled, led, strict=True):
+            one += claim * colour.flatten()[pixels]
+            tick()
     return filled
 
 
@@ -213,8 +215,7 @@ def _membrane(values: Tensor, levels: list[_Level], tick: Tick) -> Tensor:
         coarse = halved(values).div_(level.share.clamp(min=1e-6))
         tick()
         coarse = _membrane(coarse, coarser, tick)
-        up = F.interpolate(coarse[None], size, mode="bilinear", align_corners=False)[0]
-        tick()
+        up = heard(partial(_enlarged, coarse, size), values.numel(), tick)
         for one, rough in zip(values, up, strict=True):
             torch.where(level.unknown, rough, one, out=one)
             tick()
@@ -224,6 +225,11 @@ def _membrane(values: Tensor, levels: list[_Level], tick: Tick) -> Tensor:
             _sweep(one, level.unknown)
             tick()
     return values
+
+
+def _enlarged(x: Tensor, size: torch.Size) -> Tensor:
+    """[C, *size] from [C, h, w], bilinearly."""
+    return F.interpolate(x[None], size, mode="bilinear", align_corners=False)[0]
 
 
 def _sweep(values: Tensor, unknown: Tensor) -> None:
