@@ -108,9 +108,9 @@ def contours(
     tick()
     whole = _without_specks(front, reach, SPECK * scale**2, tick)
     tick()
-    unsure = _grown(loose, 4 * band) | _grown(front != whole, band)
+    unsure = _grown(loose, 4 * band, tick) | _grown(front != whole, band, tick)
     tick()
-    unsure &= _near_border(whole, band)
+    unsure &= _near_border(whole, band, tick)
     tick()
     unsure = (unsure | loose | (front != whole)) & (reach > 0)
     tick()
@@ -123,24 +123,28 @@ def contours(
         pixels.append(pixel)
         sources.append(source)
         tick()
-    beside = _grown(unsure, band) & ~member & (reach > 0)
+    beside = _grown(unsure, band, tick) & ~member & (reach > 0)
     tick()
     fringe, mover = _nearest(beside, member, FRINGE * scale, tick)
     return Contours(torch.cat(pixels), torch.cat(sources), fringe, mover, member)
 
 
-def _grown(mask: Tensor, radius: int) -> Tensor:
+def _grown(mask: Tensor, radius: int, tick: Tick) -> Tensor:
     import cv2
 
     if not bool(mask.any()):
         return mask
     elsewhere = (~mask).cpu().numpy().astype(np.uint8)
-    distance = cv2.distanceTransform(elsewhere, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance = heard(
+        lambda: cv2.distanceTransform(elsewhere, cv2.DIST_L2, cv2.DIST_MASK_PRECISE),
+        mask.numel(),
+        tick,
+    )
     return torch.from_numpy(distance <= radius).view(mask.shape).to(mask.device)
 
 
-def _near_border(mask: Tensor, radius: int) -> Tensor:
-    return _grown(mask, radius) & _grown(~mask, radius)
+def _near_border(mask: Tensor, radius: int, tick: Tick) -> Tensor:
+    return _grown(mask, radius, tick) & _grown(~mask, radius, tick)
 
 
 def _without_specks(front: Tensor, reach: Tensor, size: float, tick: Tick) -> Tensor:

@@ -70,8 +70,12 @@ def inpaint(picture: Tensor, hidden: Tensor, tick: Tick = nothing) -> Tensor:
     tick()
     result = picture.clone(memory_format=torch.contiguous_format)
     tick()
-    for one, colour in zip(result, painted.clamp_(0, 1), strict=True):
-        one[rows, columns][unknown] = colour
+    painted.clamp_(0, 1)
+    done = 0
+    for some in blocks(*unknown.shape):
+        row, column = unknown[some].nonzero(as_tuple=True)
+        result[:, rows, columns][:, some][:, row, column] = painted[:, done : done + len(row)]
+        done += len(row)
         tick()
     return result
 
