@@ -21,25 +21,34 @@ from testing.example_prompts import TWINS, changed, on_the_small_model, twin
 
 SMALL = {"steps": 2, "frames": 9, "frames_used": 9, "working_side": 256}
 NODES = "soak_nodes.py"
-SIZED = ("MotionI2VMotionFieldSampler", "MotionI2VAnimateDiffSampler", "MotionI2VMCDiffSampler")
+SIZED = (
+    "MotionI2VMotionFieldSampler",
+    "MotionI2VMotionFieldConditioning",
+    "MotionI2VAnimateDiffSampler",
+    "MotionI2VMCDiffSampler",
+    "ImageScale",
+)
+CLASSIC = ("--cache-classic",)
+"""The last prompt's results. Newer caches keep what the memory has room for: seeming to leak."""
 NUMBER = re.compile(r"\d+(\.\d+)?")
 SEEDS = ("seed", "noise_seed")
 STRENGTHS = ("reach", "strength", "opacity")
 
 
 @contextmanager
-def running_host(scale: float = 1) -> Iterator[HostProcess]:
+def running_host(scale: float = 1, cache: tuple[str, ...] = CLASSIC) -> Iterator[HostProcess]:
     """A host with the pack, the nodes of host_nodes.py and the example photos, at a scale.
 
-    With the cache of old, which keeps the last prompt's results: newer ones keep what the memory
-    has room for, and by that alone would seem to leak.
+    Args:
+        scale: of the photos.
+        cache: ComfyUI's option for what it keeps of earlier prompts.
     """
     with TemporaryDirectory() as folder:
         custom_nodes = Path(folder) / "custom_nodes"
         custom_nodes.mkdir()
         shutil.copyfile(Path(__file__).with_name("host_nodes.py"), custom_nodes / NODES)
         put_photos(Path(folder), scale)
-        flags = ("--whitelist-custom-nodes", places.PACK, NODES, "--cache-classic")
+        flags = ("--whitelist-custom-nodes", places.PACK, NODES, *cache)
         with HostProcess(base=Path(folder), arguments=flags) as host:
             yield host
 
@@ -60,7 +69,7 @@ def example_prompts(scale: float = 1, width: int = 160, **values: Any) -> dict[s
 
     Args:
         scale: of the photos; texts of tracks are written in their pixels.
-        width: that samplers are to make at most, px.
+        width: that samplers and scaled pictures have at most, px.
         values: of widgets, by their names, on whatever nodes.
     """
     names = sorted(file.stem for file in TWINS.glob("*.json"))
@@ -70,7 +79,9 @@ def example_prompts(scale: float = 1, width: int = 160, **values: Any) -> dict[s
         for entry in prompt.values():
             inputs = entry["inputs"]
             if entry["class_type"] in SIZED:
-                inputs["width"] = min(inputs["width"], width)
+                smaller = min(1, width / max(inputs["width"], 1))
+                for side in ("width", "height"):
+                    inputs[side] = round(smaller * inputs[side])
             if entry["class_type"] == "MotionI2VTracksFromText" and isinstance(inputs["text"], str):
                 inputs["text"] = NUMBER.sub(
                     lambda found: f"{scale * float(found[0]):g}", inputs["text"]

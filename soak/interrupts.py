@@ -21,14 +21,14 @@ MUST = (
     "stops within a step of the node, 1 s, or 1 s of processor time where others use the machine; "
     "the next prompt's result is that of an undisturbed run, to the bit"
 )
-SCALE = 0.5
-"""Of the photos."""
+SCALE, WIDTH = 0.4, 96
+"""Of the photos, and of what samplers make."""
+WORK = {"steps": 4, "frames": 9}
+"""So few nodes take much longer than SLOW."""
 SLOW = 1.0
 """Seconds from which a node counts."""
-TARGETS = 30
-"""About how many slow nodes the examples have; more of the count than that are further rounds."""
-ROUND_SECONDS = 300
-"""A round takes about so long on two cores; where there is less time, there is one."""
+CACHE = ("--cache-lru", "500")
+"""Results that the host keeps: what slow nodes hang on is made once."""
 
 
 @dataclass
@@ -45,6 +45,7 @@ class _Watch:
     delay: float | None = None
     starts: list[tuple[str, float]] = field(default_factory=list)
     steps: dict[str, list[float]] = field(default_factory=dict)
+    timer: Timer | None = None
     asked: tuple[float, float] | None = None
     stopped: tuple[float, float] | None = None
 
@@ -53,11 +54,18 @@ class _Watch:
         if kind == "executing":
             self.starts.append((name or "", time.monotonic()))
             if name == self.target and self.delay is not None:
-                Timer(self.delay, self._interrupt).start()
+                self.timer = Timer(self.delay, self._interrupt)
+                self.timer.start()
         elif kind == "progress":
             self.steps.setdefault(name, []).append(time.monotonic())
         elif kind == "execution_interrupted":
             self.stopped = self._now()
+
+    def end(self) -> None:
+        """Calls off what has not been asked for yet: it would hit the next prompt."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer.join()
 
     def _interrupt(self) -> None:
         self.asked = self._now()
@@ -80,7 +88,7 @@ class _Watch:
 
 
 class _Target:
-    """A slow node, its prompt, and what it gives when nobody disturbs it."""
+    """A slow node, what it gives when nobody disturbs it, and the seconds that it has had."""
 
     def __init__(self, host: HostProcess, prompt: Prompt, name: str, outputs: int) -> None:
         self.host, self.name, self.number = host, name, 0
@@ -89,11 +97,12 @@ class _Target:
         inputs = prompt[name]["inputs"]
         self.input = next(key for key, value in inputs.items() if isinstance(value, list))
         self.outputs = outputs
-        self.watch = _Watch(host, name)
+        self.watch, self.spent = _Watch(host, name), 0.0
         self.undisturbed = self._told(self._run(self.watch))
 
     def interrupt(self, choose: random.Random) -> tuple[float | None, list[str]]:
         """Seconds until it stopped (None: it had ended before), and what did not hold."""
+        began = time.monotonic()
         watch = _Watch(self.host, self.name, choose.uniform(0, self.watch.seconds()[self.name]))
         result = self._run(watch)
         faults, took = [], None
@@ -111,6 +120,7 @@ class _Target:
             faults.append(f"{self.kind} failed: {result.errors}")
         if self._told(self._run(_Watch(self.host, self.name))) != self.undisturbed:
             faults.append(f"{self.kind}: the prompt after an interrupt gives another result")
+        self.spent += time.monotonic() - began
         return took, faults
 
     def _run(self, watch: _Watch) -> Result:
@@ -124,9 +134,11 @@ class _Target:
             f"told {index}": node("SoakDigest", value=[self.name, index])
             for index in range(self.outputs)
         }
-        return self.host.run(
-            {**self.prompt, self.name: entry, "again": again, **told}, on_event=watch
-        )
+        prompt = {**self.prompt, self.name: entry, "again": again, **told}
+        try:
+            return self.host.run(prompt, on_event=watch)
+        finally:
+            watch.end()
 
     def _told(self, result: Result) -> list[str]:
         return [
@@ -136,32 +148,25 @@ class _Target:
 
 
 def run(count: int, seconds: float, seed: int) -> Row:
-    """Takes one example after the other, and interrupts each of its slow nodes."""
+    """Runs every example once, and then interrupts its slow nodes in turn."""
     deadline = time.monotonic() + seconds
-    rounds = max(1, min(count // TARGETS, int(seconds // ROUND_SECONDS)))
-    with running_host(SCALE) as host:
-        return treat(host, example_prompts(SCALE), count, deadline, seed, rounds)
+    with running_host(SCALE, CACHE) as host:
+        return treat(host, example_prompts(SCALE, WIDTH, **WORK), count, deadline, seed)
 
 
 def treat(
-    host: HostProcess,
-    examples: dict[str, Prompt],
-    count: int,
-    deadline: float,
-    seed: int,
-    rounds: int = 1,
+    host: HostProcess, examples: dict[str, Prompt], count: int, deadline: float, seed: int
 ) -> Row:
-    """Interrupts a running host so many times at each slow node, until the time is over."""
+    """Interrupts slow nodes on a running host so many times, or until the time is over."""
     choose = random.Random(seed)
     stops: list[float] = []
     failures: list[str] = []
     kinds: set[str] = set()
     late = 0
-    names = choose.sample(sorted(examples), len(examples))
-    shuffled = {name: examples[name] for name in names}
-    for target in _targets(host, shuffled, deadline, rounds, failures):
-        if len(stops) >= count or time.monotonic() > deadline:
-            break
+    slow = list(_targets(host, examples, deadline, failures))
+    while slow and len(stops) < count and time.monotonic() < deadline:
+        # In turn by the time that each has had: quick ones more often.
+        target = min(slow, key=lambda each: each.spent)
         took, faults = target.interrupt(choose)
         failures += faults
         if took is None:
@@ -171,7 +176,7 @@ def treat(
             kinds.add(target.kind)
     ordered = sorted(stops) or [0.0]
     measured = (
-        f"{len(kinds)} kinds of nodes; half of them stopped within "
+        f"{len(slow)} such nodes, {len(kinds)} kinds interrupted; half of them stopped within "
         f"{ordered[len(ordered) // 2]:.2f} s, all within {ordered[-1]:.2f} s; {late} more "
         "interrupts came when the node had ended"
     )
@@ -179,16 +184,9 @@ def treat(
 
 
 def _targets(
-    host: HostProcess,
-    examples: dict[str, Prompt],
-    deadline: float,
-    rounds: int,
-    failures: list[str],
+    host: HostProcess, examples: dict[str, Prompt], deadline: float, failures: list[str]
 ) -> Iterator[_Target]:
-    """Yields the slow nodes of examples that give something and are given something, each so often.
-
-    An example that fails by itself is one of the failures.
-    """
+    """Yields the slow nodes of examples; an example that fails by itself is one of the failures."""
     outputs = {kind: len(told["output"]) for kind, told in host.object_info().items()}
     for name, prompt in examples.items():
         if time.monotonic() > deadline:
@@ -198,10 +196,14 @@ def _targets(
         if not result.succeeded:
             failures.append(f"the example {name} fails: {result.errors}")
             continue
-        for key in [key for key, took in watch.seconds().items() if key and took > SLOW]:
-            count = outputs[prompt[key]["class_type"]]
-            if time.monotonic() > deadline:
-                return
-            if count and any(isinstance(v, list) for v in prompt[key]["inputs"].values()):
-                target = _Target(host, prompt, key, count)
-                yield from (target for _ in range(rounds))
+        for key, took in watch.seconds().items():
+            if took > SLOW and _runs_ours(prompt, key):
+                count = outputs[prompt[key]["class_type"]]
+                yield _Target(host, prompt, key, count)
+
+
+def _runs_ours(prompt: Prompt, key: str) -> bool:
+    """Whether a node that hangs on others is of the pack, or samples with what the pack patches."""
+    links = {name for name, value in prompt[key]["inputs"].items() if isinstance(value, list)}
+    ours = prompt[key]["class_type"].startswith("MotionI2V")
+    return bool(links) and (ours or bool(links & {"model", "guider"}))

@@ -18,8 +18,8 @@ MUST = (
     "but previews; the core's own KSampler on the shared model gives the same bits before and after"
 )
 SETTLED = 50
-SCALE, WIDTH = 0.4, 64
-"""Of the photos, and of what samplers make: a prompt takes a second or two."""
+SCALE, WIDTH = 0.2, 48
+"""Of the photos, and of what samplers make: a prompt takes about a second."""
 SHARED = "shared"
 """Every prompt names the loader by this id: so the host keeps one model for all of them."""
 
