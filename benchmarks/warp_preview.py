@@ -84,7 +84,7 @@ def main() -> None:
     print(f"torch {torch.__version__}, {arguments.side}x{arguments.side}, 2 frames, one CPU thread")
     told = []
     for way in (STRIPS, WHOLE):
-        command = [sys.executable, __file__, "--side", str(arguments.side), "--way", way]
+        command = [sys.executable, "-m", __spec__.name, "--side", str(arguments.side), "--way", way]
         answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         told.append(json.loads(answer.splitlines()[-1]))
         print(way, "; ".join(f"{name} {value:.2f}" for name, value in told[-1].items()))

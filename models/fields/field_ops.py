@@ -116,7 +116,8 @@ def squared_reach(
     size = size or field.size
     farthest = field.flow.new_zeros(size[1], size[0])
     for frame in range(field.frames):
-        farthest = torch.maximum(farthest, field.flow_at(frame, size).square().sum(0))
+        x, y = field.flow_at(frame, size)
+        torch.maximum(farthest, x.square() + y.square(), out=farthest)
         tick()
     return farthest
 

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..networks.splat_strips import strips
-from ..picture.pixels import closed, shrunk, window_of
+from ..networks.splat_strips import blocks, strips
+from ..picture.pixels import closed, shrunk, window_of, with_margin
 from ..picture.tears import TEAR, loose_pixels, torn_edges
 from ..types.motion_field import MotionField
 from ..types.progress import OnStep, Tick
@@ -27,6 +27,9 @@ LEAST_MOTION = 1 / 32
 """What never moves further than this (in pixels) does not count as moving."""
 
 _ROUNDING, _REACHED = 1e-5, 0.05  # of a pixel
+
+_AROUND = 4
+"""Pixels around one that may change what becomes of it: gaps are closed, and surfaces shrunk."""
 
 
 def carried(
@@ -61,24 +64,31 @@ def carried(
     size = size or field.size
     _check_size(size, mask=mask, nearness=nearness)
     wanted = range(field.frames) if at is None else at.tolist()
+    tick = partial(on_frame, 0, len(wanted))
     reach = torch.empty(0)  # where nobody asks for it
     if mask is None or nearness is None:
-        reach = squared_reach(field, size, partial(on_frame, 0, len(wanted))).sqrt()
+        reach = squared_reach(field, size, tick).sqrt_()
     front = reach if nearness is None else nearness.to(field.flow)
     front = CONTRAST * front / front.max().clamp(min=1e-6)
+    tick()
     mask = (reach >= LEAST_MOTION if mask is None else mask).to(field.flow)
+    del reach
+    tick()
     moved = mask.expand(len(wanted), -1, -1).contiguous()
     new = torch.zeros_like(moved)
     for i, frame in enumerate(wanted):
+        tick = partial(on_frame, i, len(wanted))
+        tick()
         flow, seen = field.flow_at(frame, size), field.seen_at(frame, size)
         changing = (flow != 0).any(0)
+        tick()
         window = window_of(changing if seen is None else changing | ~seen, flow)
         if window is not None:
             part = None if seen is None else seen[window]
             moving = flow[:, window[0], window[1]]
-            tick = partial(on_frame, i, len(wanted))
-            landed = _landed(mask[window], front[window], moving, part, tick)
-            moved[i][window], new[i][window] = landed
+            tick()
+            into = moved[i][window], new[i][window]
+            _land(mask[window], front[window], moving, part, tick, into)
         on_frame(i + 1, len(wanted))
     return moved, new
 
@@ -92,17 +102,25 @@ def _check_size(size: tuple[int, int], **masks: Tensor | None) -> None:
             )
 
 
-def _landed(
-    mask: Tensor, front: Tensor, flow: Tensor, seen: Tensor | None, tick: Tick
-) -> tuple[Tensor, Tensor]:
-    """One frame's moved and new [h, w], of all that lies within a window."""
+def _land(
+    mask: Tensor,
+    front: Tensor,
+    flow: Tensor,
+    seen: Tensor | None,
+    tick: Tick,
+    into: tuple[Tensor, Tensor],
+) -> None:
+    """One frame's moved and new [h, w], of all that lies within a window, put into two maps."""
     right, down = torn_edges(flow)
+    tick()
     lost = loose_pixels(right, down)
     lost = lost if seen is None else lost | ~seen
     tick()
     area = _side(flow, right, 1)
+    del right
     tick()
     area *= _side(flow, down, 0)
+    del down
     tick()
     settled = (flow == 0).all(0) & ~lost
     total, share = torch.empty_like(mask), torch.empty_like(mask)
@@ -113,14 +131,23 @@ def _landed(
         total[strip.rows], share[strip.rows] = _both(*parts)
         settled[strip.rows] &= strip.coverage[0] == 1
         tick()
+    moved, new = into
+    for rows in blocks(*mask.shape):
+        near = with_margin(rows, _AROUND, len(mask))
+        inner = slice(rows.start - near.start, rows.stop - near.start)
+        value, covered = (one[inner] for one in _whole(total[near], share[near]))
+        moved[rows] = torch.where(settled[rows], mask[rows], value * covered)
+        new[rows] = torch.where(settled[rows], 0, 1 - covered)
+        tick()
+
+
+def _whole(total: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+    """The mask's value [h, w] and how much of each pixel is covered, with narrow gaps closed."""
     here, around = share > _REACHED, _mean(torch.stack([total, share]))
-    tick()
     value = torch.where(here, total / share, _ratio(around)).clamp(0, 1)
     surface = closed(here)
-    tick()
     share = torch.where(surface & ~here, around[1].clamp(max=1), share)
-    share = torch.where(shrunk(surface) | (share > 1 - _ROUNDING), 1, share)
-    return torch.where(settled, mask, value * share), torch.where(settled, 0, 1 - share)
+    return value, torch.where(shrunk(surface) | (share > 1 - _ROUNDING), 1, share)
 
 
 def _both(

@@ -83,9 +83,9 @@ def guide_of(
         )
     if tracks is not None and completer is None:
         raise ValueError(
-            "tracks alone say how a few points move, and no flow_completion is connected; connect it too (from Load MCDiff), "
-            "which finds the motion of all pixels, or make a motion_field of them with Densify "
-            "Tracks"
+            "tracks alone say how a few points move, and there is no flow_completion; connect "
+            "flow_completion too (from Load MCDiff), which finds the motion of all pixels, or make a "
+            "motion_field of them with Densify Tracks"
         )
     if field is not None and completer is not None:
         raise ValueError(

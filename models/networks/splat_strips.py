@@ -108,6 +108,7 @@ def strips(flow: Tensor, lost: Tensor, tick: Callable[[], None] = lambda: None) 
         top[rows] = _landing_rows(flow, nowhere, rows)
         counts += torch.bincount(top[rows].flatten().int() - NOWHERE, minlength=height + 2)
         tick()
+    del nowhere
     landed = counts.tolist()[1:]
     lowest, highest = torch.where(top == NOWHERE, height, top).amin(1), top.amax(1)
     for rows in _cuts(landed, width):
@@ -130,10 +131,10 @@ def parts(count: int) -> Iterator[slice]:
         yield slice(k, k + BOUND)
 
 
-def blocks(height: int, width: int) -> Iterator[slice]:
-    """Rows of a picture, as many at once as a strip has."""
-    step = max(1, BOUND // width)
-    for start in range(0, height, step):
+def blocks(height: int, width: int, strips: int = 1, first: int = 0) -> Iterator[slice]:
+    """Rows of a picture, from the first on, as many at once as some strips have."""
+    step = max(1, strips * BOUND // width)
+    for start in range(first, height, step):
         yield slice(start, min(start + step, height))
 
 

@@ -18,9 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..networks.splat_strips import blocks
 from ..types.progress import Tick, heard, nothing
 from . import tears
-from .pixels import distance_to, nearest
+from .pixels import distance_between, nearest
 
 BAND = 4.0
 """How far a border may be off, in pixels of a picture of 720 pixels' diagonal."""
@@ -53,13 +54,11 @@ class Contours:
     front: Tensor | None = None
 
     def settle(self, flow: Tensor) -> Tensor:
-        """[2, H, W] the flow of one frame with its borders laid along the contours."""
-        if self.pixel.numel() == 0:
-            return flow
-        flat = flow.flatten(1)
-        settled = flat.clone()
-        settled[:, self.pixel] = flat[:, self.source]
-        return settled.view_as(flow)
+        """Lays the borders of one frame's flow [2, H, W] along the contours, in place."""
+        width = flow.shape[2]
+        from_row, from_column = self.source // width, self.source % width
+        flow[:, self.pixel // width, self.pixel % width] = flow[:, from_row, from_column]
+        return flow
 
     def abandoned(self, flow: Tensor) -> Tensor:
         """[H, W] bool: the fringe that a mover has left behind, by a frame's settled flow."""
@@ -109,9 +108,9 @@ def contours(
     tick()
     whole = _without_specks(front, reach, SPECK * scale**2, tick)
     tick()
-    unsure = _grown(loose, 4 * band) | _grown(front != whole, band)
+    unsure = _grown(loose, 4 * band, tick) | _grown(front != whole, band, tick)
     tick()
-    unsure &= _near_border(whole, band)
+    unsure &= _near_border(whole, band, tick)
     tick()
     unsure = (unsure | loose | (front != whole)) & (reach > 0)
     tick()
@@ -124,24 +123,28 @@ def contours(
         pixels.append(pixel)
         sources.append(source)
         tick()
-    beside = _grown(unsure, band) & ~member & (reach > 0)
+    beside = _grown(unsure, band, tick) & ~member & (reach > 0)
     tick()
     fringe, mover = _nearest(beside, member, FRINGE * scale, tick)
     return Contours(torch.cat(pixels), torch.cat(sources), fringe, mover, member)
 
 
-def _grown(mask: Tensor, radius: int) -> Tensor:
+def _grown(mask: Tensor, radius: int, tick: Tick) -> Tensor:
     import cv2
 
     if not bool(mask.any()):
         return mask
     elsewhere = (~mask).cpu().numpy().astype(np.uint8)
-    distance = cv2.distanceTransform(elsewhere, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance = heard(
+        lambda: cv2.distanceTransform(elsewhere, cv2.DIST_L2, cv2.DIST_MASK_PRECISE),
+        mask.numel(),
+        tick,
+    )
     return torch.from_numpy(distance <= radius).view(mask.shape).to(mask.device)
 
 
-def _near_border(mask: Tensor, radius: int) -> Tensor:
-    return _grown(mask, radius) & _grown(~mask, radius)
+def _near_border(mask: Tensor, radius: int, tick: Tick) -> Tensor:
+    return _grown(mask, radius, tick) & _grown(~mask, radius, tick)
 
 
 def _without_specks(front: Tensor, reach: Tensor, size: float, tick: Tick) -> Tensor:
@@ -181,27 +184,45 @@ def _with_whole_parts(mask: np.ndarray, moved: np.ndarray, size: float) -> np.nd
 
 def _told_apart(picture: Tensor, front: Tensor, unsure: Tensor, band: int, tick: Tick) -> Tensor:
     """[H, W] bool: what belongs to the front, by the colours of the sure pixels around."""
-    window = 4 * band
-    logs = []
-    for side in (front, ~front):
-        sure = (side & ~unsure).to(picture)
-        weight = _mean(sure, window)
-        share = weight.clamp(min=1e-6)
-        mean = torch.empty_like(picture)
-        for colour, there in zip(picture, mean, strict=True):
-            torch.div(_mean(colour * sure, window), share, out=there)
-            tick()
-        variance = _mean(picture.square().sum(0) * sure, window) / share
-        variance = (variance - mean.square().sum(0)).clamp(min=0) / 3 + _NOISE**2
+    sides = [_likeness(picture, side & ~unsure, 4 * band, tick) for side in (front, ~front)]
+    colour = sides[0].sub_(sides[1]).nan_to_num_(0.0, 0.0, 0.0)
+    del sides
+    colour = colour.clamp_(-_COLOUR_LIMIT, _COLOUR_LIMIT)
+    tick()
+    score = _mean(front.to(picture), band).mul_(2).sub_(1).mul_(_PRIOR).add_(colour)
+    del colour
+    tick()
+    for _ in range(2):
+        score = _mean(score, max(1, band // 3))
         tick()
-        log = -(picture - mean).square().sum(0) / (2 * variance) - 1.5 * variance.log()
-        logs.append(torch.where(weight > 1e-3, log, torch.nan))
-        del mean, variance, log
-        tick()
-    colour = (logs[0] - logs[1]).nan_to_num(0.0, 0.0, 0.0).clamp(-_COLOUR_LIMIT, _COLOUR_LIMIT)
-    prior = _PRIOR * (2 * _mean(front.to(picture), band) - 1)
-    score = _mean(_mean(colour + prior, max(1, band // 3)), max(1, band // 3))
     return torch.where(unsure, score > 0, front)
+
+
+def _likeness(picture: Tensor, sure: Tensor, window: int, tick: Tick) -> Tensor:
+    """[H, W] the logarithm of how likely each colour is beside those of the sure pixels [H, W]
+    around, up to a constant; NaN where there are none."""
+    known = sure.to(picture)
+    weight = _mean(known, window)
+    share = weight.clamp(min=1e-6)
+    tick()
+    apart, mean_square, square = (torch.zeros_like(known) for _ in range(3))
+    tick()
+    for colour in picture:
+        mean = _mean(colour * known, window).div_(share)
+        for rows in blocks(*sure.shape):
+            apart[rows] += (colour[rows] - mean[rows]).square_()
+            mean_square[rows] += mean[rows].square_()
+            square[rows] += colour[rows].square()
+        tick()
+    variance = _mean(square.mul_(known), window).div_(share)
+    del square, known, share
+    tick()
+    for rows in blocks(*sure.shape):
+        spread = (variance[rows] - mean_square[rows]).clamp_(min=0) / 3 + _NOISE**2
+        log = -apart[rows] / (2 * spread) - 1.5 * spread.log()
+        apart[rows] = torch.where(weight[rows] > 1e-3, log, torch.nan)
+    tick()
+    return apart
 
 
 def _mean(x: Tensor, radius: int) -> Tensor:
@@ -217,7 +238,9 @@ def _nearest(wanted: Tensor, among: Tensor, limit: float, tick: Tick) -> tuple[T
     if not bool(among.any()):
         nothing_near = torch.zeros(0, dtype=torch.int64, device=among.device)
         return nothing_near, nothing_near
-    row, column = place = nearest(among, tick)
-    pixel = (wanted & (distance_to(place) <= limit).to(wanted.device)).flatten().nonzero()[:, 0]
-    row, column = row.flatten()[pixel], column.flatten()[pixel]
-    return pixel, row * among.shape[1] + column
+    pixel = wanted.nonzero().T
+    place = nearest(among, tick)[:, pixel[0], pixel[1]].long()
+    near = (distance_between(pixel, place) <= limit).to(wanted.device)
+    (row, column), (to_row, to_column) = pixel[:, near], place[:, near]
+    width = among.shape[1]
+    return row * width + column, to_row * width + to_column

@@ -12,12 +12,16 @@ selection method from gray-level histograms", IEEE Trans. SMC 1979 (which tones 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..networks.splat_strips import blocks, parts
 from ..types.progress import Tick, heard, nothing
-from .pixels import box_of, distance_to, grown, halved, nearest, spread
+from .pixels import box_of, distance_between, grown, halved, nearest, spread, with_margin
 
 SMOOTH = 5.0
 """What is finer than this many pixels is texture, what is coarser is tone."""
@@ -60,56 +64,74 @@ def inpaint(picture: Tensor, hidden: Tensor, tick: Tick = nothing) -> Tensor:
     rows, columns = box_of(hidden, lambda length: max(length // 2, 32))
     part, unknown = picture[:, rows, columns], hidden[rows, columns]
     tone = _tone(part, unknown, tick)
-    tick()
     painted = _led_in(tone, unknown, tick)
-    texture = torch.sub(part, tone, out=tone)
-    painted += _grain(texture, unknown, nearest(~unknown, tick), tick)
-    del tone, texture
+    painted += _grain(part, tone, unknown, tick)
+    del tone
     tick()
-    result = picture.clone()
-    result[:, rows, columns] = torch.where(unknown, painted.clamp_(0, 1), part)
+    result = picture.clone(memory_format=torch.contiguous_format)
+    tick()
+    painted.clamp_(0, 1)
+    done = 0
+    for some in blocks(*unknown.shape):
+        row, column = unknown[some].nonzero(as_tuple=True)
+        result[:, rows, columns][:, some][:, row, column] = painted[:, done : done + len(row)]
+        done += len(row)
+        tick()
     return result
 
 
 def _tone(picture: Tensor, unknown: Tensor, tick: Tick) -> Tensor:
     """[3, H, W] the smooth part of the picture, from known pixels alone."""
-    known = (~unknown).to(picture)
-    seen = torch.cat([picture * known, known[None]])
-    tick()
-    blurred = _blurred(seen, SMOOTH, tick)
-    return blurred[:3] / blurred[3].clamp(min=1e-6)
+    height, width = unknown.shape
+    tone = torch.empty_like(picture, memory_format=torch.contiguous_format)
+    for rows in blocks(height, width, strips=4):
+        near = with_margin(rows, int(3 * SMOOTH), height)
+        known = (~unknown[near]).to(picture)
+        blurred = _blurred(torch.cat([picture[:, near] * known, known[None]]), SMOOTH)
+        blurred = blurred[:, rows.start - near.start : rows.stop - near.start]
+        tone[:, rows] = blurred[:3] / blurred[3].clamp(min=1e-6)
+        tick()
+    return tone
 
 
-def _blurred(x: Tensor, sigma: float, tick: Tick) -> Tensor:
-    """Gaussian of [C, H, W]; beyond the picture's border counts as nothing."""
+def _blurred(x: Tensor, sigma: float) -> Tensor:
+    """Gaussian of [C, H, W], to three sigmas; beyond the borders counts as nothing."""
     import cv2
 
     rows = x.permute(1, 2, 0).contiguous().cpu().numpy()
     size = 2 * int(3 * sigma) + 1
-    blurred = heard(
-        lambda: cv2.GaussianBlur(rows, (size, size), sigma, borderType=cv2.BORDER_CONSTANT),
-        rows[..., 0].size,
-        tick,
-    )
+    blurred = cv2.GaussianBlur(rows, (size, size), sigma, borderType=cv2.BORDER_CONSTANT)
     return torch.from_numpy(blurred.reshape(rows.shape)).permute(2, 0, 1).to(x)
 
 
 def _led_in(tone: Tensor, unknown: Tensor, tick: Tick) -> Tensor:
-    """Fills the unknown part with the tones of the rim: [3, H, W].
+    """The tones of the rim, led into the unknown part: [3, K] of its pixels.
 
     Where the rim has one family of tones this is the membrane. Where it has several that differ
     strongly (a dark collar before a light wall), each has a membrane of its own, and a narrow
     transition lies where they have equal claims; else one would cast a fog over the other.
     """
     families = _families(tone, unknown, tick)
-    if len(families) == 1:
-        return _membrane(torch.where(unknown, 0, tone), unknown, tick)
-    claims = _membrane(torch.stack(families).to(tone), unknown, tick).clamp(min=0)
-    claims = claims.pow(SHARPNESS)
-    claims = claims / claims.sum(0).clamp(min=1e-12)
-    filled = torch.zeros_like(tone)
+    tick()
+    pixels = unknown.flatten().nonzero()[:, 0]
+    filled = tone.new_zeros(3, len(pixels))
+    claims = filled.new_ones(len(families), len(pixels))
+    if len(families) > 1:
+        known = torch.stack(families).to(tone)
+        tick()
+        claims = _membrane(known, _levels(unknown, tick), tick).flatten(1)[:, pixels]
+        del known
+        claims.clamp_(min=0).pow_(SHARPNESS)
+        claims /= claims.sum(0).clamp(min=1e-12)
+        tick()
     for claim, family in zip(claims, families, strict=True):
-        filled += claim * _membrane(torch.where(family, tone, 0), ~family, tick)
+        known = torch.where(family, tone, 0)
+        tick()
+        led = _membrane(known, _levels(~family, tick), tick)
+        del known
+        for one, colour in zip(filled, led, strict=True):
+            one += claim * colour.flatten()[pixels]
+            tick()
     return filled
 
 
@@ -122,7 +144,11 @@ def _families(tone: Tensor, unknown: Tensor, tick: Tick) -> list[Tensor]:
     tick()
     centres = torch.stack(_centres(rim, _DEPTH))
     tick()
-    alike = torch.cdist(tone.flatten(1).T[None], centres[None])[0].argmin(1).view(unknown.shape)
+    alike = torch.empty_like(unknown, dtype=torch.uint8)
+    for rows in blocks(*unknown.shape):
+        apart = torch.cdist(tone[:, rows].flatten(1).T[None], centres[None])[0]
+        alike[rows] = apart.argmin(1).view_as(unknown[rows])
+        tick()
     families = [(alike == i) & ~unknown for i in range(len(centres))]
     return [family for family in families if bool(family.any())]
 
@@ -157,68 +183,107 @@ def _parted(tones: Tensor) -> tuple[Tensor, Tensor] | None:
     return low, ~low
 
 
-def _membrane(values: Tensor, unknown: Tensor, tick: Tick) -> Tensor:
+@dataclass(frozen=True)
+class _Level:
+    """Where a membrane spans at one size: [h, w] bool, and which share of each pixel of the next
+    size, half as large, is known; None for the coarsest."""
+
+    unknown: Tensor
+    share: Tensor | None
+
+
+def _levels(unknown: Tensor, tick: Tick) -> list[_Level]:
+    """From a mask [H, W] bool, not all of it, the finest first."""
+    levels = []
+    while min(unknown.shape) > _COARSEST and bool(unknown.any()):
+        share = halved((~unknown).float()[None])[0]
+        levels.append(_Level(unknown, share))
+        unknown = share == 0
+        tick()
+    return [*levels, _Level(unknown, None)]
+
+
+def _membrane(values: Tensor, levels: list[_Level], tick: Tick) -> Tensor:
     """Fills the unknown part so that each pixel is the mean of its four neighbours.
 
     Coarse to fine: every level starts from the one below, so that few sweeps do.
 
     Args:
-        values: [C, H, W], 0 in the unknown part.
-        unknown: [H, W] bool, not all of it.
+        values: [C, H, W], 0 in the unknown part; filled in in place, and returned.
+        levels: of the unknown part, as from `_levels`.
     """
-    height, width = unknown.shape
-    known = (~unknown).to(values)
-    if min(height, width) <= _COARSEST or not bool(unknown.any()):
-        filled = spread(values, known)
+    (level, *coarser), size = levels, values.shape[1:]
+    if level.share is None:
+        spread(values, (~level.unknown).to(values))
     else:
-        share = halved(known[None])
-        coarse = halved(values[None])[0] / share.clamp(min=1e-6)
+        coarse = halved(values).div_(level.share.clamp(min=1e-6))
         tick()
-        below = _membrane(torch.where(share[0] > 0, coarse, 0), share[0] == 0, tick)
-        up = F.interpolate(below[None], (height, width), mode="bilinear", align_corners=False)[0]
-        tick()
-        filled = torch.where(unknown, up, values)
-        tick()
-        del up, values
-    for _ in range(_SWEEPS if max(height, width) <= _LARGE else _SWEEPS_LARGE):
-        for one in filled:
-            one.copy_(_swept(one, unknown))
+        coarse = _membrane(coarse, coarser, tick)
+        up = heard(partial(_enlarged, coarse, size), values.numel(), tick)
+        for one, rough in zip(values, up, strict=True):
+            torch.where(level.unknown, rough, one, out=one)
             tick()
-    return filled
+        del up
+    for _ in range(_SWEEPS if max(size) <= _LARGE else _SWEEPS_LARGE):
+        for one in values:
+            _sweep(one, level.unknown)
+            tick()
+    return values
 
 
-def _swept(x: Tensor, unknown: Tensor) -> Tensor:
-    """[H, W] with the mean of the four neighbours where it is unknown."""
-    padded = F.pad(x[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
-    around = padded[1:-1, :-2] + padded[1:-1, 2:]
-    around = around.add_(padded[:-2, 1:-1]).add_(padded[2:, 1:-1]).div_(4)
-    return torch.where(unknown, around, x)
+def _enlarged(x: Tensor, size: torch.Size) -> Tensor:
+    """[C, *size] from [C, h, w], bilinearly."""
+    return F.interpolate(x[None], size, mode="bilinear", align_corners=False)[0]
 
 
-def _grain(texture: Tensor, unknown: Tensor, rim: Tensor, tick: Tick) -> Tensor:
-    """[3, H, W] the texture, mirrored into the unknown part across the nearest known pixel.
+def _sweep(values: Tensor, unknown: Tensor) -> None:
+    """Gives the unknown pixels of [H, W] the mean of what their four neighbours were."""
+    height, width = values.shape
+    above = values[:1].clone()
+    for rows in blocks(height, width):
+        part, hidden = values[rows], unknown[rows]
+        last = part[-1:].clone()
+        if bool(hidden.any()):
+            below = values[rows.stop : rows.stop + 1] if rows.stop < height else last
+            padded = F.pad(torch.cat([above, part, below])[None], (1, 1), mode="replicate")[0]
+            around = padded[1:-1, :-2] + padded[1:-1, 2:]
+            around = around.add_(padded[:-2, 1:-1]).add_(padded[2:, 1:-1]).div_(4)
+            torch.where(hidden, around, part, out=part)
+        above = last
+
+
+def _grain(picture: Tensor, tone: Tensor, unknown: Tensor, tick: Tick) -> Tensor:
+    """The texture, mirrored into the unknown part across the nearest known pixel: [3, K].
 
     It fades with the distance, and there is none where the mirrored place is unknown itself. What
-    stands out from the texture around is an object, and is not repeated. The rim is used up.
+    stands out from the texture around is an object, and is not repeated.
     """
     height, width = unknown.shape
-    distance = distance_to(rim).float().to(unknown.device)
-    fading = 1 - distance / (distance.max() + 1)
-    tick()
-    row, column = rim.mul_(2)
-    row -= torch.arange(height, device=unknown.device)[:, None]
-    column -= torch.arange(width, device=unknown.device)
-    tick()
-    inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-    row.clamp_(0, height - 1)
-    column.clamp_(0, width - 1)
-    there = inside & ~unknown[row, column]
-    tick()
-    mirrored = torch.empty_like(texture)
-    for one, known in zip(mirrored, texture, strict=True):
-        one[:] = torch.where(there, fading * known[row, column], 0)
+    pixels = unknown.nonzero().T.int()
+    count = pixels.shape[1]
+    rim = nearest(~unknown, tick)
+    mirror = torch.empty_like(pixels)
+    distance, there = tone.new_empty(count), unknown.new_empty(count)
+    for part in parts(count):
+        at = pixels[:, part].long()
+        opposite = rim[:, at[0], at[1]].long()
+        distance[part] = distance_between(at, opposite).float().to(tone.device)
+        y, x = opposite.mul_(2).sub_(at)
+        inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+        y.clamp_(0, height - 1)
+        x.clamp_(0, width - 1)
+        there[part] = inside & ~unknown[y, x]
+        mirror[:, part] = opposite
         tick()
-    usual = mirrored[:, there & unknown].abs()
+    del rim
+    fading = 1 - distance / (distance.max() + 1)
+    mirrored = tone.new_empty(3, count)
+    for part in parts(count):
+        y, x = mirror[:, part].long()
+        texture = picture[:, y, x] - tone[:, y, x]
+        mirrored[:, part] = torch.where(there[part], fading[part] * texture, 0)
+        tick()
+    usual = mirrored[:, there].abs()
     if usual.numel() == 0:
         return mirrored
     bound = OUTSTANDING * float(usual.median())

@@ -5,11 +5,13 @@ the rectangle around one, holes filled smoothly, a check for NaN.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..networks.splat_strips import blocks
 from ..types.progress import Tick, heard, nothing
 
 
@@ -72,7 +74,7 @@ def nearest(mask: Tensor, tick: Tick = nothing) -> Tensor:
         mask: [H, W] bool, not all False.
 
     Returns:
-        [2, H, W] int64, y then x, on the mask's device.
+        [2, H, W] int32, y then x, on the mask's device.
 
     >>> row, column = nearest(torch.tensor([[True, False, False, False, True]]))
     >>> column.tolist()
@@ -86,18 +88,16 @@ def nearest(mask: Tensor, tick: Tick = nothing) -> Tensor:
         mask.numel(),
         tick,
     )
-    return torch.from_numpy(place).to(mask.device, torch.int64)
+    return torch.from_numpy(place).to(mask.device, torch.int32)
 
 
-def distance_to(place: Tensor) -> Tensor:
-    """How far each pixel is from its place [2, H, W] (y, x): [H, W] px, float64, on the CPU.
+def distance_between(pixels: Tensor, places: Tensor) -> Tensor:
+    """How far [2, K] pixels are from [2, K] places, both y and x: [K] px, float64, on the CPU.
 
-    >>> distance_to(nearest(torch.tensor([[True, False, False, False, True]]))).tolist()
-    [[0.0, 1.0, 2.0, 1.0, 0.0]]
+    >>> distance_between(torch.tensor([[0, 0], [1, 2]]), torch.tensor([[3, 0], [5, 2]])).tolist()
+    [5.0, 0.0]
     """
-    row, column = place.cpu()
-    apart = (row - torch.arange(row.shape[0])[:, None]).square_()
-    return apart.add_((column - torch.arange(row.shape[1])).square_()).double().sqrt_()
+    return (places.long() - pixels).square_().sum(0).cpu().double().sqrt_()
 
 
 def span_of(there: Tensor) -> tuple[int, int]:
@@ -151,13 +151,29 @@ def window_of(changing: Tensor, flow: Tensor, margin: int = 4) -> tuple[slice, s
     return spans[0], spans[1]
 
 
+def with_margin(rows: slice, margin: int, height: int) -> slice:
+    """Rows and so many more above and below, where there are any.
+
+    >>> with_margin(slice(1, 4), 2, 9)
+    slice(0, 6, None)
+    """
+    return slice(max(rows.start - margin, 0), min(rows.stop + margin, height))
+
+
 def grown(mask: Tensor, by: int = 1) -> Tensor:
     """A mask [H, W] bool with the pixels around it, so many to each side, diagonals included.
 
     >>> grown(torch.tensor([[False, False, True, False, False]])).int().tolist()
     [[0, 1, 1, 1, 0]]
     """
-    return F.max_pool2d(mask[None].float(), 2 * by + 1, stride=1, padding=by)[0] > 0
+    for axis, length in enumerate(mask.shape):
+        wider = mask.clone()
+        for step in range(1, min(by, length - 1) + 1):
+            for start, to in ((0, step), (step, 0)):
+                part = wider.narrow(axis, to, length - step)
+                part |= mask.narrow(axis, start, length - step)
+        mask = wider
+    return mask
 
 
 def shrunk(mask: Tensor) -> Tensor:
@@ -182,13 +198,18 @@ def spread(values: Tensor, weight: Tensor, tick: Tick = nothing) -> Tensor:
     """Fills in smoothly where the weight is low, from wherever it is not: pull and push.
 
     Args:
-        values: [C, H, W]
+        values: [C, H, W], filled in in place.
         weight: [H, W] in 0..1; where it is 1 the values stay as they are.
         tick: called after every part of the work.
 
+    Returns:
+        The values.
+
     Source: Gortler et al., "The Lumigraph", SIGGRAPH 1996.
     """
-    return _pull_push(values[None] * weight, weight[None, None], tick)[0]
+    values *= weight
+    _pull_push(values, _levels(weight, tick), tick)
+    return values
 
 
 def halved(x: Tensor) -> Tensor:
@@ -199,7 +220,7 @@ def halved(x: Tensor) -> Tensor:
 
 def check_finite(values: Tensor, name: str, cure: str = "all must be finite") -> None:
     """Raises ValueError, saying what to do, for a value that is NaN or infinite."""
-    # Both tell of either without a mask of the size of a clip.
+    # One pass, without a map of its own: NaN comes through a least value, too.
     if values.numel() and not all(bool(torch.isfinite(end)) for end in values.aminmax()):
         bad = int((~torch.isfinite(values)).sum())
         raise ValueError(
@@ -208,17 +229,38 @@ def check_finite(values: Tensor, name: str, cure: str = "all must be finite") ->
         )
 
 
-def _pull_push(weighted: Tensor, weight: Tensor, tick: Tick) -> Tensor:
-    height, width = weight.shape[-2:]
-    if max(height, width) > 1:
-        coarse_weight = 4 * halved(weight)
-        kept = coarse_weight.clamp(max=1)
-        gain = kept / coarse_weight.clamp(min=1e-12)
+@dataclass(frozen=True)
+class _Level:
+    """One level of the pyramid of weights: [h, w] of it, and what the sums that go into the next
+    one, half as large, are multiplied by; None where there is none."""
+
+    weight: Tensor
+    gain: Tensor | None
+
+
+def _levels(weight: Tensor, tick: Tick) -> list[_Level]:
+    """Of weights [H, W], the finest first."""
+    levels = []
+    while max(weight.shape) > 1:
+        coarse = 4 * halved(weight[None])[0]
+        kept = coarse.clamp(max=1)
+        levels.append(_Level(weight, kept / coarse.clamp_(min=1e-12)))
+        weight = kept
         tick()
-        coarse = 4 * halved(weighted) * gain
-        tick()
-        coarse = _pull_push(coarse, kept, tick)
-        behind = F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
-        tick()
-        return weighted + (1 - weight) * behind
-    return weighted / weight.clamp(min=1e-12)
+    return [*levels, _Level(weight, None)]
+
+
+def _pull_push(weighted: Tensor, levels: list[_Level], tick: Tick) -> None:
+    """Fills values [C, h, w] in, in place, that are multiplied by the first level's weight."""
+    (level, *coarser), size = levels, weighted.shape[1:]
+    if level.gain is None:
+        weighted /= level.weight.clamp(min=1e-12)
+        return
+    coarse = halved(weighted).mul_(4).mul_(level.gain)
+    tick()
+    _pull_push(coarse, coarser, tick)
+    behind = F.interpolate(coarse[None], size, mode="bilinear", align_corners=False)[0]
+    tick()
+    for rows in blocks(*size):
+        weighted[:, rows] += (1 - level.weight[rows]) * behind[:, rows]
+    tick()

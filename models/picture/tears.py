@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..networks.splat_strips import blocks
 from ..types.progress import Tick, heard, nothing
 from .pixels import nearest
 
@@ -29,12 +30,16 @@ def torn_edges(flow: Tensor) -> tuple[Tensor, Tensor]:
     >>> torn_edges(flow)[0].tolist()
     [[False, True]]
     """
-    right_x, right_y = flow[:, :, 1:] - flow[:, :, :-1]
-    down_x, down_y = flow[:, 1:] - flow[:, :-1]
-    return (
-        (right_x + 1).square() + right_y.square() > TEAR**2,
-        down_x.square() + (down_y + 1).square() > TEAR**2,
-    )
+    _, height, width = flow.shape
+    right = torch.empty(height, width - 1, dtype=torch.bool, device=flow.device)
+    down = torch.empty(height - 1, width, dtype=torch.bool, device=flow.device)
+    for rows in blocks(height, width):
+        part = flow[:, rows.start : rows.stop + 1]
+        x, y = part[:, 1:] - part[:, :-1]
+        down[rows] = x.square_() + y.add_(1).square_() > TEAR**2
+        x, y = flow[:, rows, 1:] - flow[:, rows, :-1]
+        right[rows] = x.add_(1).square_() + y.square_() > TEAR**2
+    return right, down
 
 
 def loose_pixels(right: Tensor, down: Tensor) -> Tensor:

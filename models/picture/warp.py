@@ -81,9 +81,11 @@ def warp_picture(
     scene = scene_of(part, motion, near, order, splatting, fill, progress.tick)
     progress.finish(0)
     frames, filled = _resting(source, field.frames)
+    progress.tick()
     for i in range(field.frames):
         frame, hole = frames[i, rows, columns].permute(2, 0, 1), filled[i, rows, columns]
         flow = motion.flow(i)
+        progress.tick()
         draw(scene, flow, motion.abandoned(flow), frame, hole)
         if matte is not None:
             frame.copy_(torch.lerp(part, frame, matte[rows, columns]))

@@ -13,9 +13,12 @@ from ..networks.splat_strips import blocks
 from . import tears
 from .pixels import read_at, window_of
 from .warp_landed import Landed, landed
-from .warp_places import pixels_of, slopes_of, sources
-from .warp_rims import draw_rims, rims_of
+from .warp_places import pixels_of, reached_rows, slopes_of, sources
+from .warp_rims import draw_rims
 from .warp_scene import WarpScene
+
+_STRIPS = 8
+"""The motion's slopes are made for so many strips at once."""
 
 
 def draw(scene: WarpScene, flow: Tensor, abandoned: Tensor, frame: Tensor, hole: Tensor) -> None:
@@ -30,6 +33,7 @@ def draw(scene: WarpScene, flow: Tensor, abandoned: Tensor, frame: Tensor, hole:
     window = window_of((flow != 0).any(0), flow)
     if window is None:
         return
+    scene.tick()
     rows, columns = window
     _draw(
         scene.cropped(rows, columns),
@@ -50,18 +54,19 @@ def _draw(scene: WarpScene, flow: Tensor, abandoned: Tensor, frame: Tensor, shar
     del right, down
     scene.tick()
     there = landed(scene, flow, loose, still & ~abandoned, frame, share)
-    slopes = slopes_of(flow)
-    scene.tick()
-    for rows in blocks(*share.shape):
-        _draw_surfaces(scene, flow, slopes, torn, there, rows, frame, share)
-        scene.tick()
-    del slopes, torn
-    outlined = not scene.average and bool(scene.foreground.any())
-    rims = rims_of(there, scene.tick) if outlined else None
-    # The maps of a large picture are not to be held longer than they are needed.
-    del there
-    if rims is not None:
-        draw_rims(scene, flow, rims, frame, share)
+    del loose, still
+    height, width = share.shape
+    for part in blocks(height, width, strips=_STRIPS):
+        row = torch.arange(part.start, part.stop, device=flow.device)[:, None]
+        reached = reached_rows(there.back[1, part] + row, height, margin=2)
+        slopes = slopes_of(flow, reached, scene.tick)
+        for rows in blocks(part.stop, width, first=part.start):
+            _draw_surfaces(scene, flow, slopes, torn, there, rows, frame, share)
+            scene.tick()
+        del slopes
+    del torn
+    if not scene.average and bool(scene.foreground.any()):
+        draw_rims(scene, flow, there, frame, share)
     torch.sub(1, share, out=share)
 
 

@@ -90,10 +90,11 @@ def landed(
         background[rows] = front.background
         scene.tick()
         below.add(strip, flow)
+        del strip
     # Map by map: each takes some more of its size.
     for one in back:
-        one[:] = spread(one[None], ahead, scene.tick)[0]
-        scene.tick()
+        spread(one[None], ahead, scene.tick)
+    del ahead
     return Landed(back, importance, rim, core, background, settled, below.behind())
 
 
@@ -173,8 +174,7 @@ class _Moving(_Plain):
 
     def behind(self) -> Behind:
         for one in self.back:
-            one[:] = spread(one[None], self.known, self.scene.tick)[0]
-            self.scene.tick()
+            spread(one[None], self.known, self.scene.tick)
         return Behind(self.picture, self.back)
 
 

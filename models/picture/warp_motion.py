@@ -37,6 +37,12 @@ class WarpMotion:
     contours: Contours | None = None
     still: Tensor | None = None
 
+    @property
+    def _shape(self) -> tuple[int, int]:
+        """(h, w)"""
+        rows, columns = self.window
+        return rows.stop - rows.start, columns.stop - columns.start
+
     def abandoned(self, flow: Tensor) -> Tensor:
         """[h, w] bool: pixels of one frame that go nowhere and are not to be seen."""
         if self.contours is None:
@@ -44,26 +50,29 @@ class WarpMotion:
         return self.contours.abandoned(flow)
 
     def flow(self, frame: int) -> Tensor:
-        """[2, h, w] one frame's displacements."""
+        """[2, h, w] one frame's displacements, which nothing else holds."""
         rows, columns = self.window
         flow = self.field.flow_at(frame, self.size)[:, rows, columns].to(self.device)
+        if self.size == self.field.size:
+            flow = flow.clone()
         if self.contours is not None:
             flow = self.contours.settle(flow)
-        return flow if self.still is None else torch.where(self.still, 0, flow)
+        return flow if self.still is None else flow.masked_fill_(self.still, 0)
 
     def reach(self, tick: Tick) -> Tensor:
         """[h, w] the largest displacement of the clip."""
-        square = torch.zeros_like(self.flow(0)[0])
+        square = torch.zeros(self._shape, device=self.device)
         for i in range(1, self.field.frames):
             flow = self.flow(i)
             tick()
-            square = torch.maximum(square, flow[0].square().addcmul_(flow[1], flow[1]))
+            torch.maximum(square, flow[0].square_().addcmul_(flow[1], flow[1]), out=square)
+            del flow
             tick()
         return square.sqrt_()
 
     def torn(self, tick: Tick) -> tuple[Tensor, Tensor, Tensor]:
         """What tears in the clip, as `torn_edges`, and [h, w] bool what is abandoned in it."""
-        gone = torch.zeros_like(self.flow(0)[0], dtype=torch.bool)
+        gone = torch.zeros(self._shape, dtype=torch.bool, device=self.device)
         right, down = gone[:, 1:].clone(), gone[1:].clone()
         for i in range(1, self.field.frames):
             flow = self.flow(i)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .pixels import read_at
+from ..networks.splat_strips import blocks
+from ..types.progress import Tick
+from .pixels import read_at, with_margin
 
 Pixels = tuple[Tensor, Tensor]
 """Two [K] int64, row and column."""
@@ -54,15 +56,29 @@ def sources(
     return place, solved
 
 
-def slopes_of(flow: Tensor) -> Tensor:
-    """[4, H, W] the derivatives of x along x and y, and of y along x and y."""
-    slopes = flow.new_empty(4, *flow.shape[1:])
-    for i, slope in enumerate(slopes):
-        slope[:] = slope_of(flow[i // 2], 1 - i % 2)
+def slopes_of(flow: Tensor, reached: slice, tick: Tick) -> Tensor:
+    """[4, H, W] the derivatives of x along x and y, and of y along x and y.
+
+    Of the whole maps only the rows that are reached are made, and take memory.
+    """
+    _, height, width = flow.shape
+    slopes = flow.new_empty(4, height, width)
+    for rows in blocks(reached.stop, width, first=reached.start):
+        near = with_margin(rows, 1, height)
+        for i, slope in enumerate(slopes):
+            made = _slope_of(flow[i // 2, near], 1 - i % 2)
+            slope[rows] = made[rows.start - near.start : rows.stop - near.start]
+        tick()
     return slopes
 
 
-def slope_of(values: Tensor, along: int) -> Tensor:
+def reached_rows(y: Tensor, height: int, margin: int) -> slice:
+    """The rows of a picture that are read at heights y, so many around them included."""
+    low, high = (int(end) for end in y.clamp(0, height).aminmax())
+    return slice(max(low - margin, 0), min(high + margin + 1, height))
+
+
+def _slope_of(values: Tensor, along: int) -> Tensor:
     """Central differences of [H, W] along one axis; 0 where it has a single pixel."""
     if values.shape[along] < 2:
         return torch.zeros_like(values)

@@ -14,7 +14,7 @@ from ..networks.splat_strips import blocks
 from ..types.progress import Tick, heard
 from . import tears
 from .inpaint import inpaint
-from .pixels import grown, nearest
+from .pixels import grown, nearest, with_margin
 from .warp_motion import WarpMotion
 
 MOTION_CONTRAST = 20.0
@@ -47,16 +47,18 @@ class Cutout:
     window: tuple[slice, slice]
 
     def maps(self, rows: slice) -> Iterator[Tensor]:
-        """Yields six [h, w] of the window, filled in some of its rows only."""
+        """Yields six [h, w] of the window, of which some rows are made, and take memory."""
         row, column = self.window
         part = slice(row.start + rows.start, row.start + rows.stop), column
         step = torch.where(self.foreground[part], 0, self.inward[:, part[0], part[1]])
-        whole = self.foreground[self.window]
+        size = row.stop - row.start, column.stop - column.start
         for one in (*self.picture, *self.importance):
-            carried = torch.zeros_like(whole, dtype=one.dtype)
+            carried = one.new_empty(size)
             carried[rows] = moved_by(one, step, (part[0].start, column.start))
             yield carried
-        yield _outline(self.foreground, self.picture)[self.window]
+        outline = self.picture.new_empty(size)
+        outline[rows] = _outline(self.foreground, part[0], self.picture)[:, column]
+        yield outline
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,10 @@ class WarpScene:
     average: bool
     tick: Tick
 
+    def beyond(self, rows: slice) -> Tensor:
+        """[2, h, W] of some rows, `inward` where the foreground is not; 0 in it."""
+        return torch.where(self.foreground[rows], 0, self.inward[:, rows])
+
     def cropped(self, row: slice, column: slice) -> WarpScene:
         return WarpScene(
             self.picture[:, row, column],
@@ -110,10 +116,13 @@ def scene_of(
     reach = motion.reach(tick)
     right, down, gone = motion.torn(tick)
     # By the clip's largest displacement: the order must not flip while something turns back.
-    importance = MOTION_CONTRAST * reach / reach.max().clamp(min=1e-6)
+    fastest = reach.max().clamp(min=1e-6)
+    importance = reach.mul_(MOTION_CONTRAST).div_(fastest)
     by_depth = near is not None and order in ("auto", "depth")
     if near is not None and by_depth:
         importance = DEPTH_CONTRAST * near
+    del reach, near
+    tick()
     if motion.contours is not None and motion.contours.front is not None and not by_depth:
         front = motion.contours.front
     else:
@@ -122,12 +131,17 @@ def scene_of(
     if fill == "background":
         hidden = front | tears.loose_pixels(right, down) | gone
         tick()
-        plate = _background_plate(source.contiguous(), hidden, tick)
+        plate = _background_plate(source, hidden, tick)
+        del hidden
+    del gone
     tick()
-    importance = importance + SURFACE_CONTRAST * front
+    importance = importance.add_(front, alpha=SURFACE_CONTRAST)
     if order == "none":
-        importance = torch.zeros_like(importance)
-    importance = torch.stack([importance, _slack(importance, right, down)])
+        importance.zero_()
+    tick()
+    slack = _slack(importance, right, down, tick)
+    importance = torch.stack([importance, slack])
+    del right, down, slack
     tick()
     inward = _inward(front, tick)
     tick()
@@ -137,12 +151,14 @@ def scene_of(
     return WarpScene(source, importance, front, cutout, inward, plate, average, tick)
 
 
-def _outline(front: Tensor, like: Tensor) -> Tensor:
-    """[H, W] the foreground, softened by a pixel."""
-    outline = F.pad(front.to(like)[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
+def _outline(front: Tensor, rows: slice, like: Tensor) -> Tensor:
+    """[h, W] some rows of the foreground [H, W], softened by a pixel."""
+    near = with_margin(rows, 1, len(front))
+    outline = F.pad(front[near].to(like)[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
     # By 1, 2 and 1 in both directions, to the bit; a convolution would take many times the memory.
     outline = (outline[:, :-2] + outline[:, 2:]).add_(outline[:, 1:-1], alpha=2)
-    return (outline[:-2] + outline[2:]).add_(outline[1:-1], alpha=2).div_(16)
+    outline = (outline[:-2] + outline[2:]).add_(outline[1:-1], alpha=2).div_(16)
+    return outline[rows.start - near.start : rows.stop - near.start]
 
 
 def moved_by(values: Tensor, step: Tensor, corner: tuple[int, int] = (0, 0)) -> Tensor:
@@ -158,16 +174,18 @@ def moved_by(values: Tensor, step: Tensor, corner: tuple[int, int] = (0, 0)) -> 
     return moved
 
 
-def _slack(importance: Tensor, right: Tensor, down: Tensor) -> Tensor:
+def _slack(importance: Tensor, right: Tensor, down: Tensor, tick: Tick) -> Tensor:
     """[H, W] how far importances may differ on one surface nearby: thrice what untorn neighbours
     differ by, and 1."""
     slack = torch.zeros_like(importance)
     for torn, axis in ((right, 1), (down, 0)):
-        step = torch.where(torn, 0, importance.diff(dim=axis).abs())
+        step = importance.diff(dim=axis).abs_().masked_fill_(torn, 0)
+        tick()
         for start in (0, 1):
             part = slack.narrow(axis, start, step.shape[axis])
-            part.copy_(torch.maximum(part, step))
-    return 1 + 3 * slack
+            torch.maximum(part, step, out=part)
+        tick()
+    return slack.mul_(3).add_(1)
 
 
 def _inward(front: Tensor, tick: Tick) -> Tensor:

@@ -28,7 +28,7 @@ LONG = 1 << 20
 
 
 def heard(work: Callable[[], Result], pixels: int, tick: Tick) -> Result:
-    """Does a part of the work that cannot tick itself: one call of SciPy or OpenCV.
+    """Does a part of the work that cannot tick itself: one call of a library.
 
     In a thread of its own where the picture is large, while this one ticks. What a tick raises is
     raised at once; the call comes to its end unheeded.

@@ -332,7 +332,7 @@ def test_progress_is_told_many_times_a_frame():
 
 
 def test_an_interrupt_goes_through_within_a_frame():
-    field = clip(moved(box(20, 20, 40, 40), 17, 5))
+    field = clip(moved(box(20, 20, 40, 40), 17, 5), 3)
     seen = []
     warp_picture(noise(), field, on_step=lambda done, _: seen.append(done))
     for last in range(1, len(seen) + 1):
