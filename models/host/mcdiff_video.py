@@ -84,8 +84,8 @@ def guide_of(
     if tracks is not None and completer is None:
         raise ValueError(
             "tracks alone say how a few points move, and there is no flow_completion; connect "
-            "flow_completion too (from Load MCDiff), which finds the motion of all pixels, or make a "
-            "motion_field of them with Densify Tracks"
+            "flow_completion too (from Load MCDiff), which finds the motion of all pixels, or make "
+            "a motion_field of them with Densify Tracks"
         )
     if field is not None and completer is not None:
         raise ValueError(
