@@ -89,7 +89,8 @@ def rgb(name: str, picture: Any) -> torch.Tensor:
     """[B, H, W, 3] of an IMAGE: alpha is left out, and grey becomes RGB.
 
     Raises:
-        ValueError: for anything that is no IMAGE, or an empty one; for NaN and infinite colours.
+        ValueError: for anything that is no IMAGE, or an empty one; for NaN and infinite colours,
+            and for whole numbers, whose white nobody knows.
     """
     shape = _shape(picture)
     if not isinstance(shape, list) or len(shape) != 4 or 0 in shape or shape[3] not in (1, 3, 4):
@@ -97,8 +98,14 @@ def rgb(name: str, picture: Any) -> torch.Tensor:
             f"{name} is an IMAGE [pictures, height, width, 3], with 4 channels where it has an "
             f"alpha, which is left out, or 1 where it is grey; got {shape}"
         )
+    if picture.dtype is torch.bool:
+        picture = picture.float()
+    if not picture.is_floating_point():
+        raise ValueError(
+            f"{name} is {str(picture.dtype).removeprefix('torch.')}, but an IMAGE must be of "
+            "floating point, with colours in 0..1; divide 8 bits by 255"
+        )
     check_finite(picture[..., :3], name, "the colours of an IMAGE must lie in 0..1")
-    picture = picture if picture.is_floating_point() else picture.float()
     if shape[3] == 1:
         return picture.expand(-1, -1, -1, 3).contiguous()
     return picture[..., :3].contiguous()
