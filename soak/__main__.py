@@ -12,15 +12,16 @@ from devkit import places
 from soak.apart import run_apart
 from soak.rows import as_json, table
 
-COUNTS = {
-    "malformed": 10_000,
-    "prompts": 1_000,
-    "interrupts": 300,
-    "kills": 100,
-    "two_trainings": 1,
-    "hostile_files": 1_000,
+ROWS = {
+    "malformed": (10_000, 10),
+    "prompts": (1_000, 24),
+    "interrupts": (300, 18),
+    "kills": (100, 3),
+    "two_trainings": (1, 2),
+    "hostile_files": (1_000, 3),
 }
-"""The rows, each `soak/<name>.py` with `run(count, seconds, seed) -> Row`, and how often."""
+"""The rows, each `soak/<name>.py` with `run(count, seconds, seed) -> Row`: how often, and how much
+of the time it may take, as minutes of an hour."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,10 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = []
     deadline = time.monotonic() + 60 * options.minutes
     for number, name in enumerate(options.rows):
+        count, minutes = ROWS[name]
         # What a row leaves of its share goes to those after it.
-        seconds = (deadline - time.monotonic()) / (len(options.rows) - number)
+        share = minutes / sum(ROWS[later][1] for later in options.rows[number:])
+        seconds = share * (deadline - time.monotonic())
         print(f"== {name}", flush=True)
-        rows.append(run_apart(name, min(COUNTS[name], options.count), seconds, options.seed))
+        rows.append(run_apart(name, min(count, options.count), seconds, options.seed))
         print(table(rows[-1:]), flush=True)
     output = places.ROOT / "output"
     output.mkdir(exist_ok=True)
@@ -47,7 +50,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=60, help="shared by the rows")
     parser.add_argument("--seed", type=int, default=0, help="of what is generated")
     parser.add_argument("--count", type=int, default=sys.maxsize, help="at most, of each row")
-    present = [name for name in COUNTS if importlib.util.find_spec(f"soak.{name}")]
+    present = [name for name in ROWS if importlib.util.find_spec(f"soak.{name}")]
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(present)}")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.rows if name not in present]

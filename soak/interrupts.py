@@ -177,8 +177,8 @@ def treat(
     ordered = sorted(stops) or [0.0]
     measured = (
         f"{len(slow)} such nodes, {len(kinds)} kinds interrupted; half of them stopped within "
-        f"{ordered[len(ordered) // 2]:.2f} s, all within {ordered[-1]:.2f} s; {late} more "
-        "interrupts came when the node had ended"
+        f"{1000 * ordered[len(ordered) // 2]:.0f} ms, all within {ordered[-1]:.2f} s; {late} "
+        "more interrupts came when the node had ended"
     )
     return Row(NAME, MUST, len(stops), tuple(failures), measured)
 

@@ -143,7 +143,8 @@ def sample_path(path: Path, clip_time: np.ndarray, pin: Pin = "zero") -> np.ndar
     if path.is_pin and pin == "released":
         points = np.concatenate([points, points + 1])
         path = Path(tuple(map(tuple, points)), curve="straight")
-    span = np.clip((clip_time - path.start) / (path.end - path.start), 0, 1)
+    with np.errstate(over="ignore"):  # of a path that takes next to no time
+        span = np.clip((clip_time - path.start) / (path.end - path.start), 0, 1)
     times, knots = _knots(path, points)
     if len(knots) == 1:
         return np.repeat(knots, len(clip_time), axis=0)
