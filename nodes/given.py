@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from comfy_api.latest import io
 
+from ..models.files.names import is_file
 from ..models.picture.pixels import check_finite
 from ..models.types.motion_field import MotionField
 from .sockets import OnePicture
@@ -78,11 +79,6 @@ def with_float64(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: with_float64(part) for key, part in value.items()}
     return value
-
-
-def is_file(name: str) -> bool:
-    """Whether an input chooses a file: one that is not listed may be there all the same."""
-    return name == "file" or name.endswith("_file")
 
 
 def rgb(name: str, picture: Any) -> torch.Tensor:

@@ -130,7 +130,7 @@ def node_cases(draw: st.DrawFn, nodes: list[Any], objects: dict[str, Any]) -> Ca
 
 def nodes_for(nodes: list[Any], objects: dict[str, Any]) -> list[Any]:
     """The nodes whose inputs can all be made."""
-    from motion_i2v.nodes.given import is_file
+    from motion_i2v.models.files.names import is_file
 
     return [
         node
@@ -202,5 +202,10 @@ def file_cases(draw: st.DrawFn, load: Any, files: dict[str, bytes], folder: Path
         else:
             read_checkpoint(file)
 
+    return damaged_file(name, data, call)
+
+
+def damaged_file(name: str, data: bytes, call: Callable[[], Any]) -> Case:
+    """The case of a file with damaged contents."""
     what = f"{name} damaged to {len(data)} bytes {data[:40]!r}"
     return Case(what, call, (Given(name, "", bad=True),))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from devkit.host import Prompt
-from soak.cases import SIZE, Case
+from soak.cases import SIZE, Case, damaged_file
 from soak.clients import node
 from soak.strategies import damaged_bytes
-from soak.verdict import Given
 
 FRAMES = 6
 CODECS = {"clip.mp4": ("mp4", "libx264"), "clip.avi": ("avi", "mpeg4"), "clip.gif": ("gif", "gif")}
@@ -22,11 +22,13 @@ CODECS = {"clip.mp4": ("mp4", "libx264"), "clip.avi": ("avi", "mpeg4"), "clip.gi
 PICTURES = {"picture.png": "PNG", "picture.jpg": "JPEG", "picture.webp": "WEBP"}
 
 
+@cache
 def good_clips() -> dict[str, bytes]:
     """A few frames in each kind of file."""
     return {name: _clip(*kinds) for name, kinds in CODECS.items()}
 
 
+@cache
 def good_pictures() -> dict[str, bytes]:
     """A picture in each kind of file."""
     found = {}
@@ -69,8 +71,7 @@ def clip_cases(draw: st.DrawFn, files: dict[str, bytes], folder: Path) -> Case:
         video = probe(folder / name)
         read_frames(video, range(video.frames), center_crop(video, SIZE), SIZE)
 
-    what = f"{name} damaged to {len(data)} bytes {data[:40]!r}"
-    return Case(what, call, (Given(name, "", bad=True),))
+    return damaged_file(name, data, call)
 
 
 @st.composite

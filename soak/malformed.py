@@ -20,7 +20,7 @@ from soak import cases, clips, queued
 from soak.limits import Hung, cap_memory, growth, processor_seconds, resident_memory
 from soak.rows import Row
 from soak.strategies import generate
-from soak.verdict import fault_of, kind_of_fault, names_damage, place_of
+from soak.verdict import Failures, fault_of, names_damage, place_of
 from testing.comfyui import load_host
 
 NAME = "malformed inputs"
@@ -82,8 +82,7 @@ class Tally:
         self.done = self.refused = self.settled = self.after = 0
         self.slowest = 0.0
         self.judged = False
-        self.failures: list[str] = []
-        self._seen: set[str] = set()
+        self.failures = Failures()
 
     def told(self) -> str:
         """Figures for the table."""
@@ -108,9 +107,8 @@ class Tally:
             fault = fault_of(error, case.given) or _misled(error, case)
         self.slowest = max(self.slowest, time.process_time() - began)
         self.done += 1
-        if fault is not None and (kind := kind_of_fault(fault)) not in self._seen:
-            self._seen.add(kind)
-            self.failures.append(f"{fault} [{case.what}]")
+        if fault is not None:
+            self.failures.tell(fault, case.what)
 
 
 def _misled(error: Exception, case: cases.Case) -> str | None:

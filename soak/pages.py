@@ -15,7 +15,7 @@ from devkit.browser import READY, find_chromium, page_of
 from devkit.host import HostProcess
 from devkit.workflows import twin_of, workflows
 from soak.strategies import as_text, damaged, damaged_text, generate
-from soak.verdict import kind_of_fault
+from soak.verdict import Failures
 
 OURS = f"/extensions/{places.PACK}/"
 FRAME = re.compile(r"^\s*at .*$", re.MULTILINE)
@@ -55,7 +55,6 @@ def run(host: HostProcess, count: int, deadline: float, seed: int) -> tuple[int,
     if find_chromium() is None or find_spec("playwright") is None:
         return 0, [], "no workflow in a page: there is no browser here"
     with page_of(host.url) as page:
-        page.add_init_script(LISTEN)
         tally = treat(page, count, deadline, seed)
     return tally.done, tally.failures, f"{tally.done} workflows in a page, {tally.taken} taken"
 
@@ -63,6 +62,7 @@ def run(host: HostProcess, count: int, deadline: float, seed: int) -> tuple[int,
 def treat(page: Any, count: int, deadline: float, seed: int) -> Tally:
     """As `run`, in a page that is open."""
     page.evaluate(f"() => {{ {LISTEN} }}")
+    page.add_init_script(LISTEN)  # once it is loaded afresh
     tally = Tally(page, deadline)
     for start in range(0, count, SLICE):
         generate(texts(), min(SLICE, count - start), seed + start, tally.judge)
@@ -115,8 +115,7 @@ class Tally:
     def __init__(self, page: Any, deadline: float) -> None:
         self.page, self.deadline = page, deadline
         self.done = self.taken = 0
-        self.failures: list[str] = []
-        self._seen: set[str] = set()
+        self.failures = Failures()
         good = next(file for file in workflows() if file.name == GOOD)
         self.good = good.read_text("utf-8")
         twin = json.loads(twin_of(good).read_text("utf-8"))
@@ -154,9 +153,6 @@ class Tally:
     def _afresh(self) -> None:
         self.page.reload()
         self.page.wait_for_function(READY, timeout=60_000)
-        self.page.evaluate(f"() => {{ {LISTEN} }}")
 
     def _fail(self, fault: str, text: str) -> None:
-        if (kind := kind_of_fault(fault)) not in self._seen:
-            self._seen.add(kind)
-            self.failures.append(f"{fault} [{text:.2000}]")
+        self.failures.tell(fault, f"{text:.2000}")

@@ -18,7 +18,7 @@ from soak import clips, pages
 from soak.clients import node, running_host
 from soak.limits import growth, resident_memory
 from soak.strategies import damaged, generate
-from soak.verdict import ANSWERS, Given, fault_in, kind_of, kind_of_fault
+from soak.verdict import ANSWERS, Failures, Given, fault_in, kind_of
 
 FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
 SILENCE = 60.0
@@ -108,9 +108,8 @@ class _Tally:
     def __init__(self, host: HostProcess, deadline: float, described: dict[str, Any]) -> None:
         self.host, self.deadline, self.described = host, deadline, described
         self.done = self.refused = self.stopped = 0
-        self.failures: list[str] = []
+        self.failures = Failures()
         self.answers = True
-        self._seen: set[str] = set()
 
     def memory(self, judged: bool) -> int:
         """Bytes of the host while it holds a small result, which it must still be able to make.
@@ -138,13 +137,13 @@ class _Tally:
         except Refused as refused:
             self.refused += 1
             if refused.status >= 500 and _is_ours(refused):
-                self._fail(str(refused), prompt)
+                self.failures.tell(str(refused), _told(prompt))
             return
         except ValueError:
             self.refused += 1  # the host's own fault, in words that are no JSON
             return
         except HostError as error:
-            self._fail(str(error), prompt)
+            self.failures.tell(str(error), _told(prompt))
             self.answers = False
             return
         self.stopped += bool(result.errors)
@@ -152,12 +151,7 @@ class _Tally:
             if str(told.get("node_type")).startswith("MotionI2V"):
                 given = self._given(good, prompt, str(told["node_id"]))
                 if fault := _fault(told, given):
-                    self._fail(fault, prompt)
-
-    def _fail(self, fault: str, prompt: Any) -> None:
-        if (kind := kind_of_fault(fault)) not in self._seen:
-            self._seen.add(kind)
-            self.failures.append(f"{fault} [{_told(prompt)}]")
+                    self.failures.tell(fault, _told(prompt))
 
     def _given(self, good: Prompt, prompt: Prompt, key: str) -> list[Given]:
         """The inputs of the node that said something, and which of them were damaged."""

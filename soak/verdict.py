@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from devkit import places
+from models.files.names import is_file
 
 ANSWERS = (ValueError, FileNotFoundError)
 
@@ -109,7 +110,7 @@ class Given:
 
 def kind_of(name: str, socket: str) -> str:
     """An input's kind for Given, by its id and its socket's type."""
-    if name == "file" or name.endswith("_file"):
+    if is_file(name):
         return "FILE"
     return {"text": "TEXT", "drawing": "DRAWING"}.get(name, socket)
 
@@ -177,6 +178,16 @@ def names_damage(message: str, given: Sequence[Given]) -> bool:
     return not bad or any(one.named_in(message) for one in bad)
 
 
-def kind_of_fault(fault: str) -> str:
-    """The same for faults of one kind, of which the first is told."""
-    return VALUES.sub("", fault)[:KIND]
+class Failures(list[str]):
+    """What did not hold, a sentence each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kinds: set[str] = set()
+
+    def tell(self, fault: str, case: str) -> None:
+        """Adds a fault and the case that it came of; of faults of one kind, the first only."""
+        kind = VALUES.sub("", fault)[:KIND]
+        if kind not in self._kinds:
+            self._kinds.add(kind)
+            self.append(f"{fault} [{case}]")

@@ -133,8 +133,7 @@ def _land(
         tick()
     moved, new = into
     for rows in blocks(*mask.shape):
-        near = with_margin(rows, _AROUND, len(mask))
-        inner = slice(rows.start - near.start, rows.stop - near.start)
+        near, inner = with_margin(rows, _AROUND, len(mask))
         value, covered = (one[inner] for one in _whole(total[near], share[near]))
         moved[rows] = torch.where(settled[rows], mask[rows], value * covered)
         new[rows] = torch.where(settled[rows], 0, 1 - covered)

@@ -14,6 +14,11 @@ DEVICE = r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])[ .]*(\..*
 """What Windows takes for a device, in any folder and with any ending."""
 
 
+def is_file(name: str) -> bool:
+    """Whether an input chooses a file: one that is not listed may be there all the same."""
+    return name == "file" or name.endswith("_file")
+
+
 def check_name(name: object, what: str) -> str:
     """A relative name of a file, perhaps in folders, with either slash.
 

@@ -85,10 +85,10 @@ def _tone(picture: Tensor, unknown: Tensor, tick: Tick) -> Tensor:
     height, width = unknown.shape
     tone = torch.empty_like(picture, memory_format=torch.contiguous_format)
     for rows in blocks(height, width, strips=4):
-        near = with_margin(rows, int(3 * SMOOTH), height)
+        near, inner = with_margin(rows, int(3 * SMOOTH), height)
         known = (~unknown[near]).to(picture)
         blurred = _blurred(torch.cat([picture[:, near] * known, known[None]]), SMOOTH)
-        blurred = blurred[:, rows.start - near.start : rows.stop - near.start]
+        blurred = blurred[:, inner]
         tone[:, rows] = blurred[:3] / blurred[3].clamp(min=1e-6)
         tick()
     return tone

@@ -151,13 +151,14 @@ def window_of(changing: Tensor, flow: Tensor, margin: int = 4) -> tuple[slice, s
     return spans[0], spans[1]
 
 
-def with_margin(rows: slice, margin: int, height: int) -> slice:
-    """Rows and so many more above and below, where there are any.
+def with_margin(rows: slice, margin: int, height: int) -> tuple[slice, slice]:
+    """Rows and so many more above and below, where there are any; and which of these the rows are.
 
     >>> with_margin(slice(1, 4), 2, 9)
-    slice(0, 6, None)
+    (slice(0, 6, None), slice(1, 4, None))
     """
-    return slice(max(rows.start - margin, 0), min(rows.stop + margin, height))
+    near = slice(max(rows.start - margin, 0), min(rows.stop + margin, height))
+    return near, slice(rows.start - near.start, rows.stop - near.start)
 
 
 def grown(mask: Tensor, by: int = 1) -> Tensor:

@@ -13,7 +13,7 @@ from ..networks.splat_strips import blocks
 from . import tears
 from .pixels import read_at, window_of
 from .warp_landed import Landed, landed
-from .warp_places import pixels_of, reached_rows, slopes_of, sources
+from .warp_places import made_where_reached, pixels_of, reached_rows, slopes_of, sources
 from .warp_rims import draw_rims
 from .warp_scene import WarpScene
 
@@ -59,7 +59,7 @@ def _draw(scene: WarpScene, flow: Tensor, abandoned: Tensor, frame: Tensor, shar
     for part in blocks(height, width, strips=_STRIPS):
         row = torch.arange(part.start, part.stop, device=flow.device)[:, None]
         reached = reached_rows(there.back[1, part] + row, height, margin=2)
-        slopes = slopes_of(flow, reached, scene.tick)
+        slopes = made_where_reached(slopes_of, flow, reached, scene.tick)
         for rows in blocks(part.stop, width, first=part.start):
             _draw_surfaces(scene, flow, slopes, torn, there, rows, frame, share)
             scene.tick()

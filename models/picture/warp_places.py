@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -28,7 +30,7 @@ def sources(
 
     Args:
         flow: [2, H, W]
-        slopes: [4, K], as from `slopes`, where the guess is.
+        slopes: [4, K], as from `slopes_of`, where the guess is.
         pixels: the K p to solve for.
         guess: [2, K], q - p to start from.
         torn: [H, W] bool, squares of the reference picture that are no surface; None: no such.
@@ -56,20 +58,24 @@ def sources(
     return place, solved
 
 
-def slopes_of(flow: Tensor, reached: slice, tick: Tick) -> Tensor:
-    """[4, H, W] the derivatives of x along x and y, and of y along x and y.
+def slopes_of(flow: Tensor, rows: slice) -> Tensor:
+    """[4, h, W] the derivatives of x along x and y, and of y along x and y, of some rows."""
+    near, inner = with_margin(rows, 1, flow.shape[1])
+    made = (_slope_of(one[near], along)[inner] for one in flow for along in (1, 0))
+    return torch.stack(list(made))
 
-    Of the whole maps only the rows that are reached are made, and take memory.
-    """
+
+def made_where_reached(
+    slopes: Callable[[Tensor, slice], Tensor], flow: Tensor, reached: slice, tick: Tick
+) -> Tensor:
+    """[4, H, W] slopes of a flow [2, H, W], of which only the rows that are reached are made, and
+    take memory."""
     _, height, width = flow.shape
-    slopes = flow.new_empty(4, height, width)
+    maps = flow.new_empty(4, height, width)
     for rows in blocks(reached.stop, width, first=reached.start):
-        near = with_margin(rows, 1, height)
-        for i, slope in enumerate(slopes):
-            made = _slope_of(flow[i // 2, near], 1 - i % 2)
-            slope[rows] = made[rows.start - near.start : rows.stop - near.start]
+        maps[:, rows] = slopes(flow, rows)
         tick()
-    return slopes
+    return maps
 
 
 def reached_rows(y: Tensor, height: int, margin: int) -> slice:

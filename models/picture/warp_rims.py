@@ -9,13 +9,15 @@ they are read from only the rows are made that are reached.
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from ..networks.splat_strips import blocks, parts
 from .pixels import grown, read_at, spread
 from .warp_landed import Landed
-from .warp_places import Pixels, pixels_of, reached_rows, sources
+from .warp_places import Pixels, made_where_reached, pixels_of, reached_rows, sources
 from .warp_scene import WarpScene, moved_by
 
 _STRIPS = 4
@@ -74,11 +76,7 @@ def _place(scene: WarpScene, flow: Tensor, there: Landed, near: Tensor) -> None:
         if not len(row):
             continue
         reached = reached_rows(there.back[1, row, column] + row, height, margin=2)
-        # Of the whole maps only the rows that are reached are made, and take memory.
-        slopes = flow.new_empty(4, height, width)
-        for some in blocks(reached.stop, width, first=reached.start):
-            slopes[:, some] = _slopes(scene, flow, some)
-            scene.tick()
+        slopes = made_where_reached(partial(_slopes, scene), flow, reached, scene.tick)
         for part in parts(len(row)):
             at = row[part], column[part]
             guess = there.back[:, at[0], at[1]]

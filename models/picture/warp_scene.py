@@ -153,12 +153,12 @@ def scene_of(
 
 def _outline(front: Tensor, rows: slice, like: Tensor) -> Tensor:
     """[h, W] some rows of the foreground [H, W], softened by a pixel."""
-    near = with_margin(rows, 1, len(front))
+    near, inner = with_margin(rows, 1, len(front))
     outline = F.pad(front[near].to(like)[None, None], (1, 1, 1, 1), mode="replicate")[0, 0]
     # By 1, 2 and 1 in both directions, to the bit; a convolution would take many times the memory.
     outline = (outline[:, :-2] + outline[:, 2:]).add_(outline[:, 1:-1], alpha=2)
     outline = (outline[:-2] + outline[2:]).add_(outline[1:-1], alpha=2).div_(16)
-    return outline[rows.start - near.start : rows.stop - near.start]
+    return outline[inner]
 
 
 def moved_by(values: Tensor, step: Tensor, corner: tuple[int, int] = (0, 0)) -> Tensor:
